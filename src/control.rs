@@ -1,0 +1,58 @@
+//! How long work talks to whoever asked for it: facts go out, one question comes back.
+//!
+//! The engine knows no thread, no channel and no screen. Whoever runs a job passes a [`Control`];
+//! the command line prints what it hears, a window turns it into events, a test records it.
+
+use serde::Serialize;
+
+/// What a job wants known, and whether it may go on.
+pub trait Control: Sync {
+    /// Takes note of a fact. Called from the thread that runs the job, in the order of events.
+    fn report(&self, fact: Fact);
+
+    /// Whether the job should end as soon as it can without losing anything. Asked between batches.
+    fn stop_requested(&self) -> bool {
+        false
+    }
+
+    /// Returns at once, or only when a paused job may go on. Asked between batches.
+    fn wait_while_paused(&self) {}
+}
+
+/// Something that happened in a job. Serialised as one JSON object a line, `event` names the kind.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Fact {
+    /// How far a long piece of work has come. Many of these may be dropped.
+    Progress {
+        /// What is being done, in a few words for a person.
+        what: &'static str,
+        done: u64,
+        total: u64,
+    },
+    /// A dataset was read.
+    Scan { items: u64, classes: u64, findings: u64, seconds: f64 },
+    /// The frozen ground was computed, or found in the cache (`computed` is then 0).
+    Cache { items: u64, computed: u64, bytes: u64, seconds: f64 },
+    /// One optimiser step. `epoch` counts from 1, `step` from 1 over the whole run.
+    Step { epoch: u32, step: u64, loss: f64, lr: f64 },
+    /// One pass over the training samples, measured on the validation samples.
+    Epoch {
+        epoch: u32,
+        train_loss: f64,
+        val_loss: f64,
+        val_accuracy: f64,
+        val_macro_f1: f64,
+        seconds: f64,
+        samples_per_second: f64,
+    },
+    /// Something a person should know; the job goes on.
+    Warning { what: String },
+}
+
+/// A control that hears nothing and never stops: for tests and one-shot calls.
+pub struct Silent;
+
+impl Control for Silent {
+    fn report(&self, _fact: Fact) {}
+}

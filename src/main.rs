@@ -1,0 +1,2 @@
+//! The `frostline` program.
+fn main() {}

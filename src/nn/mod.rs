@@ -1,0 +1,1 @@
+//! Layers with a fast forward and backward on Candle.
