@@ -1,1 +1,29 @@
-//! Files on disk become labelled samples, and samples become tensors.
+//! Files on disk -> labelled samples -> tensors.
+//!
+//! The path of the data through this folder:
+//!
+//! 1. [`scan::scan`] walks a folder or reads a table and recognises how it is laid out. Every file
+//!    is read once: digested, checked, labelled. The result is a [`DatasetIndex`]: items, classes
+//!    and [`Finding`]s. What is broken becomes a finding, and the rest goes on.
+//! 2. [`Split::new`] decides which items are trained on, validated on and kept for the end. It
+//!    depends on the seed and the contents alone, and keeps equal contents together.
+//! 3. An image goes through [`image::decode`] (any format to upright RGB) and
+//!    [`ImageSpec::apply`] (resize, crop, normalise: `[3, size, size]`), a text through
+//!    [`TextTokenizer::encode`] (token numbers).
+//!
+//! Tensors are plain `Vec<f32>` here; nothing in this folder knows Candle. No file of the user is
+//! ever written.
+
+pub mod image;
+pub mod index;
+pub mod preprocess;
+mod resample;
+pub mod scan;
+pub mod split;
+pub mod text;
+
+pub use index::{DatasetIndex, Digest, Finding, FindingKind, Item, Layout, Modality, Part};
+pub use preprocess::{ImageSpec, ResizeFilter};
+pub use scan::{ScanError, ScanOptions, scan};
+pub use split::{Split, SplitError, SplitSpec};
+pub use text::{TextError, TextSpec, TextTokenizer};

@@ -1,0 +1,133 @@
+//! Telling image formats apart by their first bytes.
+
+use std::fmt;
+use std::path::Path;
+
+use super::{ImageError, truncated};
+
+/// A format that is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    Jpeg,
+    Png,
+    WebP,
+    Gif,
+    Bmp,
+    Tiff,
+}
+
+impl Format {
+    /// The format of a file by its first 16 bytes.
+    ///
+    /// # Errors
+    ///
+    /// With what it is, where it is a format that is known but not decoded; else with nothing.
+    pub fn of(bytes: &[u8]) -> Result<Format, Option<&'static str>> {
+        let at = |start: usize, magic: &[u8]| {
+            bytes
+                .get(start..start + magic.len())
+                .is_some_and(|found| found == magic)
+        };
+        if at(0, b"\xff\xd8\xff") {
+            Ok(Format::Jpeg)
+        } else if at(0, b"\x89PNG\r\n\x1a\n") {
+            Ok(Format::Png)
+        } else if at(0, b"RIFF") && at(8, b"WEBP") {
+            Ok(Format::WebP)
+        } else if at(0, b"GIF87a") || at(0, b"GIF89a") {
+            Ok(Format::Gif)
+        } else if at(0, b"II*\0") || at(0, b"MM\0*") || at(0, b"II+\0") || at(0, b"MM\0+") {
+            Ok(Format::Tiff)
+        } else if at(0, b"BM") && bytes.len() >= 26 && at(15, &[0, 0, 0]) {
+            // "BM" alone begins many a text; the size of the second header is below 256.
+            Ok(Format::Bmp)
+        } else if at(4, b"ftypavif") || at(4, b"ftypavis") {
+            Err(Some("an AVIF image"))
+        } else if at(4, b"ftyphei") || at(4, b"ftypmif1") || at(4, b"ftyphev") {
+            Err(Some("a HEIC image"))
+        } else if at(0, b"\xff\x0a") || at(4, b"JXL \r\n") {
+            Err(Some("a JPEG XL image"))
+        } else if at(0, b"\0\0\0\x0cjP  ") {
+            Err(Some("a JPEG 2000 image"))
+        } else if at(0, b"8BPS") {
+            Err(Some("a Photoshop document"))
+        } else if at(0, b"%PDF") {
+            Err(Some("a PDF document"))
+        } else if at(0, b"<svg") || at(0, b"<?xml") {
+            Err(Some("an SVG or another XML document"))
+        } else {
+            Err(None)
+        }
+    }
+
+    /// Whether a file of this name is expected to be of this format.
+    pub fn fits_name(self, path: &Path) -> bool {
+        let extension = extension(path);
+        self.extensions().contains(&extension.as_str())
+    }
+
+    /// The usual file name extensions, lower case, the most usual first.
+    pub fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Format::Jpeg => &["jpg", "jpeg", "jpe", "jfif"],
+            Format::Png => &["png", "apng"],
+            Format::WebP => &["webp"],
+            Format::Gif => &["gif"],
+            Format::Bmp => &["bmp", "dib"],
+            Format::Tiff => &["tif", "tiff"],
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Format::Jpeg => "JPEG",
+            Format::Png => "PNG",
+            Format::WebP => "WebP",
+            Format::Gif => "GIF",
+            Format::Bmp => "BMP",
+            Format::Tiff => "TIFF",
+        })
+    }
+}
+
+/// Whether a file name says that it is an image, of a format that is decoded or not.
+pub(crate) fn named_like_an_image(path: &Path) -> bool {
+    const ALL: [&str; 20] = [
+        "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff",
+        "avif", "heic", "heif", "jxl", "jp2", "psd", "svg", "ico",
+    ];
+    ALL.contains(&extension(path).as_str())
+}
+
+/// The extension of a file name in lower case; empty where there is none.
+pub(crate) fn extension(path: &Path) -> String {
+    path.extension()
+        .map(|e| e.to_string_lossy().to_ascii_lowercase())
+        .unwrap_or_default()
+}
+
+/// Walks the chunks of a PNG to its end mark.
+pub(super) fn require_png_end(bytes: &[u8], path: &Path) -> Result<(), ImageError> {
+    let mut at = 8;
+    loop {
+        let Some(head) = bytes.get(at..at + 8) else {
+            return Err(truncated("the end mark of the PNG is missing", path));
+        };
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let Some(next) = length
+            .checked_add(at + 12)
+            .filter(|&next| next <= bytes.len())
+        else {
+            return Err(truncated(
+                "a chunk of the PNG is longer than what is left of the file",
+                path,
+            ));
+        };
+        if head[4..] == *b"IEND" {
+            return Ok(());
+        }
+        at = next;
+    }
+}

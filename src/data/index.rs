@@ -1,0 +1,465 @@
+//! What a scan found: the items with their labels and content digests, the classes, the findings.
+//!
+//! A [`DatasetIndex`] is plain data. It is written into the project folder as JSON, so it has a
+//! version number, and every path in it is relative to its root.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the serialised form that this build writes.
+pub const INDEX_VERSION: u32 = 1;
+
+/// A dataset as it lies on disk: which samples there are, what they are labelled, what is wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetIndex {
+    /// The version of the serialised form, [`INDEX_VERSION`] when made by this build.
+    pub version: u32,
+    /// The folder or file that was scanned.
+    pub root: PathBuf,
+    pub modality: Modality,
+    /// Class names, sorted by their bytes. A class number is an index into this list.
+    pub classes: Vec<String>,
+    /// Sorted by path, then by line.
+    pub items: Vec<Item>,
+    /// What is wrong or doubtful, sorted by file, then by line.
+    pub findings: Vec<Finding>,
+    /// The arrangement that was recognised; displays as a sentence.
+    pub layout: Layout,
+}
+
+impl DatasetIndex {
+    /// Names the samples and labels: equal for equal content, wherever the root lies and in
+    /// whatever order the items are listed. Findings do not count.
+    pub fn digest(&self) -> Digest {
+        let mut rows: Vec<[u8; 32]> = self
+            .items
+            .iter()
+            .map(|item| self.item_digest(item).0)
+            .collect();
+        rows.sort_unstable();
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"frostline dataset 1");
+        hasher.update(match self.modality {
+            Modality::Image => b"image",
+            Modality::Text => b"text_",
+        });
+        for row in &rows {
+            hasher.update(row);
+        }
+        Digest(*hasher.finalize().as_bytes())
+    }
+
+    /// The number of items of each class, `[classes]`.
+    pub fn counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        for item in &self.items {
+            if let Some(count) = counts.get_mut(item.class) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
+    /// Where the file of an item lies now.
+    pub fn full_path(&self, item: &Item) -> PathBuf {
+        // A root that is itself the table has the table's name as the path of each item.
+        match (&self.layout, self.root.file_name()) {
+            (Layout::Table { is_root: true, .. }, Some(_)) => self.root.clone(),
+            _ => self.root.join(&item.path),
+        }
+    }
+
+    fn item_digest(&self, item: &Item) -> Digest {
+        let mut hasher = blake3::Hasher::new();
+        let mut field = |bytes: &[u8]| {
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        };
+        field(portable(&item.path).as_bytes());
+        field(&item.line.unwrap_or(0).to_le_bytes());
+        field(
+            self.classes
+                .get(item.class)
+                .map_or("", String::as_str)
+                .as_bytes(),
+        );
+        field(&item.digest.0);
+        field(item.part.map_or("", Part::name).as_bytes());
+        Digest(*hasher.finalize().as_bytes())
+    }
+}
+
+/// One labelled sample.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// Relative to the root; for a root that is a file: the file name.
+    pub path: PathBuf,
+    /// The line of a table on which the record starts, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The text itself, for every item of a text dataset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// An index into [`DatasetIndex::classes`].
+    pub class: usize,
+    /// Of the bytes of the file, or of the text.
+    pub digest: Digest,
+    /// The part that the folder or table puts it in, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+}
+
+/// What a sample is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Modality {
+    Image,
+    Text,
+}
+
+/// What a sample is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    Train,
+    Validation,
+    Test,
+}
+
+impl Part {
+    /// The part that a folder or table name stands for, in any case of letters.
+    pub fn from_name(name: &str) -> Option<Part> {
+        match name.to_ascii_lowercase().as_str() {
+            "train" | "training" => Some(Part::Train),
+            "val" | "valid" | "validation" | "dev" => Some(Part::Validation),
+            "test" | "testing" => Some(Part::Test),
+            _ => None,
+        }
+    }
+
+    /// As it is written in files: `train`, `validation`, `test`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Train => "train",
+            Part::Validation => "validation",
+            Part::Test => "test",
+        }
+    }
+}
+
+/// Something wrong or doubtful in the data. The scan went on without it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Relative to the root, as in [`Item::path`]; a folder where the finding is about a folder.
+    pub file: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    pub kind: FindingKind,
+    /// What is wrong, as a sentence without a full stop.
+    pub reason: String,
+    /// What a person can do about it.
+    pub remedy: String,
+}
+
+/// The kinds of [`Finding`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// The file cannot be opened or decoded; it is left out.
+    Unreadable,
+    /// The file has no bytes; it is left out.
+    Empty,
+    /// The file ends too early; it is left out.
+    Truncated,
+    /// The content is of another format than the name says; the item stays.
+    WronglyNamed,
+    /// More pixels or bytes than are read; it is left out.
+    TooLarge,
+    /// Bytes that are no UTF-8; the file or row is left out.
+    NotUtf8,
+    /// A row without a label, or samples in no class folder; left out.
+    MissingLabel,
+    /// A text with nothing but white space; it is left out.
+    EmptyText,
+    /// A row that cannot be read as a record; it is left out.
+    BadRow,
+    /// A class with one item, which can only be trained on.
+    SingleItemClass,
+    /// A class none of whose items may be trained on.
+    NoTrainingItem,
+    /// The same content twice with the same label; both stay, on one side of the split.
+    Duplicate,
+    /// The same content with two labels; both stay.
+    ConflictingDuplicate,
+    /// The same content in two of the parts that the folders give; both stay.
+    LeakAcrossParts,
+    /// A file of another kind among the samples; it is left out.
+    NotData,
+    /// A class folder without a usable item.
+    EmptyFolder,
+}
+
+impl FindingKind {
+    /// As it is written in files: `snake_case`.
+    pub fn name(self) -> &'static str {
+        match self {
+            FindingKind::Unreadable => "unreadable",
+            FindingKind::Empty => "empty",
+            FindingKind::Truncated => "truncated",
+            FindingKind::WronglyNamed => "wrongly_named",
+            FindingKind::TooLarge => "too_large",
+            FindingKind::NotUtf8 => "not_utf8",
+            FindingKind::MissingLabel => "missing_label",
+            FindingKind::EmptyText => "empty_text",
+            FindingKind::BadRow => "bad_row",
+            FindingKind::SingleItemClass => "single_item_class",
+            FindingKind::NoTrainingItem => "no_training_item",
+            FindingKind::Duplicate => "duplicate",
+            FindingKind::ConflictingDuplicate => "conflicting_duplicate",
+            FindingKind::LeakAcrossParts => "leak_across_parts",
+            FindingKind::NotData => "not_data",
+            FindingKind::EmptyFolder => "empty_folder",
+        }
+    }
+}
+
+/// The arrangement of a dataset on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Layout {
+    /// One folder of files for each class, below part folders where `parts` are named.
+    Folders {
+        modality: Modality,
+        items: u64,
+        folders: u64,
+        parts: Vec<Part>,
+    },
+    /// Rows of one or more tables.
+    Table {
+        files: Vec<PathBuf>,
+        rows: u64,
+        text_column: String,
+        label_column: String,
+        parts: Vec<Part>,
+        /// Whether the root of the index is the table itself, not a folder that holds it.
+        is_root: bool,
+    },
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = match self {
+            Layout::Folders {
+                modality,
+                items,
+                folders,
+                parts,
+            } => {
+                let noun = match modality {
+                    Modality::Image => "image",
+                    Modality::Text => "text",
+                };
+                write!(
+                    f,
+                    "{} in {}",
+                    counted(*items, noun),
+                    counted(*folders, "folder")
+                )?;
+                parts
+            }
+            Layout::Table {
+                files,
+                rows,
+                text_column,
+                label_column,
+                parts,
+                ..
+            } => {
+                write!(f, "{} in ", counted(*rows, "text"))?;
+                match files.as_slice() {
+                    [file] => write!(f, "{}", file.display())?,
+                    files => write!(f, "{}", counted(files.len() as u64, "table"))?,
+                }
+                write!(
+                    f,
+                    ", text in column “{text_column}”, label in “{label_column}”"
+                )?;
+                parts
+            }
+        };
+        if !parts.is_empty() {
+            let names: Vec<&str> = parts.iter().map(|part| part.name()).collect();
+            write!(f, ", parted into {}", names.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// A BLAKE3 digest of content. Shown and stored as 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Digest {
+        Digest(*blake3::hash(bytes).as_bytes())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+impl std::str::FromStr for Digest {
+    type Err = blake3::HexError;
+
+    fn from_str(hex: &str) -> Result<Digest, blake3::HexError> {
+        Ok(Digest(*blake3::Hash::from_hex(hex)?.as_bytes()))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
+        let hex = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        hex.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A relative path with `/` between its components on every system.
+pub(crate) fn portable(path: &Path) -> String {
+    let parts: Vec<_> = path
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect();
+    parts.join("/")
+}
+
+/// "1 image", "1,204 images".
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{grouped} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> DatasetIndex {
+        let item = |path: &str, class, content: &[u8]| Item {
+            path: PathBuf::from(path),
+            line: None,
+            text: None,
+            class,
+            digest: Digest::of(content),
+            part: None,
+        };
+        DatasetIndex {
+            version: INDEX_VERSION,
+            root: PathBuf::from("/data/pets"),
+            modality: Modality::Image,
+            classes: vec!["cat".into(), "dog".into()],
+            items: vec![item("cat/1.png", 0, b"1"), item("dog/2.png", 1, b"2")],
+            findings: vec![Finding {
+                file: PathBuf::from("dog/3.png"),
+                line: None,
+                kind: FindingKind::Truncated,
+                reason: "the file ends too early".into(),
+                remedy: "copy it again".into(),
+            }],
+            layout: Layout::Folders {
+                modality: Modality::Image,
+                items: 2,
+                folders: 2,
+                parts: vec![],
+            },
+        }
+    }
+
+    #[test]
+    fn an_index_of_version_1_still_opens() {
+        let kept = r#"{"version":1,"root":"/data/pets","modality":"image","classes":["cat","dog"],
+            "items":[
+              {"path":"cat/1.png","class":0,"digest":"96b3a086291fbcdef17e52e60731e96d8d36ae0a944f2aad0c0c12a0c14e161d"},
+              {"path":"dog/2.png","class":1,"digest":"9e81ddc1a8fd0a3ae8ac0d01ca71d29c7b8bb7d3f4a9e5a9ab1c19ebf6a3cbb1","part":"validation","line":3,"text":"x"}],
+            "findings":[{"file":"dog/3.png","kind":"truncated","reason":"the file ends too early","remedy":"copy it again"}],
+            "layout":{"kind":"folders","modality":"image","items":2,"folders":2,"parts":["train"]}}"#;
+        let index: DatasetIndex = serde_json::from_str(kept).unwrap();
+        assert_eq!(index.items[1].part, Some(Part::Validation));
+        assert_eq!(index.findings[0].kind, FindingKind::Truncated);
+        let table = r#"{"kind":"table","files":["a.csv"],"rows":2000,"text_column":"text",
+            "label_column":"label","parts":[],"is_root":true}"#;
+        let layout: Layout = serde_json::from_str(table).unwrap();
+        assert_eq!(
+            layout.to_string(),
+            "2,000 texts in a.csv, text in column “text”, label in “label”"
+        );
+    }
+
+    #[test]
+    fn an_index_survives_the_round_trip() {
+        let index = example();
+        let json = serde_json::to_string(&index).unwrap();
+        assert_eq!(serde_json::from_str::<DatasetIndex>(&json).unwrap(), index);
+    }
+
+    #[test]
+    fn the_digest_knows_content_and_labels_but_not_place_or_order() {
+        let index = example();
+        let mut moved = index.clone();
+        moved.root = PathBuf::from("/elsewhere");
+        moved.items.reverse();
+        moved.findings.clear();
+        assert_eq!(moved.digest(), index.digest());
+        let mut relabelled = index.clone();
+        relabelled.items[0].class = 1;
+        assert_ne!(relabelled.digest(), index.digest());
+        let mut changed = index.clone();
+        changed.items[0].digest = Digest::of(b"other");
+        assert_ne!(changed.digest(), index.digest());
+    }
+
+    #[test]
+    fn kinds_are_written_as_they_are_named() {
+        for kind in [
+            FindingKind::NotUtf8,
+            FindingKind::BadRow,
+            FindingKind::LeakAcrossParts,
+        ] {
+            assert_eq!(
+                serde_json::to_string(&kind).unwrap(),
+                format!("\"{}\"", kind.name())
+            );
+        }
+    }
+
+    #[test]
+    fn counts_and_sentences() {
+        assert_eq!(example().counts(), [1, 1]);
+        assert_eq!(example().layout.to_string(), "2 images in 2 folders");
+        assert_eq!(counted(1, "image"), "1 image");
+        assert_eq!(counted(1_234_567, "image"), "1,234,567 images");
+    }
+}

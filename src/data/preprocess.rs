@@ -1,0 +1,124 @@
+//! Image pixels -> the tensor that a backbone was trained on, as timm 1.0 evaluates.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::image::{self, ImageError, Rgb};
+use super::index::Digest;
+use super::resample::{self, Window};
+
+pub use super::resample::ResizeFilter;
+
+/// What a backbone expects of an image: resize, centre crop, normalise.
+///
+/// The same as `timm.data.create_transform(is_training=False)` with `crop_mode="center"` and a
+/// square input: the shorter side becomes `floor(size / crop_fraction)`, the centre `size` x `size`
+/// is kept, values become `(v / 255 - mean) / std` per channel.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ImageSpec {
+    /// Side of the square input in pixels.
+    pub size: usize,
+    /// The share of the shorter side that the crop keeps, above 0.
+    pub crop_fraction: f64,
+    pub filter: ResizeFilter,
+    /// Red, green, blue, of values from 0 to 1.
+    pub mean: [f32; 3],
+    pub std: [f32; 3],
+}
+
+impl ImageSpec {
+    /// The input tensor, `[3, size, size]`.
+    pub fn apply(&self, image: &Rgb) -> Vec<f32> {
+        let crop = self.cropped(image);
+        let area = self.size * self.size;
+        let mut tensor = vec![0.0; 3 * area];
+        for channel in 0..3 {
+            let (mean, std) = (self.mean[channel], self.std[channel]);
+            let values: [f32; 256] =
+                std::array::from_fn(|level| (level as f32 / 255.0 - mean) / std);
+            let plane = &mut tensor[channel * area..(channel + 1) * area];
+            for (value, pixel) in plane.iter_mut().zip(crop.chunks_exact(3)) {
+                *value = values[usize::from(pixel[channel])];
+            }
+        }
+        tensor
+    }
+
+    /// Decodes the image at `path` and applies.
+    ///
+    /// # Errors
+    ///
+    /// When the image cannot be decoded.
+    pub fn load(&self, path: &Path) -> Result<Vec<f32>, ImageError> {
+        Ok(self.apply(&image::decode(path)?))
+    }
+
+    /// Names all that can change the tensor of an image.
+    pub fn digest(&self) -> Digest {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"frostline image preprocessing 1");
+        hasher.update(&(self.size as u64).to_le_bytes());
+        hasher.update(&self.crop_fraction.to_le_bytes());
+        hasher.update(match self.filter {
+            ResizeFilter::Bilinear => b"bilinear",
+            ResizeFilter::Bicubic => b"bicubic_",
+        });
+        for value in self.mean.iter().chain(&self.std) {
+            hasher.update(&value.to_le_bytes());
+        }
+        Digest(*hasher.finalize().as_bytes())
+    }
+
+    /// The resized and cropped image, `[size, size, 3]`. Black where the image is smaller.
+    fn cropped(&self, image: &Rgb) -> Vec<u8> {
+        let size = self.size;
+        let mut crop = vec![0; size * size * 3];
+        if image.width == 0 || image.height == 0 {
+            return crop;
+        }
+        let (width, height) = self.resized(image);
+        let (left, columns, into_x) = centre(width, size);
+        let (top, rows, into_y) = centre(height, size);
+        let across = Window {
+            full: width,
+            start: left,
+            len: columns,
+        };
+        let down = Window {
+            full: height,
+            start: top,
+            len: rows,
+        };
+        let part = resample::resize(image, across, down, self.filter);
+        for (row, line) in part.chunks_exact(columns * 3).enumerate() {
+            let at = ((into_y + row) * size + into_x) * 3;
+            crop[at..at + line.len()].copy_from_slice(line);
+        }
+        crop
+    }
+
+    /// Width and height after the resize of torchvision: the longer side is rounded down.
+    fn resized(&self, image: &Rgb) -> (usize, usize) {
+        let short = ((self.size as f64 / self.crop_fraction).floor() as usize).max(1);
+        let long =
+            |long: usize, of: usize| ((short as f64 * long as f64 / of as f64) as usize).max(1);
+        if image.width <= image.height {
+            (short, long(image.height, image.width))
+        } else {
+            (long(image.width, image.height), short)
+        }
+    }
+}
+
+/// Where the centre crop of `size` out of `full` starts, how much of it there is, and how far into
+/// the crop it is put, as torchvision's `center_crop` has it.
+fn centre(full: usize, size: usize) -> (usize, usize, usize) {
+    if full < size {
+        return (0, full, (size - full) / 2);
+    }
+    // Python rounds halves to the even number.
+    let twice = full - size;
+    let start = twice / 2 + usize::from(twice % 4 == 3);
+    (start, size, 0)
+}

@@ -1,0 +1,133 @@
+//! Why there is no dataset at a path.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::data::index::{Finding, portable};
+
+/// Why a scan ends without an index. Displays what happened and why; [`ScanError::remedy`] says
+/// what to try.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ScanError {
+    #[error("there is nothing at {}", path.display())]
+    NotFound { path: PathBuf },
+    #[error("{} cannot be read: {why}", path.display())]
+    Unreadable { path: PathBuf, why: String },
+    #[error("{} is not a dataset: {why}", path.display())]
+    NotADataset { path: PathBuf, why: String },
+    /// `first` is the first finding, in words.
+    #[error("{} holds no usable images or texts{}", path.display(), because(first))]
+    Empty {
+        path: PathBuf,
+        first: Option<String>,
+    },
+    #[error("{} holds {files} {what} without class folders, so nothing says what they show", path.display())]
+    Flat {
+        path: PathBuf,
+        files: u64,
+        what: &'static str,
+    },
+    #[error("the class folders of {} hold {images} images and {texts} texts", path.display())]
+    Mixed {
+        path: PathBuf,
+        images: u64,
+        texts: u64,
+    },
+    #[error("{} has no column “{asked}”; it has {}", path.display(), listed(available))]
+    UnknownColumn {
+        path: PathBuf,
+        asked: String,
+        available: Vec<String>,
+    },
+    /// `what` is "text" or "label".
+    #[error("which column of {} is the {what} cannot be told; it has {}", path.display(), listed(available))]
+    UnclearColumn {
+        path: PathBuf,
+        what: &'static str,
+        available: Vec<String>,
+    },
+    #[error("the scan of {} was stopped", path.display())]
+    Stopped { path: PathBuf },
+}
+
+impl ScanError {
+    /// The file or folder.
+    pub fn path(&self) -> &Path {
+        match self {
+            ScanError::NotFound { path }
+            | ScanError::Unreadable { path, .. }
+            | ScanError::NotADataset { path, .. }
+            | ScanError::Empty { path, .. }
+            | ScanError::Flat { path, .. }
+            | ScanError::Mixed { path, .. }
+            | ScanError::UnknownColumn { path, .. }
+            | ScanError::UnclearColumn { path, .. }
+            | ScanError::Stopped { path } => path,
+        }
+    }
+
+    /// What a person can try.
+    pub fn remedy(&self) -> String {
+        match self {
+            ScanError::NotFound { .. } => "Check the spelling of the path.",
+            ScanError::Unreadable { .. } => "Check that you may read it and that the disk is there.",
+            ScanError::NotADataset { .. } | ScanError::Empty { .. } => {
+                "Give a folder that holds one folder of images (or .txt files) for each class, or a \
+                 CSV, TSV or JSON-lines file with a text and a label column."
+            }
+            ScanError::Flat { .. } => {
+                "Make one folder for each class and move the files into them: pets/cat/1.jpg, \
+                 pets/dog/2.jpg."
+            }
+            ScanError::Mixed { .. } => "Keep images and texts in two datasets.",
+            ScanError::UnknownColumn { .. } => {
+                "Choose one of these columns with --text-column or --label-column."
+            }
+            ScanError::UnclearColumn { what: "text", .. } => {
+                "Name the column that holds the text with --text-column."
+            }
+            ScanError::UnclearColumn { .. } => {
+                "Name the column that holds the label with --label-column."
+            }
+            ScanError::Stopped { .. } => "Start it again when you like; nothing was changed.",
+        }
+        .to_owned()
+    }
+}
+
+/// "cat/3.jpg, line 7: the text is empty"
+pub(super) fn in_words(finding: &Finding) -> String {
+    let line = finding
+        .line
+        .map(|line| format!(", line {line}"))
+        .unwrap_or_default();
+    format!("{}{line}: {}", portable(&finding.file), finding.reason)
+}
+
+fn because(first: &Option<String>) -> String {
+    first
+        .as_ref()
+        .map(|first| format!(" ({first})"))
+        .unwrap_or_default()
+}
+
+fn listed(columns: &[String]) -> String {
+    /// Wide tables would fill the screen.
+    const SHOWN: usize = 20;
+    if columns.is_empty() {
+        return "no columns".to_owned();
+    }
+    let shown: Vec<String> = columns
+        .iter()
+        .take(SHOWN)
+        .map(|c| format!("“{c}”"))
+        .collect();
+    let more = columns.len().saturating_sub(SHOWN);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    format!("{}{more}", shown.join(", "))
+}

@@ -1,0 +1,102 @@
+//! The files below a root: sorted, without what systems hide in folders, safe with links in loops.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::ScanError;
+use crate::control::Control;
+use crate::data::index::{Finding, FindingKind};
+
+/// All files below a root.
+pub(super) struct Tree {
+    /// Relative to the root, sorted.
+    pub files: Vec<PathBuf>,
+    /// Relative to the root, sorted, without the root itself.
+    pub folders: BTreeSet<PathBuf>,
+    /// Folders that could not be opened.
+    pub findings: Vec<Finding>,
+}
+
+impl Tree {
+    /// Lists what lies below `root`, a folder.
+    pub fn walk(root: &Path, control: &dyn Control) -> Result<Tree, ScanError> {
+        let mut tree = Tree {
+            files: Vec::new(),
+            folders: BTreeSet::new(),
+            findings: Vec::new(),
+        };
+        let mut seen = BTreeSet::new();
+        let mut open = vec![PathBuf::new()];
+        while let Some(folder) = open.pop() {
+            if control.stop_requested() {
+                return Err(ScanError::Stopped {
+                    path: root.to_owned(),
+                });
+            }
+            // A link may lead back up, or to a folder that was read under another name.
+            let real = std::fs::canonicalize(root.join(&folder));
+            if real.is_ok_and(|real| !seen.insert(real)) {
+                continue;
+            }
+            match list(&root.join(&folder)) {
+                Ok(names) => {
+                    for (name, is_folder) in names {
+                        let path = folder.join(name);
+                        if is_folder {
+                            tree.folders.insert(path.clone());
+                            open.push(path);
+                        } else {
+                            tree.files.push(path);
+                        }
+                    }
+                }
+                Err(why) if folder.as_os_str().is_empty() => {
+                    let why = why.to_string();
+                    return Err(ScanError::Unreadable {
+                        path: root.to_owned(),
+                        why,
+                    });
+                }
+                Err(why) => tree.findings.push(Finding {
+                    file: folder,
+                    line: None,
+                    kind: FindingKind::Unreadable,
+                    reason: format!("the folder cannot be opened: {why}"),
+                    remedy: "Check that you may read it.".to_owned(),
+                }),
+            }
+        }
+        tree.files.sort_unstable();
+        Ok(tree)
+    }
+}
+
+/// The names in a folder, in order, and whether each is a folder. Links are followed; what is
+/// neither file nor folder is passed over.
+fn list(folder: &Path) -> std::io::Result<Vec<(std::ffi::OsString, bool)>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if hidden(&entry.file_name().to_string_lossy()) {
+            continue;
+        }
+        match std::fs::metadata(entry.path()) {
+            Ok(about) if about.is_dir() => names.push((entry.file_name(), true)),
+            Ok(about) if about.is_file() => names.push((entry.file_name(), false)),
+            // A dead link is reported when it is read.
+            Err(_) => names.push((entry.file_name(), false)),
+            Ok(_) => {}
+        }
+    }
+    // Links in loops are resolved to the first name that leads there, so the order matters.
+    names.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(names)
+}
+
+fn hidden(name: &str) -> bool {
+    const OF_SYSTEMS: [&str; 4] = ["Thumbs.db", "desktop.ini", "__MACOSX", "$RECYCLE.BIN"];
+    name.starts_with('.')
+        || OF_SYSTEMS
+            .iter()
+            .any(|hidden| hidden.eq_ignore_ascii_case(name))
+}

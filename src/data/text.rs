@@ -1,0 +1,232 @@
+//! Texts -> token numbers, by the tokenizer that comes with a backbone.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use tokenizers::{
+    PostProcessor, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy,
+};
+
+use super::index::Digest;
+
+/// A tokenizer with its length limit.
+pub struct TextTokenizer {
+    tokenizer: Tokenizer,
+    spec: TextSpec,
+    path: PathBuf,
+}
+
+/// Names all that can change the tokens of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextSpec {
+    /// Of the bytes of `tokenizer.json`.
+    pub tokenizer_json: Digest,
+    /// Longer texts are cut to this many tokens, special tokens included.
+    pub max_tokens: usize,
+}
+
+/// Why texts cannot be turned into tokens.
+#[derive(Debug, Error)]
+pub enum TextError {
+    #[error(
+        "the tokenizer {} cannot be read: {source}; check that the backbone's folder is complete",
+        path.display()
+    )]
+    Read {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(
+        "the tokenizer {} cannot be understood: {why}; fetch the backbone's tokenizer.json again",
+        path.display()
+    )]
+    BadTokenizer { path: PathBuf, why: String },
+    #[error(
+        "{max_tokens} tokens leave no room for a text: the tokenizer {} adds {special} special \
+         tokens; allow more tokens",
+        path.display()
+    )]
+    TooFewTokens {
+        path: PathBuf,
+        max_tokens: usize,
+        special: usize,
+    },
+    #[error("the tokenizer {} fails on the text “{text}”: {why}", path.display())]
+    Encode {
+        path: PathBuf,
+        text: String,
+        why: String,
+    },
+}
+
+impl TextTokenizer {
+    /// Reads a `tokenizer.json` of the Hugging Face tokenizers library. The padding and truncation
+    /// that the file asks for are replaced: no padding, and at most `max_tokens` tokens, cut on
+    /// the right.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or understood, or `max_tokens` leaves no room for a text.
+    pub fn load(path: &Path, max_tokens: usize) -> Result<TextTokenizer, TextError> {
+        let bytes = std::fs::read(path).map_err(|source| TextError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let bad = |error: tokenizers::Error| TextError::BadTokenizer {
+            path: path.to_owned(),
+            why: error.to_string(),
+        };
+        let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(bad)?;
+        let special = tokenizer
+            .get_post_processor()
+            .map_or(0, |added| added.added_tokens(false));
+        if max_tokens <= special {
+            return Err(TextError::TooFewTokens {
+                path: path.to_owned(),
+                max_tokens,
+                special,
+            });
+        }
+        let truncation = TruncationParams {
+            direction: TruncationDirection::Right,
+            max_length: max_tokens,
+            strategy: TruncationStrategy::LongestFirst,
+            stride: 0,
+        };
+        tokenizer
+            .with_padding(None)
+            .with_truncation(Some(truncation))
+            .map_err(bad)?;
+        let spec = TextSpec {
+            tokenizer_json: Digest::of(&bytes),
+            max_tokens,
+        };
+        Ok(TextTokenizer {
+            tokenizer,
+            spec,
+            path: path.to_owned(),
+        })
+    }
+
+    /// What names this tokenizer and its limit.
+    pub fn spec(&self) -> TextSpec {
+        self.spec
+    }
+
+    /// The token numbers of one text, special tokens included, 1 to `max_tokens` of them.
+    ///
+    /// # Errors
+    ///
+    /// When the tokenizer has no number for a piece and none for the unknown.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, TextError> {
+        match self.tokenizer.encode(text, true) {
+            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
+            Err(error) => Err(TextError::Encode {
+                path: self.path.clone(),
+                text: text.chars().take(60).collect(),
+                why: error.to_string(),
+            }),
+        }
+    }
+
+    /// [`TextTokenizer::encode`] for many texts, in parallel; the order is kept.
+    ///
+    /// # Errors
+    ///
+    /// With the first text that fails.
+    pub fn encode_batch<T: AsRef<str> + Sync>(
+        &self,
+        texts: &[T],
+    ) -> Result<Vec<Vec<u32>>, TextError> {
+        texts
+            .par_iter()
+            .map(|text| self.encode(text.as_ref()))
+            .collect()
+    }
+}
+
+impl TextSpec {
+    /// Names the tokenizer and the limit in one.
+    pub fn digest(&self) -> Digest {
+        let mut hasher = blake3::Hasher::new();
+        hasher
+            .update(b"frostline text preprocessing 1")
+            .update(&self.tokenizer_json.0);
+        hasher.update(&(self.max_tokens as u64).to_le_bytes());
+        Digest(*hasher.finalize().as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A word-level tokenizer that asks for padding and truncation of its own.
+    const TOKENIZER: &str = r#"{
+        "version": "1.0",
+        "truncation": {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0},
+        "padding": {"strategy": {"Fixed": 128}, "direction": "Right", "pad_to_multiple_of": null,
+                    "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
+        "added_tokens": [], "normalizer": {"type": "Lowercase"}, "pre_tokenizer": {"type": "Whitespace"},
+        "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
+        "decoder": null,
+        "model": {"type": "WordLevel", "unk_token": "[UNK]", "vocab":
+            {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "red": 4, "fox": 5, "runs": 6}}
+    }"#;
+
+    fn tokenizer(max_tokens: usize) -> Result<TextTokenizer, TextError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokenizer.json");
+        std::fs::write(&path, TOKENIZER).unwrap();
+        TextTokenizer::load(&path, max_tokens)
+    }
+
+    #[test]
+    fn padding_is_off_and_the_limit_is_ours() {
+        let check = |max_tokens, text, expected: &[u32]| {
+            assert_eq!(
+                tokenizer(max_tokens).unwrap().encode(text).unwrap(),
+                expected,
+                "{text}"
+            );
+        };
+        check(256, "Red fox runs", &[2, 4, 5, 6, 3]);
+        check(256, "fox fox fox fox fox fox", &[2, 5, 5, 5, 5, 5, 5, 3]);
+        check(4, "red fox runs", &[2, 4, 5, 3]);
+        check(3, "red fox runs", &[2, 4, 3]);
+        check(256, "", &[2, 3]);
+        check(256, "blue", &[2, 1, 3]);
+    }
+
+    #[test]
+    fn a_batch_keeps_its_order() {
+        let tokenizer = tokenizer(8).unwrap();
+        let texts = ["red", "fox", "runs"];
+        let expected = [vec![2, 4, 3], vec![2, 5, 3], vec![2, 6, 3]];
+        assert_eq!(tokenizer.encode_batch(&texts).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_said() {
+        let missing = TextTokenizer::load(Path::new("/nowhere/tokenizer.json"), 8);
+        assert!(matches!(missing, Err(TextError::Read { .. })));
+        assert!(matches!(
+            tokenizer(2),
+            Err(TextError::TooFewTokens { special: 2, .. })
+        ));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokenizer.json");
+        std::fs::write(&path, "{}").unwrap();
+        let error = TextTokenizer::load(&path, 8).err().unwrap().to_string();
+        assert!(error.contains("tokenizer.json"), "{error}");
+    }
+
+    #[test]
+    fn the_spec_names_file_and_limit() {
+        let (a, b) = (tokenizer(8).unwrap().spec(), tokenizer(9).unwrap().spec());
+        assert_eq!(a.tokenizer_json, Digest::of(TOKENIZER.as_bytes()));
+        assert_ne!(a.digest(), b.digest());
+    }
+}
