@@ -1,5 +1,9 @@
 //! A failure as a person needs it: what happened, why, what to try, and which file.
 
+use crate::data::image::ImageError;
+use crate::data::scan::ScanError;
+use crate::data::split::SplitError;
+use crate::data::text::TextError;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -113,6 +117,33 @@ impl From<candle_core::Error> for Problem {
             error.to_string(),
             "try a smaller batch; if it happens again, please report it with this message",
         )
+    }
+}
+
+impl From<ScanError> for Problem {
+    fn from(error: ScanError) -> Self {
+        match &error {
+            ScanError::Stopped { .. } => Self::stopped("nothing was changed"),
+            _ => Self::input("the data cannot be used", error.to_string(), error.remedy()).at(error.path()),
+        }
+    }
+}
+
+impl From<SplitError> for Problem {
+    fn from(error: SplitError) -> Self {
+        Self::input("the data cannot be split", error.to_string(), "change the fractions, or add samples")
+    }
+}
+
+impl From<ImageError> for Problem {
+    fn from(error: ImageError) -> Self {
+        Self::input("the image cannot be used", error.reason(), error.remedy()).at(error.path())
+    }
+}
+
+impl From<TextError> for Problem {
+    fn from(error: TextError) -> Self {
+        Self::input("the text cannot be turned into tokens", error.to_string(), "check the backbone's folder")
     }
 }
 

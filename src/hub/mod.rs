@@ -101,7 +101,7 @@ fn places() -> Vec<Place> {
 }
 
 /// The folders right inside `folder`; none where it cannot be read.
-pub fn subfolders(folder: &Path) -> impl Iterator<Item = PathBuf> {
+pub fn subfolders(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(|path| path.is_dir())
 }

@@ -1,8 +1,8 @@
 //! All that a killed run needs to go on as if nothing had happened, in one file that is replaced in one step.
 
+use super::optimiser::Moments;
 use super::top::Top;
 use crate::backbone::weights::to_f32;
-use crate::nn::Moments;
 use crate::problem::{Problem, Result};
 use crate::project::files::write_atomically;
 use crate::project::run::{EpochRecord, Run};
@@ -43,7 +43,7 @@ pub struct Progress {
 pub fn save(run: &Run, top: &Top, progress: &Progress) -> Result<()> {
     let mut tensors = Tensors::default();
     for parameter in top.optimiser().parameters() {
-        let (m, v) = parameter.moments.to_host()?;
+        let (m, v) = parameter.moments.to_host(parameter.var.elem_count())?;
         tensors.add(format!("weight/{}", parameter.name), parameter.var.as_tensor())?;
         tensors.add_values(format!("m/{}", parameter.name), m);
         tensors.add_values(format!("v/{}", parameter.name), v);

@@ -16,9 +16,8 @@ use std::time::Instant;
 /// Samples that pass through the trunk together.
 const TRUNK_BATCH: usize = 16;
 
-/// Gives boundary states of samples of one plan.
-pub struct Features<'p> {
-    plan: &'p Plan,
+/// Gives boundary states of samples.
+pub struct Features {
     source: Source,
 }
 
@@ -32,13 +31,13 @@ enum Source {
 /// Samples that cannot be decoded, with the reason.
 pub type Unusable = BTreeMap<usize, Problem>;
 
-impl<'p> Features<'p> {
+impl Features {
     /// Computes what is missing in the cache for the training and validation samples, or, without a cache,
     /// checks that every sample can be decoded. Reports [`Fact::Cache`] and a warning for each unusable sample.
     ///
     /// # Errors
     /// A full disk, a broken weight file, or the user's stop; what was computed stays in the cache.
-    pub fn prepare(plan: &'p Plan, weights: &WeightFile, cache_folder: &Path, control: &dyn Control) -> Result<(Self, Unusable)> {
+    pub fn prepare(plan: &Plan, weights: &WeightFile, cache_folder: &Path, control: &dyn Control) -> Result<(Self, Unusable)> {
         let device = &plan.machine.device;
         let loader = Loader::new(&plan.backbone, &plan.backbone.input, device)?;
         let items: Vec<usize> = plan.split.train.iter().chain(&plan.split.validation).copied().collect();
@@ -55,18 +54,18 @@ impl<'p> Features<'p> {
             let file = problem.path.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
             control.report(Fact::Warning { what: format!("left out {file}: {}", problem.why) });
         }
-        Ok((Self { plan, source }, unusable))
+        Ok((Self { source }, unusable))
     }
 
-    /// Boundary states of `items`, in their order.
-    pub fn batch(&self, items: &[usize]) -> Result<Boundary> {
+    /// Boundary states of `items` of the plan that this was prepared for, in their order.
+    pub fn batch(&self, plan: &Plan, items: &[usize]) -> Result<Boundary> {
         match &self.source {
             Source::Cache(cache) => {
-                let digests: Vec<Digest> = items.iter().filter_map(|n| self.plan.index.items.get(*n)).map(|item| item.digest).collect();
-                read_batch(cache, &digests, &cut_shape(self.plan), &self.plan.machine.device)
+                let digests: Vec<Digest> = items.iter().filter_map(|n| plan.index.items.get(*n)).map(|item| item.digest).collect();
+                read_batch(cache, &digests, &cut_shape(plan), &plan.machine.device)
             }
             Source::Direct { loader, trunk } => {
-                let prepared = prepare_items(self.plan, loader, items);
+                let prepared = prepare_items(plan, loader, items);
                 let prepared: Vec<Prepared> = prepared.into_iter().collect::<Result<_>>()?;
                 trunk.forward(loader.boundary(&prepared)?)
             }

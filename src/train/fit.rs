@@ -102,7 +102,7 @@ pub fn validate(plan: &Plan, features: &Features, top: &Top) -> Result<Validatio
     let mut loss_sum = 0.0;
     for items in plan.split.validation.chunks(VALIDATION_BATCH) {
         let labels = labels(plan, items);
-        let logits = top.predict(&features.batch(items)?)?;
+        let logits = top.predict(&features.batch(plan, items)?)?;
         loss_sum += f64::from(cross_entropy(&logits, &labels)?.to_scalar::<f32>()?) * items.len() as f64;
         for (row, label) in logits.to_vec2::<f32>()?.iter().zip(&labels) {
             confusion.add(*label as usize, argmax(row));
@@ -115,7 +115,7 @@ pub fn validate(plan: &Plan, features: &Features, top: &Top) -> Result<Validatio
 fn step(plan: &Plan, features: &Features, top: &mut Top, items: &[usize], step: u64, learning_rate: f64) -> Result<f64> {
     let training = &plan.recipe.training;
     let pass = Pass { dropout: training.dropout as f32, key: key(training.seed, Purpose::Dropout, step) };
-    let logits = top.forward(&features.batch(items)?, &pass)?;
+    let logits = top.forward(&features.batch(plan, items)?, &pass)?;
     let loss = cross_entropy(&logits, &labels(plan, items))?;
     let value = f64::from(loss.to_scalar::<f32>()?);
     if !value.is_finite() {

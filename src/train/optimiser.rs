@@ -3,9 +3,9 @@
 //! The optimiser owns the Vars, the slots into which layers write their gradients, and the moments.
 
 use crate::backbone::Role;
-use crate::nn::{AdamW, Moments, Param, Slot, adamw_update};
+use crate::nn::{AdamW, Gradient, Param, Slot, adamw_update, adamw_update_composed, is_fast};
 use candle_core::backprop::GradStore;
-use candle_core::{Result, Tensor, Var};
+use candle_core::{Result, Tensor, Var, bail};
 
 /// All trained tensors, in the order in which they were added.
 #[derive(Default)]
@@ -35,7 +35,7 @@ impl Optimiser {
     /// Takes a tensor into training; what a layer holds of it comes back.
     pub fn add(&mut self, name: &str, initial: &Tensor, role: Role, rate: f64) -> Result<Param> {
         let var = Var::from_tensor(initial)?;
-        let slot = crate::nn::uses_fast_path(var.as_tensor()).then(|| Slot::new(var.elem_count()));
+        let slot = is_fast(var.as_tensor()).then(|| Slot::new(var.elem_count()));
         let param = Param::trainable(&var, slot.clone());
         let moments = Moments::zeros(&var)?;
         self.parameters.push(Trained { name: name.to_string(), var, moments, slot, decays: role == Role::Weight, rate });
@@ -84,8 +84,63 @@ impl Optimiser {
                 weight_decay: if parameter.decays { self.weight_decay } else { 0.0 },
                 step: self.step,
             };
-            adamw_update(&parameter.var, parameter.slot.as_ref(), gradients, &mut parameter.moments, &hyper)?;
+            parameter.update(gradients, &hyper)?;
         }
         Ok(())
+    }
+}
+
+/// Running means of a gradient and of its square, in row-major order.
+pub enum Moments {
+    /// On the CPU; empty before the first update.
+    Host { m: Vec<f32>, v: Vec<f32> },
+    /// Where the variable is.
+    Device { m: Tensor, v: Tensor },
+}
+
+impl Moments {
+    fn zeros(var: &Var) -> Result<Self> {
+        match var.device().is_cpu() {
+            true => Ok(Self::Host { m: Vec::new(), v: Vec::new() }),
+            false => Ok(Self::Device { m: var.zeros_like()?, v: var.zeros_like()? }),
+        }
+    }
+
+    /// Copies of both, `elements` long.
+    pub fn to_host(&self, elements: usize) -> Result<(Vec<f32>, Vec<f32>)> {
+        match self {
+            Self::Host { m, .. } if m.is_empty() => Ok((vec![0.0; elements], vec![0.0; elements])),
+            Self::Host { m, v } => Ok((m.clone(), v.clone())),
+            Self::Device { m, v } => Ok((m.flatten_all()?.to_vec1()?, v.flatten_all()?.to_vec1()?)),
+        }
+    }
+
+    /// The moments of `var` from a checkpoint.
+    pub fn from_host(var: &Var, m: Vec<f32>, v: Vec<f32>) -> Result<Self> {
+        if m.len() != var.elem_count() || v.len() != var.elem_count() {
+            bail!("moments of {} and {} elements for a variable of {}", m.len(), v.len(), var.elem_count())
+        }
+        match var.device().is_cpu() {
+            true => Ok(Self::Host { m, v }),
+            false => {
+                let place = |values| Tensor::from_vec(values, var.shape(), var.device());
+                Ok(Self::Device { m: place(m)?, v: place(v)? })
+            }
+        }
+    }
+}
+
+impl Trained {
+    /// The gradient lies in the slot (fast path) or in the store (composed layers), never in both.
+    fn update(&mut self, gradients: &GradStore, hyper: &AdamW) -> Result<()> {
+        let slot = self.slot.as_ref().filter(|slot| slot.is_written());
+        match (slot, gradients.get(self.var.as_tensor()), &mut self.moments) {
+            (None, None, _) => Ok(()),
+            (Some(_), Some(_), _) => bail!("{} got two gradients", self.name),
+            (Some(slot), None, Moments::Host { m, v }) => slot.with_gradient(|g| adamw_update(&self.var, g, m, v, hyper)),
+            (None, Some(g), Moments::Host { m, v }) => adamw_update(&self.var, &Gradient::from_tensor(g)?, m, v, hyper),
+            (None, Some(g), Moments::Device { m, v }) => adamw_update_composed(&self.var, g, m, v, hyper),
+            (Some(_), None, Moments::Device { .. }) => bail!("{} has its gradient on another device", self.name),
+        }
     }
 }

@@ -1,0 +1,203 @@
+//! The arguments. Other programs depend on them: add, never change.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Transfer learning on your own computer: from a folder of labelled images or a table of texts to a trained,
+/// tested, exported model. Nothing leaves the machine.
+#[derive(Parser)]
+#[command(name = "frostline", version, about, arg_required_else_help = true, after_help = AFTER_HELP)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 2 wrong use or bad input, 130 stopped by you, 1 anything else.
+Environment: FROSTLINE_ASSETS (bundled backbones and samples), FROSTLINE_HOME (what Frostline keeps for itself),
+HF_HOME (Hugging Face cache), FROSTLINE_SIMD=off|avx2|avx512, FROSTLINE_COMPOSED=1 (slow reference layers).";
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Read a dataset and list its classes and what is wrong with it
+    Scan {
+        /// A folder with one folder for each class, or a CSV, TSV or JSONL file
+        path: PathBuf,
+        #[command(flatten)]
+        columns: Columns,
+        /// One JSON object instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the backbones (pretrained networks) on this machine
+    Backbones {
+        /// JSON, one line for each
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the layers of a backbone
+    Tree {
+        /// A name from `frostline backbones`, or a folder
+        backbone: String,
+        /// Nested JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a project from data and a backbone
+    New(New),
+    /// Train the project: a new run, or the unfinished one with --resume
+    Train {
+        /// The project folder
+        project: PathBuf,
+        /// Events as JSON lines instead of a table
+        #[arg(long)]
+        json: bool,
+        /// Go on with the newest unfinished run
+        #[arg(long)]
+        resume: bool,
+        #[command(flatten)]
+        machine: MachineArgs,
+    },
+    /// Score a run or an export on labelled samples
+    Eval {
+        /// A project, or an export
+        #[arg(value_name = "DIR|EXPORT")]
+        folder: PathBuf,
+        /// Labelled samples of your own instead of the project's
+        #[arg(long)]
+        data: Option<PathBuf>,
+        #[command(flatten)]
+        columns: Columns,
+        /// A run of the project; the newest finished one where not given
+        #[arg(long)]
+        run: Option<String>,
+        /// The project's validation or test samples
+        #[arg(long, value_enum, default_value = "val", conflicts_with = "data")]
+        split: SplitName,
+        /// One JSON object instead of a table
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        machine: MachineArgs,
+    },
+    /// Ask an export for labels
+    Predict {
+        export: PathBuf,
+        /// Images, text files, or folders of them
+        #[arg(value_name = "INPUT")]
+        inputs: Vec<PathBuf>,
+        /// A text; may be given several times
+        #[arg(long, value_name = "T")]
+        text: Vec<String>,
+        /// How many labels to show for each input
+        #[arg(long, value_name = "K", default_value_t = 3)]
+        top: usize,
+        /// A JSON line for each input
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        machine: MachineArgs,
+    },
+    /// Export the trained head of a run
+    Export {
+        /// The project folder
+        project: PathBuf,
+        /// The new folder to write
+        #[arg(long)]
+        out: PathBuf,
+        /// A run of the project; the newest finished one where not given
+        #[arg(long)]
+        run: Option<String>,
+        #[arg(long, value_enum, default_value = "head")]
+        format: ExportFormat,
+    },
+    /// List the runs of a project
+    Runs {
+        /// The project folder
+        project: PathBuf,
+        /// JSON, one line for each
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Columns of a table.
+#[derive(Args, Clone, Default)]
+pub struct Columns {
+    /// Column of a table that holds the text
+    #[arg(long, value_name = "C")]
+    pub text_column: Option<String>,
+    /// Column of a table that holds the label
+    #[arg(long, value_name = "C")]
+    pub label_column: Option<String>,
+}
+
+/// What computes.
+#[derive(Args)]
+pub struct MachineArgs {
+    /// Compute threads; all cores where not given
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// What computes; cuda and metal need a build with that feature
+    #[arg(long, default_value = "cpu", value_parser = ["cpu", "cuda", "metal"])]
+    pub device: String,
+}
+
+#[derive(Args)]
+pub struct New {
+    /// A folder with one folder for each class, or a CSV, TSV or JSONL file
+    #[arg(long)]
+    pub data: PathBuf,
+    /// A name from `frostline backbones`, or a folder
+    #[arg(long, value_name = "ID")]
+    pub backbone: String,
+    /// The new project folder
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub columns: Columns,
+    /// Layers to train besides the head: paths with * and ?; may be given several times; * means all
+    #[arg(long, value_name = "GLOB")]
+    pub thaw: Vec<String>,
+    /// Passes over the training samples
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u32>,
+    /// Samples in one step
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<usize>,
+    /// Peak learning rate
+    #[arg(long, value_name = "X")]
+    pub lr: Option<f64>,
+    /// Decides the split, the order of samples and the first weights of the head
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Share of samples for validation [default: 0.2]
+    #[arg(long, value_name = "F")]
+    pub val_fraction: Option<f64>,
+    /// Share of samples kept for the test [default: 0]
+    #[arg(long, value_name = "F")]
+    pub test_fraction: Option<f64>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
+pub enum SplitName {
+    Val,
+    Test,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// head.safetensors and manifest.json
+    Head,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

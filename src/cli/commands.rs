@@ -1,0 +1,248 @@
+//! One function for each command.
+
+use super::args::{Columns, Command, MachineArgs, New, SplitName};
+use super::control::{Console, stop_on_interrupt};
+use super::{DONE, FAILED, show};
+use crate::data::index::Modality;
+use crate::data::scan::ScanOptions;
+use crate::hub;
+use crate::jobs::{self, EvaluateWhat, NewProject};
+use crate::problem::{Cause, Problem};
+use crate::project::{Machine, Project};
+use anyhow::Result;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Does what the command says; returns the exit code.
+pub fn run(command: Command) -> Result<u8> {
+    stop_on_interrupt()?;
+    match command {
+        Command::Scan { path, columns, json } => scan(&path, &columns, json),
+        Command::Backbones { json } => backbones(json),
+        Command::Tree { backbone, json } => tree(&backbone, json),
+        Command::New(new) => create(new),
+        Command::Train { project, json, resume, machine } => train(&project, json, resume, &machine),
+        Command::Eval { folder, data, columns, run, split, json, machine } => {
+            let what = match (&data, split) {
+                (Some(data), _) => EvaluateWhat::Data(data),
+                (None, SplitName::Val) => EvaluateWhat::Validation,
+                (None, SplitName::Test) => EvaluateWhat::Test,
+            };
+            evaluate(&folder, run.as_deref(), what, &columns, json, &machine)
+        }
+        Command::Predict { export, inputs, text, top, json, machine } => predict(&export, &inputs, &text, top, json, &machine),
+        Command::Export { project, out, run, format: _ } => export(&project, &out, run.as_deref()),
+        Command::Runs { project, json } => runs(&project, json),
+    }
+}
+
+fn scan(path: &Path, columns: &Columns, json: bool) -> Result<u8> {
+    let console = Console::new();
+    let index = jobs::scan(path, &options(columns), &console);
+    console.finish();
+    let index = index?;
+    if !json {
+        print_text(&show::dataset(&index))?;
+        return Ok(DONE);
+    }
+    let modality = match index.modality {
+        Modality::Image => "image",
+        Modality::Text => "text",
+    };
+    let classes: Vec<Value> = index.classes.iter().zip(index.counts()).map(|(name, items)| json!({"name": name, "items": items})).collect();
+    print_json(&json!({"modality": modality, "classes": classes, "findings": index.findings}))?;
+    Ok(DONE)
+}
+
+fn backbones(json: bool) -> Result<u8> {
+    let (list, problems) = hub::list();
+    for problem in &problems {
+        eprintln!("left out: {problem}");
+    }
+    if !json {
+        print_text(&show::backbones(&list))?;
+        return Ok(DONE);
+    }
+    for b in &list {
+        let size = std::fs::metadata(b.weights_path()).map(|m| m.len()).ok();
+        print_json(&json!({
+            "id": b.id, "name": b.name(), "family": b.family, "input": b.input, "features": b.feature_size(),
+            "parameters": b.architecture().tree().root().parameters(), "licence": b.card.licence,
+            "bytes": size, "folder": b.folder(),
+        }))?;
+    }
+    Ok(DONE)
+}
+
+fn tree(backbone: &str, json: bool) -> Result<u8> {
+    let backbone = hub::open(backbone)?;
+    match json {
+        true => print_json(&serde_json::to_value(backbone.architecture().tree().root())?)?,
+        false => print_text(&show::tree(&backbone))?,
+    }
+    Ok(DONE)
+}
+
+fn create(new: New) -> Result<u8> {
+    let console = Console::new();
+    let request = NewProject {
+        data: new.data,
+        backbone: new.backbone,
+        folder: new.out,
+        text_column: new.columns.text_column,
+        label_column: new.columns.label_column,
+        thaw: new.thaw,
+        epochs: new.epochs,
+        batch_size: new.batch_size,
+        learning_rate: new.lr,
+        seed: new.seed,
+        validation_fraction: new.val_fraction,
+        test_fraction: new.test_fraction,
+    };
+    let created = jobs::create(&request, &console);
+    console.finish();
+    let (project, plan) = created?;
+    for warning in &plan.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let cut = plan.architecture().cuts().get(plan.frostline);
+    let split = &plan.split;
+    print_text(&format!(
+        "{}\n{} train, {} validate, {} test\nfrostline at {} ({}); {} parameters are trained\nproject {}: train it with `frostline train {}`\n",
+        plan.index.layout,
+        split.train.len(),
+        split.validation.len(),
+        split.test.len(),
+        cut.map_or("", |c| c.name.as_str()),
+        cut.map(|c| show::shape(&c.shape)).unwrap_or_default(),
+        show::count(plan.trainable_parameters()),
+        project.folder().display(),
+        project.folder().display(),
+    ))?;
+    Ok(DONE)
+}
+
+fn train(project: &Path, json: bool, resume: bool, machine: &MachineArgs) -> Result<u8> {
+    let console = Console::for_training(json);
+    let trained = Project::open(project).and_then(|project| jobs::train(&project, resume, &machine_of(machine)?, &console));
+    console.finish();
+    if json {
+        print_json(&last_event(&trained))?;
+    }
+    let trained = trained?;
+    if !json {
+        let record = &trained.record;
+        let best = record.best_epoch.and_then(|n| record.epochs.iter().find(|e| e.epoch == n));
+        let (accuracy, f1) = best.map_or((0.0, 0.0), |b| (b.val_accuracy, b.val_macro_f1));
+        print_text(&format!(
+            "run {} finished in {}: best epoch {}, accuracy {accuracy:.3}, macro F1 {f1:.3} on {} validation samples\n\
+             (the epoch was chosen on these same samples, so the scores flatter a little)\n\
+             export it with `frostline export {} --out EXPORT`\n",
+            record.run,
+            show::duration(record.seconds),
+            record.best_epoch.unwrap_or_default(),
+            record.validation_samples,
+            project.display(),
+        ))?;
+    }
+    Ok(DONE)
+}
+
+/// The one event that ends a training.
+fn last_event(trained: &crate::problem::Result<jobs::Trained>) -> Value {
+    match trained {
+        Ok(trained) => {
+            let record = &trained.record;
+            let best = record.best_epoch.and_then(|n| record.epochs.iter().find(|e| e.epoch == n));
+            json!({
+                "event": "finished", "run": record.run, "best_epoch": record.best_epoch,
+                "val_accuracy": best.map(|b| b.val_accuracy), "val_macro_f1": best.map(|b| b.val_macro_f1),
+                "seconds": record.seconds,
+            })
+        }
+        Err(problem) if problem.cause == Cause::Stopped => {
+            json!({"event": "stopped", "why": problem.why, "try": problem.remedy, "path": problem.path})
+        }
+        Err(problem) => json!({
+            "event": "failed", "what": problem.what, "why": problem.why, "try": problem.remedy, "path": problem.path,
+        }),
+    }
+}
+
+fn evaluate(folder: &Path, run: Option<&str>, what: EvaluateWhat, columns: &Columns, json: bool, machine: &MachineArgs) -> Result<u8> {
+    let console = Console::new();
+    let evaluation = machine_of(machine).and_then(|m| jobs::evaluate(folder, run, what, &options(columns), &m, &console));
+    console.finish();
+    let evaluation = evaluation?;
+    match json {
+        true => print_json(&serde_json::to_value(&evaluation)?)?,
+        false => print_text(&show::evaluation(&evaluation))?,
+    }
+    Ok(DONE)
+}
+
+fn predict(export: &Path, inputs: &[PathBuf], texts: &[String], top: usize, json: bool, machine: &MachineArgs) -> Result<u8> {
+    if inputs.is_empty() && texts.is_empty() {
+        return Err(Problem::input("there is nothing to predict", "no input was given", "name files or folders, or give --text").into());
+    }
+    let console = Console::new();
+    let predictions = machine_of(machine).and_then(|m| jobs::predict(export, inputs, texts, top, &m, &console));
+    console.finish();
+    let predictions = predictions?;
+    for prediction in &predictions {
+        match json {
+            true => print_json(&serde_json::to_value(prediction)?)?,
+            false => print_text(&format!("{}\n", show::prediction(prediction)))?,
+        }
+    }
+    Ok(if predictions.iter().any(|p| p.error.is_some()) { FAILED } else { DONE })
+}
+
+fn export(project: &Path, out: &Path, run: Option<&str>) -> Result<u8> {
+    let manifest = jobs::export(&Project::open(project)?, run, out, &Machine::cpu())?;
+    print_text(&format!(
+        "run {} exported to {}: written, reloaded and checked on {} inputs\nuse it with `frostline predict {} FILE..`\n",
+        manifest.scores.run,
+        out.display(),
+        manifest.golden.len(),
+        out.display()
+    ))?;
+    Ok(DONE)
+}
+
+fn runs(project: &Path, json: bool) -> Result<u8> {
+    let mut records = Vec::new();
+    for run in Project::open(project)?.runs() {
+        match run.record() {
+            Ok(record) => records.push(record),
+            Err(problem) => eprintln!("left out: {problem}"),
+        }
+    }
+    if !json {
+        print_text(&show::runs(&records))?;
+        return Ok(DONE);
+    }
+    for record in &records {
+        print_json(&serde_json::to_value(record)?)?;
+    }
+    Ok(DONE)
+}
+
+fn options(columns: &Columns) -> ScanOptions {
+    ScanOptions { text_column: columns.text_column.clone(), label_column: columns.label_column.clone() }
+}
+
+fn machine_of(machine: &MachineArgs) -> crate::problem::Result<Machine> {
+    Machine::new(&machine.device, machine.threads)
+}
+
+fn print_json(value: &Value) -> Result<()> {
+    print_text(&format!("{value}\n"))
+}
+
+fn print_text(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}

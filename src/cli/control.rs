@@ -1,0 +1,108 @@
+//! How a job on the command line talks: JSON lines or a table on stdout, a progress bar on stderr, Ctrl+C stops.
+
+use super::show;
+use crate::control::{Control, Fact};
+use crate::problem::{Problem, Result};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Set by Ctrl+C; asked between batches.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Lets the first Ctrl+C (or a polite kill) stop the job and the second one end the program at once.
+pub fn stop_on_interrupt() -> Result<()> {
+    let handler = || {
+        if STOP.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(super::STOPPED));
+        }
+        eprintln!("\nstopping after this batch; press Ctrl+C again to stop at once");
+    };
+    ctrlc::set_handler(handler).map_err(|e| Problem::other("Ctrl+C cannot be caught", e.to_string(), "run it in a terminal"))
+}
+
+/// What a command prints while its job runs.
+pub struct Console {
+    json: bool,
+    /// Also prints epochs as rows of a table.
+    trains: bool,
+    bar: ProgressBar,
+}
+
+impl Console {
+    /// A console that shows progress only.
+    pub fn new() -> Self {
+        Self::with(false, false)
+    }
+
+    /// A console for a training: JSON events, or a table of epochs.
+    pub fn for_training(json: bool) -> Self {
+        Self::with(json, true)
+    }
+
+    fn with(json: bool, trains: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec} ETA {eta}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { json, trains, bar }
+    }
+
+    /// Takes the bar off the screen.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn print(&self, line: &str) {
+        self.bar.suspend(|| {
+            let mut out = std::io::stdout().lock();
+            // A reader that went away must not end a training.
+            let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+        });
+    }
+
+    fn note(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+
+    fn progress(&self, what: &'static str, done: u64, total: u64) {
+        if self.bar.message() != what {
+            self.bar.reset();
+            self.bar.set_message(what);
+        }
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+    }
+}
+
+impl Control for Console {
+    fn report(&self, fact: Fact) {
+        match &fact {
+            Fact::Progress { what, done, total } => return self.progress(what, *done, *total),
+            Fact::Warning { what } => self.note(&format!("warning: {what}")),
+            _ => {}
+        }
+        if !self.trains {
+            return;
+        }
+        if self.json {
+            match serde_json::to_string(&fact) {
+                Ok(line) => self.print(&line),
+                Err(error) => self.note(&format!("an event was lost: {error}")),
+            }
+            return;
+        }
+        match &fact {
+            Fact::Cache { items, bytes, seconds, .. } => {
+                self.note(&format!("frozen layers: {items} samples, {} cached, {}", show::bytes(*bytes), show::duration(*seconds)));
+                self.print(show::EPOCH_HEADER);
+            }
+            Fact::Epoch { .. } => self.print(&show::epoch_row(&fact)),
+            Fact::Step { loss, step, .. } => self.bar.set_message(format!("step {step}, loss {loss:.4}")),
+            _ => {}
+        }
+    }
+
+    fn stop_requested(&self) -> bool {
+        STOP.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,52 @@
+//! The command line: calls `jobs/` without a window. Results go to stdout, progress and messages to stderr.
+
+mod args;
+mod commands;
+mod control;
+mod show;
+
+use crate::problem::{Cause, Problem};
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Exit codes: done, anything else, wrong use or bad input, stopped by the user.
+const DONE: u8 = 0;
+const FAILED: u8 = 1;
+const BAD_INPUT: u8 = 2;
+const STOPPED: u8 = 130;
+
+/// Reads the arguments, does what they say and gives the exit code.
+pub fn run() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .init();
+    let arguments = args::Arguments::parse();
+    ExitCode::from(match commands::run(arguments.command) {
+        Ok(code) => code,
+        Err(error) => explain(&error),
+    })
+}
+
+/// Says on stderr what happened and chooses the exit code.
+fn explain(error: &anyhow::Error) -> u8 {
+    // Whoever reads stdout has gone away: there is nobody to tell.
+    if error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) {
+        return FAILED;
+    }
+    match error.downcast_ref::<Problem>() {
+        Some(problem) => {
+            let word = if problem.cause == Cause::Stopped { "stopped" } else { "error" };
+            eprintln!("{word}: {problem}");
+            match problem.cause {
+                Cause::Input => BAD_INPUT,
+                Cause::Stopped => STOPPED,
+                Cause::Other => FAILED,
+            }
+        }
+        None => {
+            eprintln!("error: {error:#}");
+            FAILED
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Numbers and tables for a person.
+
+use crate::backbone::{Backbone, Dim, InputSpec, Node};
+use crate::control::Fact;
+use crate::data::index::DatasetIndex;
+use crate::evaluate::Evaluation;
+use crate::jobs::Prediction;
+use crate::project::RunRecord;
+use std::fmt::Write;
+
+pub const EPOCH_HEADER: &str = "epoch   train loss   val loss   val accuracy   val macro F1     time   samples/s";
+
+/// One epoch as a row below [`EPOCH_HEADER`].
+pub fn epoch_row(fact: &Fact) -> String {
+    match fact {
+        Fact::Epoch { epoch, train_loss, val_loss, val_accuracy, val_macro_f1, seconds, samples_per_second } => format!(
+            "{epoch:>5} {train_loss:>12.4} {val_loss:>10.4} {val_accuracy:>14.3} {val_macro_f1:>14.3} {:>8} {samples_per_second:>11.0}",
+            duration(*seconds)
+        ),
+        _ => String::new(),
+    }
+}
+
+/// 4.7 MB.
+pub fn bytes(count: u64) -> String {
+    short(count as f64, &["B", "kB", "MB", "GB", "TB"])
+}
+
+/// 2.22 M.
+pub fn count(count: usize) -> String {
+    short(count as f64, &["", "k", "M", "G"]).trim_end().to_string()
+}
+
+fn short(mut value: f64, units: &[&str]) -> String {
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let digits = if unit == 0 || value >= 99.95 { 0 } else if value >= 9.995 { 1 } else { 2 };
+    format!("{value:.digits$} {}", units[unit])
+}
+
+/// 2 min 10 s.
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match seconds {
+        s if s < 1.0 => format!("{:.0} ms", s * 1000.0),
+        s if s < 59.95 => format!("{s:.1} s"),
+        s if s < 3600.0 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole / 60 % 60),
+    }
+}
+
+/// A shape as people write it: 96×14×14.
+pub fn shape(dims: &[Dim]) -> String {
+    dims.iter().map(Dim::to_string).collect::<Vec<_>>().join("×")
+}
+
+/// What a scan found.
+pub fn dataset(index: &DatasetIndex) -> String {
+    let mut out = format!("{}\n", index.layout);
+    let counts = index.counts();
+    let widest = index.classes.iter().map(|c| c.chars().count()).max().unwrap_or(0);
+    let largest = counts.iter().copied().max().unwrap_or(1).max(1);
+    for (class, items) in index.classes.iter().zip(&counts) {
+        let bar = "█".repeat((items * 30).div_ceil(largest));
+        let _ = writeln!(out, "  {class:<widest$} {items:>7}  {bar}");
+    }
+    if !index.findings.is_empty() {
+        let _ = writeln!(out, "{} findings", index.findings.len());
+    }
+    for finding in &index.findings {
+        let line = finding.line.map(|n| format!(", line {n}")).unwrap_or_default();
+        let _ = writeln!(out, "  {}{line}: {}\n    {}", finding.file.display(), finding.reason, finding.remedy);
+    }
+    out
+}
+
+/// A table of backbones.
+pub fn backbones(list: &[Backbone]) -> String {
+    let mut out = format!("{:<24} {:<18} {:>10}  {:<14} licence\n", "id", "family", "parameters", "input");
+    for backbone in list {
+        let parameters = count(backbone.architecture().tree().root().parameters());
+        let licence = backbone.card.licence.as_deref().unwrap_or("unknown");
+        let _ = writeln!(out, "{:<24} {:<18} {parameters:>10}  {:<14} {licence}", backbone.id, backbone.family, input(&backbone.input));
+    }
+    out
+}
+
+/// What a backbone takes.
+pub fn input(input: &InputSpec) -> String {
+    match input {
+        InputSpec::Image(spec) => format!("image {0}×{0}", spec.size),
+        InputSpec::Text(spec) => format!("text, {} tokens", spec.max_tokens),
+    }
+}
+
+/// The layers of a backbone, one a line.
+pub fn tree(backbone: &Backbone) -> String {
+    let mut out = format!("{:<48} {:<24} {:>14} {:>11}\n", "layer", "kind", "output", "parameters");
+    add_node(&mut out, backbone.architecture().tree().root(), 0);
+    out
+}
+
+fn add_node(out: &mut String, node: &Node, depth: usize) {
+    let name = if node.path.is_empty() { "(all)" } else { &node.path };
+    let kind = serde_json::to_value(node.kind).ok().and_then(|k| k.as_str().map(|k| k.replace('_', " "))).unwrap_or_default();
+    let kind = format!("{kind} {}", node.detail);
+    let indented = format!("{}{name}", "  ".repeat(depth));
+    let _ = writeln!(out, "{indented:<48} {kind:<24} {:>14} {:>11}", shape(&node.output_shape), count(node.parameters()));
+    for child in &node.children {
+        add_node(out, child, depth + 1);
+    }
+}
+
+/// Scores and the confusion matrix.
+pub fn evaluation(e: &Evaluation) -> String {
+    let mut out = format!(
+        "{} samples ({})\naccuracy {:.3}   macro F1 {:.3}   always the largest class {:.3}\n",
+        e.samples, e.split, e.accuracy, e.macro_f1, e.largest_class_accuracy
+    );
+    if e.chosen_on_these_samples {
+        out.push_str("The best epoch was chosen on these same samples, so the scores flatter a little. A test set (--test-fraction, or --data) is a fairer judge.\n");
+    }
+    if e.unusable > 0 {
+        let _ = writeln!(out, "{} samples could not be read and are left out.", e.unusable);
+    }
+    let widest = e.labels.iter().map(|l| l.chars().count()).max().unwrap_or(0).max(5);
+    let _ = writeln!(out, "\n{:<widest$} precision  recall     F1  support", "class");
+    for c in &e.per_class {
+        let _ = writeln!(out, "{:<widest$} {:>9.3} {:>7.3} {:>6.3} {:>8}", c.label, c.precision, c.recall, c.f1, c.support);
+    }
+    let _ = writeln!(out, "\nconfusion (rows: true class, columns: predicted, in the same order)");
+    for (label, row) in e.labels.iter().zip(&e.confusion) {
+        let cells: String = row.iter().map(|n| format!("{n:>6}")).collect();
+        let _ = writeln!(out, "{label:<widest$}{cells}");
+    }
+    out
+}
+
+/// One answer.
+pub fn prediction(p: &Prediction) -> String {
+    match (&p.labels, &p.error) {
+        (Some(labels), _) => {
+            let shown: Vec<String> = labels.iter().map(|l| format!("{} {:.1} %", l.label, 100.0 * l.probability)).collect();
+            format!("{}: {}", p.input, shown.join(", "))
+        }
+        (None, Some(error)) => format!("{}: error: {error}", p.input),
+        (None, None) => p.input.clone(),
+    }
+}
+
+/// A table of runs.
+pub fn runs(records: &[RunRecord]) -> String {
+    let mut out = format!("{:<5} {:<9} {:>6} {:>5} {:>12} {:>12} {:>9}  frostline\n", "run", "state", "epochs", "best", "val accuracy", "val macro F1", "time");
+    for r in records {
+        let best = r.best_epoch.and_then(|n| r.epochs.iter().find(|e| e.epoch == n));
+        let number = |value: Option<f64>| value.map_or("-".to_string(), |v| format!("{v:.3}"));
+        let state = serde_json::to_value(r.state).ok().and_then(|s| s.as_str().map(str::to_string)).unwrap_or_default();
+        let _ = writeln!(
+            out,
+            "{:<5} {state:<9} {:>6} {:>5} {:>12} {:>12} {:>9}  {}",
+            r.run,
+            r.epochs.len(),
+            r.best_epoch.map_or("-".to_string(), |n| n.to_string()),
+            number(best.map(|b| b.val_accuracy)),
+            number(best.map(|b| b.val_macro_f1)),
+            duration(r.seconds),
+            r.frostline
+        );
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_times_human() {
+        let check = |found: String, expected: &str| assert_eq!(found, expected);
+        check(bytes(999), "999 B");
+        check(bytes(4_700_000), "4.70 MB");
+        check(bytes(38_700_000), "38.7 MB");
+        check(bytes(999_900_000), "1.00 GB");
+        check(count(928), "928");
+        check(count(2_223_872), "2.22 M");
+        check(duration(0.25), "250 ms");
+        check(duration(9.84), "9.8 s");
+        check(duration(130.2), "2 min 10 s");
+        check(duration(7_260.0), "2 h 1 min");
+    }
+}

@@ -1,0 +1,75 @@
+//! A new project: checked against the data and the backbone before anything is written.
+
+use super::scan;
+use crate::backbone::weights::sha256_of_file;
+use crate::backbone::{FreezeMask, InputSpec};
+use crate::control::Control;
+use crate::data::index::Modality;
+use crate::data::scan::ScanOptions;
+use crate::hub;
+use crate::problem::Result;
+use crate::project::recipe::{BackboneChoice, CacheChoice, DataChoice, FreezeChoice, RECIPE_VERSION, SplitChoice, TrainingChoice};
+use crate::project::{Machine, Plan, Project, Recipe};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What a new project is made of; what is not given takes a value that suits the data and the backbone.
+#[derive(Debug, Clone, Default)]
+pub struct NewProject {
+    pub data: PathBuf,
+    pub backbone: String,
+    pub folder: PathBuf,
+    pub text_column: Option<String>,
+    pub label_column: Option<String>,
+    pub thaw: Vec<String>,
+    pub epochs: Option<u32>,
+    pub batch_size: Option<usize>,
+    pub learning_rate: Option<f64>,
+    pub seed: Option<u64>,
+    pub validation_fraction: Option<f64>,
+    pub test_fraction: Option<f64>,
+}
+
+/// Makes the project folder with its recipe.
+///
+/// # Errors
+/// The folder is not empty; the data has no two classes or lacks a column; there is no such backbone; a
+/// pattern to thaw matches nothing; a value is out of range. Nothing is written then.
+pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)> {
+    let backbone = hub::open(&new.backbone)?;
+    let mask = FreezeMask::from_patterns(backbone.architecture().tree(), &new.thaw)?;
+    let options = ScanOptions { text_column: new.text_column.clone(), label_column: new.label_column.clone() };
+    let index = Arc::new(scan(&new.data, &options, control)?);
+    let modality = match backbone.input {
+        InputSpec::Image(_) => Modality::Image,
+        InputSpec::Text(_) => Modality::Text,
+    };
+    let head_only = mask.trainable_parameters(backbone.architecture().tree()) == 0;
+    let suited = TrainingChoice::suited_to(modality, head_only, backbone.architecture().dropout());
+    let (split, seed) = (SplitChoice::default(), new.seed.unwrap_or(0));
+    let recipe = Recipe {
+        version: RECIPE_VERSION,
+        data: DataChoice {
+            path: Project::data_reference(&new.folder, &new.data)?,
+            text_column: new.text_column.clone(),
+            label_column: new.label_column.clone(),
+        },
+        split: SplitChoice {
+            validation_fraction: new.validation_fraction.unwrap_or(split.validation_fraction),
+            test_fraction: new.test_fraction.unwrap_or(split.test_fraction),
+            seed,
+        },
+        backbone: BackboneChoice { id: backbone.id.clone(), sha256: sha256_of_file(&backbone.weights_path())? },
+        freeze: FreezeChoice { thaw: new.thaw.clone() },
+        training: TrainingChoice {
+            epochs: new.epochs.unwrap_or(suited.epochs),
+            batch_size: new.batch_size.unwrap_or(suited.batch_size),
+            learning_rate: new.learning_rate.unwrap_or(suited.learning_rate),
+            seed,
+            ..suited
+        },
+        cache: CacheChoice::default(),
+    };
+    let plan = Plan::new(recipe.clone(), index, backbone, Machine::cpu(), None)?;
+    Ok((Project::create(&new.folder, &recipe)?, plan))
+}

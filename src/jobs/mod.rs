@@ -1,0 +1,61 @@
+//! What a front end can ask for, one function each. Every job takes a `&dyn Control`, never prints, and reads
+//! top-down: this folder is the path of the data.
+
+mod create;
+mod export;
+mod score;
+mod train;
+
+pub use create::{NewProject, create};
+pub use export::export;
+pub use score::{EvaluateWhat, Prediction, evaluate, predict};
+pub use train::{Trained, train};
+
+use crate::control::{Control, Fact};
+use crate::data::index::DatasetIndex;
+use crate::data::scan::{ScanOptions, scan as scan_data};
+use crate::problem::{Problem, Result};
+use crate::project::{Machine, Project, Recipe};
+use std::path::Path;
+use std::time::Instant;
+
+/// Reads a dataset and says what it found.
+///
+/// # Errors
+/// There is no data at `root`, or a named column is missing.
+pub fn scan(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result<DatasetIndex> {
+    let started = Instant::now();
+    let index = scan_data(root, options, control)?;
+    control.report(Fact::Scan {
+        items: index.items.len() as u64,
+        classes: index.classes.len() as u64,
+        findings: index.findings.len() as u64,
+        seconds: started.elapsed().as_secs_f64(),
+    });
+    Ok(index)
+}
+
+/// Reads the data that a recipe names.
+fn scan_of(project: &Project, recipe: &Recipe, control: &dyn Control) -> Result<DatasetIndex> {
+    let options = ScanOptions {
+        text_column: recipe.data.text_column.clone(),
+        label_column: recipe.data.label_column.clone(),
+    };
+    let path = project.data_path(recipe);
+    match path.exists() {
+        true => scan(&path, &options, control),
+        false => Err(Problem::input(
+            "the data of this project is not there",
+            "the path in recipe.toml leads nowhere; it was moved, renamed, or its disk is not connected",
+            "put it back, or correct data.path in recipe.toml",
+        )
+        .at(path)),
+    }
+}
+
+/// Runs `work` in a pool of the machine's compute threads.
+fn in_pool<R: Send>(machine: &Machine, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(machine.threads).thread_name(|n| format!("compute-{n}")).build();
+    let pool = pool.map_err(|e| Problem::other("the compute threads could not be started", e.to_string(), "use fewer threads with --threads"))?;
+    pool.install(work)
+}

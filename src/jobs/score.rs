@@ -1,0 +1,158 @@
+//! Answers of a trained model: for labelled samples as scores, for files and texts as labels.
+
+use super::{in_pool, scan, scan_of};
+use crate::control::{Control, Fact};
+use crate::data::scan::ScanOptions;
+use crate::evaluate::Evaluation;
+use crate::predict::Classifier;
+use crate::problem::{Problem, Result};
+use crate::project::{Machine, Project, Recipe, Run};
+use crate::train::samples::Sample;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Which samples to evaluate on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EvaluateWhat<'a> {
+    /// The run's own validation samples.
+    Validation,
+    /// The run's own test samples.
+    Test,
+    /// All samples of other data.
+    Data(&'a Path),
+}
+
+/// Scores the run `run` of a project (the newest finished one where not named), or an export.
+///
+/// # Errors
+/// `folder` is neither, the samples are not there, or the user stopped.
+pub fn evaluate(folder: &Path, run: Option<&str>, what: EvaluateWhat, options: &ScanOptions, machine: &Machine, control: &dyn Control) -> Result<Evaluation> {
+    in_pool(machine, || match is_project(folder) {
+        true => evaluate_run(&Project::open(folder)?, run, what, options, machine, control),
+        false => {
+            let classifier = Classifier::from_export(folder, machine)?;
+            match what {
+                EvaluateWhat::Data(data) => evaluate_data(&classifier, data, options, control),
+                _ => Err(Problem::input("an export holds no samples", "only a project knows its split", "name labelled samples with --data").at(folder)),
+            }
+        }
+    })
+}
+
+fn evaluate_run(project: &Project, run: Option<&str>, what: EvaluateWhat, options: &ScanOptions, machine: &Machine, control: &dyn Control) -> Result<Evaluation> {
+    let run: Run = project.run(run)?;
+    let recipe = Recipe::read(&run.recipe_path())?;
+    let classifier = Classifier::from_run(&run, &super::train::pinned_backbone(&recipe)?, machine)?;
+    if let EvaluateWhat::Data(data) = what {
+        return evaluate_data(&classifier, data, options, control);
+    }
+    let index = scan_of(project, &recipe, control)?;
+    let split = run.split()?.find(&index)?;
+    let (items, name) = match what {
+        EvaluateWhat::Test => (&split.test, "test"),
+        _ => (&split.validation, "val"),
+    };
+    if items.is_empty() {
+        let remedy = "make a project with --test-fraction, add a test folder to the data, or name other samples with --data";
+        return Err(Problem::input("there are no test samples", "this run kept none aside", remedy).at(run.folder()));
+    }
+    crate::evaluate::evaluate(&classifier, &index, items, name, name == "val", control)
+}
+
+fn evaluate_data(classifier: &Classifier, data: &Path, options: &ScanOptions, control: &dyn Control) -> Result<Evaluation> {
+    let index = scan(data, options, control)?;
+    let items: Vec<usize> = (0..index.items.len()).collect();
+    crate::evaluate::evaluate(classifier, &index, &items, "data", false, control)
+}
+
+fn is_project(folder: &Path) -> bool {
+    folder.join("recipe.toml").is_file()
+}
+
+/// What a model says of one input: labels with probabilities, the likeliest first, or why it says nothing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Prediction {
+    pub input: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Vec<LabelProbability>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LabelProbability {
+    pub label: String,
+    pub probability: f32,
+}
+
+/// Asks an export for files (folders are searched) and texts; at most `top` labels each. Every input is tried.
+///
+/// # Errors
+/// The export cannot be used, or the user stopped. What is wrong with one input is in its prediction.
+pub fn predict(export: &Path, files: &[PathBuf], texts: &[String], top: usize, machine: &Machine, control: &dyn Control) -> Result<Vec<Prediction>> {
+    in_pool(machine, || {
+        let classifier = Classifier::from_export(export, machine)?;
+        let mut inputs: Vec<(String, Result<Sample>)> = Vec::new();
+        for path in files.iter().flat_map(|path| expand(path, classifier.takes_text())) {
+            let sample = Sample::from_file(&path, classifier.takes_text());
+            inputs.push((path.display().to_string(), sample));
+        }
+        inputs.extend(texts.iter().map(|text| (text.clone(), Ok(Sample::Text(text.clone())))));
+        answer(&classifier, inputs, top, control)
+    })
+}
+
+fn answer(classifier: &Classifier, inputs: Vec<(String, Result<Sample>)>, top: usize, control: &dyn Control) -> Result<Vec<Prediction>> {
+    let good: Vec<Sample> = inputs.iter().filter_map(|(_, sample)| sample.as_ref().ok().cloned()).collect();
+    let total = good.len() as u64;
+    let mut answers = classifier
+        .logits(&good, &mut |done| {
+            control.report(Fact::Progress { what: "answering", done: done as u64, total });
+            !control.stop_requested()
+        })?
+        .into_iter();
+    let predictions = inputs.into_iter().map(|(input, sample)| {
+        let logits = sample.and_then(|_| answers.next().unwrap_or_else(|| Err(Problem::other("an answer is missing", "", "please report this"))));
+        match logits {
+            Ok(logits) => Prediction { input, labels: Some(ranked(classifier.labels(), &logits, top)), error: None },
+            Err(problem) => Prediction { input, labels: None, error: Some(format!("{}: {}; {}", problem.what, problem.why, problem.remedy)) },
+        }
+    });
+    Ok(predictions.collect())
+}
+
+/// The likeliest labels first; equals in the order of the labels.
+fn ranked(labels: &[String], logits: &[f32], top: usize) -> Vec<LabelProbability> {
+    let probabilities = Classifier::probabilities(logits);
+    let mut ranked: Vec<LabelProbability> = labels
+        .iter()
+        .zip(probabilities)
+        .map(|(label, probability)| LabelProbability { label: label.clone(), probability })
+        .collect();
+    ranked.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    ranked.truncate(top.max(1));
+    ranked
+}
+
+/// The files in a folder, sorted and searched to its bottom; a file stands for itself.
+fn expand(path: &Path, as_text: bool) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_path_buf()];
+    }
+    let known: &[&str] = if as_text { &["txt"] } else { &["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"] };
+    let (mut found, mut folders) = (Vec::new(), vec![path.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(path),
+                _ if extension.is_some_and(|e| known.contains(&e.as_str())) => found.push(path),
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}

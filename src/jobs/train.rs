@@ -1,0 +1,170 @@
+//! Training: the path of the data from the scan to the best epoch.
+
+use super::{in_pool, scan_of};
+use crate::backbone::{Backbone, WeightFile};
+use crate::control::{Control, Fact};
+use crate::hub;
+use crate::problem::{Cause, Problem, Result};
+use crate::project::run::{Environment, RUN_VERSION, SplitRecord};
+use crate::project::{Machine, Plan, Project, Recipe, Run, RunRecord, RunState};
+use crate::train::checkpoint::{self, Progress};
+use crate::train::features::Features;
+use crate::train::fit::{Ending, fit};
+use crate::train::top::Top;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A run that finished.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    pub run: Run,
+    pub record: RunRecord,
+}
+
+/// Trains the project's recipe as a new run, or goes on with the newest unfinished one.
+///
+/// # Errors
+/// Whatever stands in the way, or [`Cause::Stopped`]: then the checkpoint is kept and `resume` goes on.
+pub fn train(project: &Project, resume: bool, machine: &Machine, control: &dyn Control) -> Result<Trained> {
+    let _lock = project.lock()?;
+    in_pool(machine, || match resume {
+        true => resume_run(project, machine, control),
+        false => start_run(project, machine, control),
+    })
+}
+
+fn start_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<Trained> {
+    let recipe = project.recipe()?;
+    let index = Arc::new(scan_of(project, &recipe, control)?);
+    let backbone = pinned_backbone(&recipe)?;
+    let weights = open_pinned(&backbone, &recipe)?;
+    let plan = Plan::new(recipe, index, backbone, machine.clone(), None)?;
+    warn(&plan, control);
+    let (features, unusable) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
+    let plan = plan.without(&unusable.into_keys().collect::<Vec<_>>())?;
+    let run = project.new_run()?;
+    crate::project::files::write_atomically(&run.recipe_path(), plan.recipe.to_toml()?.as_bytes(), "write the recipe of the run")?;
+    run.write_split(&SplitRecord::new(&plan.index, &plan.split))?;
+    let record = new_record(&plan, &run);
+    run.write_record(&record)?;
+    execute(&plan, &weights, &features, run, record, control)
+}
+
+fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<Trained> {
+    let run = project.unfinished_run().ok_or_else(|| {
+        Problem::input("there is nothing to resume", "the newest run has finished, or there is none", "train without --resume").at(project.folder())
+    })?;
+    let recipe = Recipe::read(&run.recipe_path())?;
+    let index = Arc::new(scan_of(project, &recipe, control)?);
+    let split = run.split()?.find(&index)?;
+    let backbone = pinned_backbone(&recipe)?;
+    let weights = open_pinned(&backbone, &recipe)?;
+    let plan = Plan::new(recipe, index, backbone, machine.clone(), Some(split))?;
+    let mut record = run.record()?;
+    if record.environment != environment(machine) {
+        let what = "threads, instruction set or version differ from those of the first session: the result will be as good, but not the same to the last bit";
+        control.report(Fact::Warning { what: what.to_string() });
+    }
+    record.state = RunState::Running;
+    record.failure = None;
+    run.write_record(&record)?;
+    let (features, _) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
+    execute(&plan, &weights, &features, run, record, control)
+}
+
+/// Trains from the last checkpoint, or from the beginning where there is none, and notes how it ended.
+fn execute(plan: &Plan, weights: &WeightFile, features: &Features, run: Run, mut record: RunRecord, control: &dyn Control) -> Result<Trained> {
+    let ended = attempt(plan, weights, features, &run, &mut record, control);
+    record.state = match &ended {
+        Ok(Ending::Finished) => RunState::Finished,
+        Ok(Ending::Stopped) => RunState::Stopped,
+        Err(problem) if problem.cause == Cause::Stopped => RunState::Stopped,
+        Err(_) => RunState::Failed,
+    };
+    record.failure = ended.as_ref().err().filter(|p| p.cause != Cause::Stopped).map(Problem::to_string);
+    let noted = run.write_record(&record);
+    match ended? {
+        Ending::Stopped => Err(Problem::stopped(format!("run {} keeps its checkpoint; go on with --resume", run.name())).at(run.folder())),
+        Ending::Finished => {
+            noted?;
+            Ok(Trained { run, record })
+        }
+    }
+}
+
+fn attempt(plan: &Plan, weights: &WeightFile, features: &Features, run: &Run, record: &mut RunRecord, control: &dyn Control) -> Result<Ending> {
+    let mut top = Top::init(plan, weights)?;
+    let mut progress = checkpoint::load(run, &mut top)?.unwrap_or_default();
+    note(record, &progress);
+    let mut epoch_done = |progress: &Progress| {
+        note(record, progress);
+        run.write_record(record)
+    };
+    let ending = fit(plan, features, &mut top, run, &mut progress, control, &mut epoch_done)?;
+    note(record, &progress);
+    Ok(ending)
+}
+
+fn note(record: &mut RunRecord, progress: &Progress) {
+    record.epochs.clone_from(&progress.epochs);
+    record.best_epoch = progress.best_epoch;
+    record.seconds = progress.seconds;
+}
+
+/// The backbone that the recipe names, with the very weights that it pins.
+pub(super) fn pinned_backbone(recipe: &Recipe) -> Result<Backbone> {
+    match hub::open(&recipe.backbone.id) {
+        Ok(backbone) => Ok(backbone),
+        Err(problem) => hub::find_by_sha256(&recipe.backbone.id, &recipe.backbone.sha256).map_err(|_| problem),
+    }
+}
+
+fn open_pinned(backbone: &Backbone, recipe: &Recipe) -> Result<WeightFile> {
+    let weights = backbone.open_weights()?;
+    match weights.sha256() == recipe.backbone.sha256 {
+        true => Ok(weights),
+        false => Err(Problem::input(
+            "the backbone's weights are not those of the recipe",
+            format!("the file has SHA-256 {}, the recipe pins {}", weights.sha256(), recipe.backbone.sha256),
+            "put the right weight file in place, or make a new project",
+        )
+        .at(weights.path())),
+    }
+}
+
+fn warn(plan: &Plan, control: &dyn Control) {
+    for what in &plan.warnings {
+        control.report(Fact::Warning { what: what.clone() });
+    }
+}
+
+fn environment(machine: &Machine) -> Environment {
+    Environment {
+        frostline: env!("CARGO_PKG_VERSION").to_string(),
+        threads: machine.threads,
+        simd: crate::nn::simd_level().to_string(),
+        device: machine.device_name.to_string(),
+        system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+    }
+}
+
+fn new_record(plan: &Plan, run: &Run) -> RunRecord {
+    RunRecord {
+        version: RUN_VERSION,
+        run: run.name(),
+        state: RunState::Running,
+        started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+        environment: environment(&plan.machine),
+        classes: plan.index.classes.clone(),
+        frostline: plan.architecture().cuts().get(plan.frostline).map(|cut| cut.name.clone()).unwrap_or_default(),
+        trainable_parameters: plan.trainable_parameters(),
+        train_samples: plan.split.train.len(),
+        validation_samples: plan.split.validation.len(),
+        test_samples: plan.split.test.len(),
+        dataset: plan.index.digest(),
+        epochs: Vec::new(),
+        best_epoch: None,
+        seconds: 0.0,
+        failure: None,
+    }
+}
