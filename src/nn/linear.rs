@@ -239,3 +239,83 @@ impl CustomOp2 for LinearOp {
         Ok((dx, dw))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_agree, assert_freezing, assert_slopes, var};
+    use super::*;
+    use candle_core::{Device, Var};
+
+    fn layer(weight: &Var, bias: Option<&Var>, activation: Activation) -> Linear {
+        Linear {
+            weight: Param::trainable(weight, None),
+            bias: bias.map(|b| Param::trainable(b, None)),
+            activation,
+        }
+    }
+
+    #[test]
+    fn paths_agree_for_every_activation() {
+        for (rows, input, out) in [(1, 1, 1), (5, 3, 7), (33, 17, 40)] {
+            let (x, w, b) = (var((rows, input), 1), var((out, input), 2), var(out, 3));
+            for activation in Activation::ALL {
+                let what = format!("{rows} x {input} to {out}, {activation:?}");
+                let with = layer(&w, Some(&b), activation);
+                assert_agree(&what, &[&x, &w, &b], || with.forward(&x), || with.forward_composed(&x));
+                let without = layer(&w, None, activation);
+                assert_agree(&what, &[&x, &w], || without.forward(&x), || without.forward_composed(&x));
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_are_slopes() {
+        let (x, w, b) = (var((4, 5), 1), var((3, 5), 2), var(3, 3));
+        for activation in [Activation::None, Activation::GeluErf, Activation::GeluTanh, Activation::Silu] {
+            let layer = layer(&w, Some(&b), activation);
+            assert_slopes("linear", &[&x, &w, &b], || layer.forward(&x));
+        }
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_computed() {
+        let (x, w, b) = (var((2, 3, 4), 1), var((5, 4), 2), var(5, 3));
+        for activation in [Activation::None, Activation::Relu, Activation::GeluErf] {
+            assert_freezing("linear", &x, &[&w, &b], |x, params| {
+                let bias = Some(params[1].clone());
+                Linear { weight: params[0].clone(), bias, activation }.forward(x)
+            });
+        }
+    }
+
+    #[test]
+    fn strided_inputs_and_higher_ranks() {
+        let (x, w) = (var((4, 3, 2), 1), var((5, 4), 2));
+        let layer = layer(&w, None, Activation::None);
+        let turned = || x.transpose(0, 2);
+        assert_agree(
+            "transposed",
+            &[&x, &w],
+            || layer.forward(&turned()?),
+            || layer.forward_composed(&turned()?),
+        );
+        assert_eq!(layer.forward(&turned().unwrap()).unwrap().dims(), [2, 3, 5]);
+    }
+
+    #[test]
+    fn wrong_shapes_are_errors() {
+        let (w, b) = (var((5, 4), 2), var(4, 3));
+        let x = Tensor::zeros((2, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
+        assert!(layer(&w, None, Activation::None).forward(&x).is_err());
+        let x = Tensor::zeros((2, 4), candle_core::DType::F32, &Device::Cpu).unwrap();
+        assert!(layer(&w, Some(&b), Activation::None).forward(&x).is_err());
+    }
+
+    #[test]
+    fn a_second_backward_pass_over_one_graph_is_an_error() {
+        let (x, w) = (var((2, 4), 1), var((5, 4), 2));
+        let y = layer(&w, None, Activation::Silu).forward(&x).unwrap().sum_all().unwrap();
+        y.backward().unwrap();
+        assert!(y.backward().is_err());
+    }
+}
