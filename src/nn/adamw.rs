@@ -120,8 +120,7 @@ impl InplaceOp1 for UpdateOp<'_> {
     }
 
     fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        let (CpuStorage::F32(weights), Some((start, end))) = (storage, layout.contiguous_offsets())
-        else {
+        let (CpuStorage::F32(weights), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
             bail!("AdamW updates variables of f32 whose elements lie side by side")
         };
         let weights = &mut weights[start..end];

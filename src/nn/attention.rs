@@ -204,9 +204,7 @@ impl CustomOp3 for AttentionOp {
             })
         })?;
         // The three share most of the work, so they are computed together and given where wanted.
-        let give = |values: Vec<f32>, x: &Tensor| {
-            x.track_op().then(|| tensor(values, x.shape())).transpose()
-        };
+        let give = |values: Vec<f32>, x: &Tensor| x.track_op().then(|| tensor(values, x.shape())).transpose();
         Ok((give(dq, q)?, give(dk, k)?, give(dv, v)?))
     }
 }
@@ -250,9 +248,7 @@ mod tests {
         let [q, k, v] = qkv(6, 4);
         for probability in [0.0, 0.4] {
             let dropout = Dropout { probability, key: 5 };
-            assert_slopes("attention", &[&q, &k, &v], || {
-                attention(&q, &k, &v, &[2, 4], 2, dropout)
-            });
+            assert_slopes("attention", &[&q, &k, &v], || attention(&q, &k, &v, &[2, 4], 2, dropout));
         }
     }
 

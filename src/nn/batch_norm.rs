@@ -125,14 +125,7 @@ impl CustomOp3 for BatchNormOp {
                 if weight.is_wanted() || bias.is_wanted() {
                     d_weight.resize(w.elem_count(), 0.0);
                     d_bias.resize(b.elem_count(), 0.0);
-                    batch_norm::parameter_gradient(
-                        level,
-                        &affine,
-                        x_values,
-                        dy,
-                        &mut d_weight,
-                        &mut d_bias,
-                    );
+                    batch_norm::parameter_gradient(level, &affine, x_values, dy, &mut d_weight, &mut d_bias);
                 }
                 let dx = input_gradient(x, |dx| {
                     batch_norm::input_gradient(level, &affine, x_values, dy, dx);

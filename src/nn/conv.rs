@@ -60,10 +60,7 @@ impl Conv2d {
         let x = x.contiguous()?;
         let weight = self.weight.contiguous()?;
         let bias = self.bias.as_ref().map(Param::contiguous).transpose()?;
-        let slots = Slots {
-            weight: self.weight.slot(),
-            bias: self.bias.as_ref().and_then(Param::slot),
-        };
+        let slots = Slots { weight: self.weight.slot(), bias: self.bias.as_ref().and_then(Param::slot) };
         if is_pointwise(&geometry) {
             return linear(&x, &weight, bias.as_ref(), Activation::None, slots);
         }
@@ -153,7 +150,13 @@ impl ConvOp {
         output(y, (g.batch, g.out_height, g.out_width, g.out_channels))
     }
 
-    fn backward(&self, x: &Tensor, w: &Tensor, bias: Option<&Tensor>, dy: &Tensor) -> Result<[Option<Tensor>; 3]> {
+    fn backward(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        bias: Option<&Tensor>,
+        dy: &Tensor,
+    ) -> Result<[Option<Tensor>; 3]> {
         let g = &self.geometry;
         read(&dy.contiguous()?, |dy| {
             let d_bias = match bias {
@@ -200,7 +203,14 @@ impl CustomOp3 for ConvOp {
         self.forward(floats(x, x_layout)?, floats(w, w_layout)?, Some(bias))
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, b: &Tensor, _: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        b: &Tensor,
+        _: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let [dx, dw, db] = self.backward(x, w, Some(b), dy)?;
         Ok((dx, dw, db))
     }
@@ -211,11 +221,23 @@ impl CustomOp2 for ConvOp {
         "convolution"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, x_layout: &Layout, w: &CpuStorage, w_layout: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        w: &CpuStorage,
+        w_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         self.forward(floats(x, x_layout)?, floats(w, w_layout)?, None)
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, _: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        _: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let [dx, dw, _] = self.backward(x, w, None, dy)?;
         Ok((dx, dw))
     }
@@ -243,8 +265,8 @@ mod tests {
         let mut y = Vec::new();
         for position in 0..g.positions() {
             let (image, oy, ox) = g.position(position);
-            for o in 0..g.out_channels {
-                let mut total = bias[o];
+            for (o, bias) in bias.iter().enumerate() {
+                let mut total = *bias;
                 for ky in 0..g.kernel {
                     for kx in 0..g.kernel {
                         let (Some(row), Some(column)) = (g.row(oy, ky), g.column(ox, kx)) else {

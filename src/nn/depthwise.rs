@@ -74,7 +74,13 @@ impl CustomOp2 for DepthwiseOp {
         "depthwise-convolution"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, x_layout: &Layout, w: &CpuStorage, w_layout: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        w: &CpuStorage,
+        w_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let g = &self.geometry;
         let weight = depthwise::to_tap_order(floats(w, w_layout)?, g.in_channels);
         let mut y = vec![0f32; g.output_len()];
@@ -82,7 +88,13 @@ impl CustomOp2 for DepthwiseOp {
         output(y, (g.batch, g.out_height, g.out_width, g.out_channels))
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, _: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        _: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let (g, level) = (&self.geometry, Level::current());
         read(&dy.contiguous()?, |dy| {
             let d_weight = Target::of(w, &self.slot).write(|out| {

@@ -114,11 +114,23 @@ impl CustomOp2 for DropoutOp {
         "dropout-add"
     }
 
-    fn cpu_fwd(&self, y: &CpuStorage, y_layout: &Layout, r: &CpuStorage, r_layout: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        y: &CpuStorage,
+        y_layout: &Layout,
+        r: &CpuStorage,
+        r_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         self.forward(floats(y, y_layout)?, Some(floats(r, r_layout)?), y_layout.shape())
     }
 
-    fn bwd(&self, y: &Tensor, r: &Tensor, _: &Tensor, d: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        y: &Tensor,
+        r: &Tensor,
+        _: &Tensor,
+        d: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         Ok((self.backward(y, d)?, r.track_op().then(|| d.clone())))
     }
 }
@@ -140,12 +152,7 @@ mod tests {
                 || dropout_add(&y, Some(&r), d),
                 || dropout_add_composed(&y, Some(&r), d),
             );
-            assert_agree(
-                "alone",
-                &[&y],
-                || dropout_add(&y, None, d),
-                || dropout_add_composed(&y, None, d),
-            );
+            assert_agree("alone", &[&y], || dropout_add(&y, None, d), || dropout_add_composed(&y, None, d));
             assert_slopes("dropout", &[&y, &r], || dropout_add(&y, Some(&r), d));
         }
     }

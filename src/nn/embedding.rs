@@ -20,7 +20,9 @@ impl Embedding {
         let table = self.table.tensor();
         let (rows, dim) = table.dims2()?;
         if let Some(id) = ids.iter().find(|id| **id as usize >= rows) {
-            bail!("id {id} was looked up in a table of {rows} rows: the tokenizer and the weights do not belong together")
+            bail!(
+                "id {id} was looked up in a table of {rows} rows: the tokenizer and the weights do not belong together"
+            )
         }
         if !is_fast(table) {
             return self.forward_composed(ids);

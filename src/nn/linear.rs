@@ -2,9 +2,7 @@
 
 use super::activation::Activation;
 use super::kernels::Level;
-use super::kernels::activation::{
-    activation_backward, bias_activation, bias_activation_keep, column_sum,
-};
+use super::kernels::activation::{activation_backward, bias_activation, bias_activation_keep, column_sum};
 use super::kernels::matrix::{Mat, MatMut, Threads, Update, product};
 use super::op::{Saved, Target, floats, input_gradient, is_fast, output, read};
 use super::param::{Param, Slot};
@@ -51,10 +49,7 @@ impl Linear {
     }
 
     fn slots(&self) -> Slots {
-        Slots {
-            weight: self.weight.slot(),
-            bias: self.bias.as_ref().and_then(Param::slot),
-        }
+        Slots { weight: self.weight.slot(), bias: self.bias.as_ref().and_then(Param::slot) }
     }
 
     fn check(&self, x: &Tensor) -> Result<()> {
@@ -118,7 +113,13 @@ impl LinearOp {
         (x / features.max(1), features)
     }
 
-    fn forward(&self, x: &[f32], w: &[f32], bias: Option<&[f32]>, dims: &[usize]) -> Result<(CpuStorage, Shape)> {
+    fn forward(
+        &self,
+        x: &[f32],
+        w: &[f32],
+        bias: Option<&[f32]>,
+        dims: &[usize],
+    ) -> Result<(CpuStorage, Shape)> {
         let level = Level::current();
         let n = self.outputs;
         let (m, k) = self.sizes(x.len(), w.len());
@@ -165,7 +166,14 @@ impl LinearOp {
         Ok(Some(gradient))
     }
 
-    fn backward(&self, x: &Tensor, w: &Tensor, bias: Option<&Tensor>, y: &Tensor, dy: &Tensor) -> Result<[Option<Tensor>; 3]> {
+    fn backward(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        bias: Option<&Tensor>,
+        y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<[Option<Tensor>; 3]> {
         let dy = dy.contiguous()?;
         match self.before_activation(y, &dy)? {
             Some(g) => self.gradients(x, w, bias, &g),
@@ -173,7 +181,13 @@ impl LinearOp {
         }
     }
 
-    fn gradients(&self, x: &Tensor, w: &Tensor, bias: Option<&Tensor>, g: &[f32]) -> Result<[Option<Tensor>; 3]> {
+    fn gradients(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        bias: Option<&Tensor>,
+        g: &[f32],
+    ) -> Result<[Option<Tensor>; 3]> {
         let n = self.outputs;
         let (m, k) = self.sizes(x.elem_count(), w.elem_count());
         let d_bias = match bias {
@@ -219,7 +233,14 @@ impl CustomOp3 for LinearOp {
         self.forward(floats(x, x_layout)?, floats(w, w_layout)?, Some(bias), x_layout.dims())
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, b: &Tensor, y: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        b: &Tensor,
+        y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let [dx, dw, db] = self.backward(x, w, Some(b), y, dy)?;
         Ok((dx, dw, db))
     }
@@ -230,11 +251,23 @@ impl CustomOp2 for LinearOp {
         "linear"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, x_layout: &Layout, w: &CpuStorage, w_layout: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        w: &CpuStorage,
+        w_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         self.forward(floats(x, x_layout)?, floats(w, w_layout)?, None, x_layout.dims())
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, y: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let [dx, dw, _] = self.backward(x, w, None, y, dy)?;
         Ok((dx, dw))
     }

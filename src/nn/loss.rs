@@ -20,11 +20,7 @@ pub fn cross_entropy(logits: &Tensor, labels: &[u32]) -> Result<Tensor> {
     if !is_fast(logits) {
         return cross_entropy_composed(logits, labels);
     }
-    let op = CrossEntropyOp {
-        labels: labels.to_vec(),
-        keep: logits.track_op(),
-        gradient: Saved::default(),
-    };
+    let op = CrossEntropyOp { labels: labels.to_vec(), keep: logits.track_op(), gradient: Saved::default() };
     logits.contiguous()?.apply_op1(op)
 }
 

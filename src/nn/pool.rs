@@ -110,12 +110,7 @@ mod tests {
         }
         let x = var((7, 3), 1);
         let lengths = [2, 1, 4];
-        assert_agree(
-            "tokens",
-            &[&x],
-            || mean_tokens(&x, &lengths),
-            || mean_tokens_composed(&x, &lengths),
-        );
+        assert_agree("tokens", &[&x], || mean_tokens(&x, &lengths), || mean_tokens_composed(&x, &lengths));
         assert_slopes("tokens", &[&x], || mean_tokens(&x, &lengths));
     }
 

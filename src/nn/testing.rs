@@ -56,18 +56,14 @@ pub fn assert_slopes(what: &str, vars: &[&Var], forward: impl Fn() -> Result<Ten
     for (i, var) in vars.iter().enumerate() {
         let start = var.as_tensor().copy().unwrap();
         let direction = noise(var.elem_count(), 500 + i as u64);
-        let slope: f64 = gradient(&store, var)
-            .iter()
-            .zip(&direction)
-            .map(|(g, d)| f64::from(*g) * f64::from(*d))
-            .sum();
+        let slope: f64 =
+            gradient(&store, var).iter().zip(&direction).map(|(g, d)| f64::from(*g) * f64::from(*d)).sum();
         let direction = Tensor::from_vec(direction, var.shape(), &Device::Cpu).unwrap();
         let at = |step: f64| {
             var.set(&(&start + (&direction * step).unwrap()).unwrap()).unwrap();
             let y = forward().unwrap();
             let probe = noise(y.elem_count(), 999);
-            let total: f64 =
-                values(&y).iter().zip(probe).map(|(y, p)| f64::from(*y) * f64::from(p)).sum();
+            let total: f64 = values(&y).iter().zip(probe).map(|(y, p)| f64::from(*y) * f64::from(p)).sum();
             total
         };
         let step = 1e-3;

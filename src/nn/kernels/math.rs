@@ -25,10 +25,7 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
     let p = fma::<FMA>(p, r, 0.166_666_65);
     let p = fma::<FMA>(p, r, 0.5);
     let y = fma::<FMA>(p, r * r, r) + 1.0;
-    let exponent = rounded
-        .to_bits()
-        .wrapping_sub(ROUND.to_bits())
-        .wrapping_add(127);
+    let exponent = rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127);
     f32::from_bits(exponent << 23) * y
 }
 
