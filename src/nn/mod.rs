@@ -28,6 +28,8 @@ pub mod conv;
 pub mod depthwise;
 pub mod dropout;
 pub mod embedding;
+#[cfg(test)]
+mod goldens;
 pub mod kernels;
 pub mod layer_norm;
 pub mod linear;
@@ -35,8 +37,6 @@ pub mod loss;
 mod op;
 pub mod param;
 pub mod pool;
-#[cfg(test)]
-mod goldens;
 #[cfg(test)]
 mod testing;
 

@@ -1,9 +1,9 @@
 //! Depthwise convolution in NHWC, direct: every channel has its own kernel, and channels are the
 //! lanes of the vectors. Kernels lie as `[ky, kx, channel]`.
 
+use super::geometry::Geometry;
 use super::math::fma;
 use super::{Level, add_parts, multiversion, parts};
-use super::geometry::Geometry;
 use rayon::prelude::*;
 
 /// One position of a kernel over a row of pixels: where the pixel and the tap begin.
@@ -53,13 +53,7 @@ fn block<const FMA: bool, const LANES: usize>(
 
 /// One row of the output of one image.
 #[inline(always)]
-fn forward_body<const FMA: bool>(
-    g: &Geometry,
-    image: &[f32],
-    weight: &[f32],
-    oy: usize,
-    out: &mut [f32],
-) {
+fn forward_body<const FMA: bool>(g: &Geometry, image: &[f32], weight: &[f32], oy: usize, out: &mut [f32]) {
     let (c, k) = (g.in_channels, g.kernel);
     let mut taps: Vec<Tap> = Vec::with_capacity(k * k);
     // Taps of the pixel before, whose kernel lay wholly inside the row: moving on shifts them all.
