@@ -67,6 +67,7 @@ pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<Rgb, ImageError> {
     contained(header.format, path, || match header.format {
         Format::Jpeg => jpeg::decode(bytes, path),
         format => {
+            format::require_end(format, bytes, path)?;
             let failed = |error| failure(format, &error, path);
             let mut decoder = reader(bytes, format).into_decoder().map_err(failed)?;
             let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
@@ -138,7 +139,7 @@ pub fn check(bytes: &[u8], path: &Path) -> Result<Header, ImageError> {
     let header = probe(bytes, path)?;
     match header.format {
         Format::Jpeg => jpeg::Structure::read(bytes, path)?.require_end(path)?,
-        Format::Png => format::require_png_end(bytes, path)?,
+        Format::Png => format::require_end(Format::Png, bytes, path)?,
         _ if header.width * header.height <= DECODED_PIXELS => {
             decode_bytes(bytes, path)?;
         }
@@ -268,16 +269,13 @@ fn damaged(format: Format, why: &str, path: &Path) -> ImageError {
 }
 
 fn failure(format: Format, error: &::image::ImageError, path: &Path) -> ImageError {
-    use ::image::ImageError as E;
     let path = path.to_owned();
     match error {
-        E::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            ImageError::Truncated {
-                path,
-                why: format!("its {format} data are not all there"),
-            }
-        }
-        E::Unsupported(error) => ImageError::Unsupported {
+        _ if ends_early(error) => ImageError::Truncated {
+            path,
+            why: format!("its {format} data are not all there"),
+        },
+        ::image::ImageError::Unsupported(error) => ImageError::Unsupported {
             path,
             what: format!("a {format} of a rare kind ({error})"),
         },
@@ -286,6 +284,18 @@ fn failure(format: Format, error: &::image::ImageError, path: &Path) -> ImageErr
             why: format!("as {format}, {error}"),
         },
     }
+}
+
+/// Whether a decoder failed for want of bytes. Each of them wraps that differently, and most keep
+/// the error of the reader only in words.
+fn ends_early(error: &::image::ImageError) -> bool {
+    const WORDS: [&str; 3] = [
+        "unexpected end",
+        "unexpected eof",
+        "failed to fill whole buffer",
+    ];
+    let words = error.to_string().to_ascii_lowercase();
+    WORDS.iter().any(|end| words.contains(end))
 }
 
 fn reader(bytes: &[u8], format: Format) -> ImageReader<Cursor<&[u8]>> {
@@ -315,3 +325,6 @@ fn contained<T>(
     catch_unwind(AssertUnwindSafe(decode))
         .unwrap_or_else(|_| Err(damaged(format, "it makes the decoder fail", path)))
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -173,3 +173,60 @@ impl ResizeFilter {
 
 /// The free parameter of the cubic kernel.
 const A: f64 = -0.5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::goldens::{Reader, compare};
+
+    #[test]
+    fn resizes_are_pillows_to_the_bit() {
+        let mut file = Reader::new(include_bytes!("goldens/resize.bin"));
+        let sources = file.images(2);
+        for case in 0..file.number() {
+            let source = &sources[file.number()];
+            let filter = file.filter();
+            let expected = file.image();
+            let whole = |full| Window {
+                full,
+                start: 0,
+                len: full,
+            };
+            let (across, down) = (whole(expected.width), whole(expected.height));
+            let what = format!("case {case}: {} x {}, {filter:?}", across.full, down.full);
+            compare(
+                &resize(source, across, down, filter),
+                &expected.pixels,
+                0,
+                &what,
+            );
+        }
+    }
+
+    #[test]
+    fn a_window_is_a_part_of_the_whole() {
+        let source = Reader::new(include_bytes!("goldens/resize.bin")).image();
+        let whole = |full| Window {
+            full,
+            start: 0,
+            len: full,
+        };
+        let filter = ResizeFilter::Bicubic;
+        let all = resize(&source, whole(20), whole(15), filter);
+        let across = Window {
+            full: 20,
+            start: 3,
+            len: 10,
+        };
+        let down = Window {
+            full: 15,
+            start: 5,
+            len: 7,
+        };
+        let part = resize(&source, across, down, filter);
+        for row in 0..7 {
+            let at = ((row + 5) * 20 + 3) * 3;
+            assert_eq!(part[row * 30..(row + 1) * 30], all[at..at + 30]);
+        }
+    }
+}

@@ -108,8 +108,27 @@ pub(crate) fn extension(path: &Path) -> String {
         .unwrap_or_default()
 }
 
+/// An error where the file of a format that says how long it is does not go as far as that.
+pub(super) fn require_end(format: Format, bytes: &[u8], path: &Path) -> Result<(), ImageError> {
+    match format {
+        Format::Png => require_png_end(bytes, path),
+        Format::WebP => match bytes.get(4..8) {
+            Some(size) if 8 + little_endian(size) <= bytes.len() as u64 => Ok(()),
+            _ => Err(truncated("the WebP is shorter than it says", path)),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn little_endian(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
 /// Walks the chunks of a PNG to its end mark.
-pub(super) fn require_png_end(bytes: &[u8], path: &Path) -> Result<(), ImageError> {
+fn require_png_end(bytes: &[u8], path: &Path) -> Result<(), ImageError> {
     let mut at = 8;
     loop {
         let Some(head) = bytes.get(at..at + 8) else {
