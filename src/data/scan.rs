@@ -160,3 +160,6 @@ fn what_a_file_is(path: &Path) -> &'static str {
         "a single file must be a table (.csv, .tsv, .jsonl, .ndjson)"
     }
 }
+
+#[cfg(test)]
+mod tests;
