@@ -1,0 +1,4 @@
+//! One file a family; see `registry`.
+
+pub mod bert;
+pub mod efficientnet;

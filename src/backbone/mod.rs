@@ -1,0 +1,144 @@
+//! What a pretrained network is.
+//!
+//! A family (`families/`) turns a `config.json` into an [`Architecture`]: the [`LayerTree`], the cuts at
+//! which the network can be parted, and a way to load each segment, the part between two cuts. The
+//! [`FreezeMask`] says which leaves are trained; the highest cut with nothing thawed below it is the
+//! frostline. Segments below it are the trunk, segments above it the top.
+//!
+//! A new family is one file and one line in [`registry`].
+
+pub mod families;
+pub mod layer_tree;
+pub mod mask;
+pub mod registry;
+pub mod spec;
+pub mod weights;
+
+pub use layer_tree::{Dim, Kind, LayerTree, Leaf, Node, Role, TensorSpec};
+pub use mask::{FreezeMask, FreezeState};
+pub use spec::{Backbone, InputSpec};
+pub use weights::WeightFile;
+
+use crate::nn::{Dropout, Param};
+use crate::problem::Result;
+use candle_core::{Device, Tensor};
+use std::sync::Arc;
+
+/// A network without weights: everything that follows from its configuration alone.
+pub trait Architecture: Send + Sync {
+    /// The layers. Names exactly the tensors of the weight file less the [`Architecture::ignored`] ones.
+    fn tree(&self) -> &LayerTree;
+
+    /// The places where the network can be parted, from below the first layer to above the pooling.
+    /// Cut `i` lies below segment `i`; there is one more cut than there are segments.
+    fn cuts(&self) -> &[Cut];
+
+    /// Prefixes of tensors in the weight file that are not part of the backbone (old classifier, pooler).
+    fn ignored(&self) -> &[&'static str];
+
+    /// How samples become the boundary state at the first cut.
+    fn input(&self) -> InputKind;
+
+    /// How the last segment turns hidden states into one feature vector.
+    fn pooling(&self) -> &'static str;
+
+    /// The dropout that the configuration asks for while training; 0 for none.
+    fn dropout(&self) -> f32 {
+        0.0
+    }
+
+    /// Loads segment number `segment` with tensors from `source`.
+    fn load_segment(&self, segment: usize, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>>;
+}
+
+/// A place where the network can be parted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cut {
+    /// Path of the module just above it; `input` below everything, `head` above the pooling.
+    pub name: String,
+    /// Shape of the boundary state there without the batch dimension, in canonical order
+    /// (`[channels, height, width]`, `[tokens, features]` or `[features]`).
+    pub shape: Vec<Dim>,
+}
+
+/// What kind of sample a backbone takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputKind {
+    /// Square RGB images of this side.
+    Image { size: usize },
+    /// Token ids, at most this many in a text.
+    Text { max_tokens: usize },
+}
+
+/// Where a segment gets its tensors: decides for each whether it is frozen or trainable.
+pub trait TensorSource {
+    /// A trainable or frozen parameter.
+    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param>;
+    /// A tensor that is never trained.
+    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Tensor>;
+}
+
+/// The part of a network between two neighbouring cuts.
+pub trait Segment: Send {
+    /// Carries a boundary state from the cut below to the cut above.
+    fn forward(&self, below: &Boundary, pass: &Pass) -> candle_core::Result<Boundary>;
+}
+
+/// What crosses a cut.
+///
+/// Images: `hidden` is `[batch, 3, height, width]` at the input, `[batch, height, width, channels]`
+/// (the order the kernels like) between blocks, `[batch, features]` after pooling.
+/// Texts: the tokens of all texts lie one after another without padding; `hidden` is `[tokens]`
+/// (u32 ids) at the input, `[tokens, features]` between blocks, `[batch, features]` after pooling.
+#[derive(Debug, Clone)]
+pub struct Boundary {
+    pub hidden: Tensor,
+    /// Tokens of each text; `None` for images.
+    pub lengths: Option<Arc<[usize]>>,
+}
+
+/// Circumstances of one forward pass.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass {
+    /// Probability of dropping an element in layers that are being trained.
+    pub dropout: f32,
+    /// Changes with the run's seed and the step; a layer adds its own place to it.
+    pub key: u64,
+}
+
+impl Pass {
+    /// Nothing is dropped.
+    pub const INFERENCE: Pass = Pass { dropout: 0.0, key: 0 };
+
+    /// The dropout at one place of the network.
+    pub fn dropout_at(&self, place: u64) -> Dropout {
+        match self.dropout > 0.0 {
+            true => Dropout { probability: self.dropout, key: mix(self.key, place) },
+            false => Dropout::NONE,
+        }
+    }
+}
+
+/// Mixes two counters into one well-spread key (SplitMix64's finaliser; Steele, Lea, Flood 2014).
+pub fn mix(a: u64, b: u64) -> u64 {
+    let mut x = a ^ b.wrapping_add(0x9E37_79B9_7F4A_7C15).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}
+
+/// A source that gives every tensor of a weight file as it is: all frozen.
+pub struct FrozenSource<'w> {
+    pub weights: &'w WeightFile,
+    pub device: Device,
+}
+
+impl TensorSource for FrozenSource<'_> {
+    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
+        Ok(Param::frozen(self.weights.tensor(name, shape, &self.device)?))
+    }
+
+    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        self.weights.tensor(name, shape, &self.device)
+    }
+}

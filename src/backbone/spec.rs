@@ -1,0 +1,181 @@
+//! One backbone on this machine: a folder with `config.json`, `model.safetensors` and what its inputs need.
+
+use super::{Architecture, InputKind, WeightFile, registry};
+use crate::data::preprocess::{ImageSpec, ResizeFilter};
+use crate::data::text::{TextSpec, TextTokenizer};
+use crate::problem::{Problem, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A backbone found on this machine; its weights are read by [`Backbone::open_weights`] only.
+#[derive(Clone)]
+pub struct Backbone {
+    /// The name that recipes use: the folder's name, or what its card says.
+    pub id: String,
+    /// Family name, as in [`registry::FAMILIES`].
+    pub family: &'static str,
+    pub card: Card,
+    /// How a sample becomes the network's input.
+    pub input: InputSpec,
+    folder: PathBuf,
+    architecture: Arc<dyn Architecture>,
+}
+
+/// Facts about a backbone that its configuration does not hold (`frostline.toml` beside it). What has
+/// no source stays absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    pub id: Option<String>,
+    pub name: Option<String>,
+    /// SPDX identifier.
+    pub licence: Option<String>,
+    pub origin: Option<String>,
+    pub revision: Option<String>,
+    pub published_score: Option<String>,
+    pub published_score_source: Option<String>,
+    pub good_for: Option<String>,
+}
+
+/// How a raw sample becomes the network's input. Travels in every export.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum InputSpec {
+    Image(ImageSpec),
+    Text(TextSpec),
+}
+
+impl std::fmt::Debug for Backbone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Backbone({}, {})", self.id, self.folder.display())
+    }
+}
+
+impl Backbone {
+    /// Reads the configuration in `folder`.
+    ///
+    /// # Errors
+    /// A file is missing or unreadable, or no family knows the configuration.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let config_path = folder.join("config.json");
+        let config = read_json(&config_path)?;
+        let (family, architecture) = registry::describe(&config, &config_path)?;
+        let card = read_card(folder, &config)?;
+        let input = match architecture.input() {
+            InputKind::Image { size } => InputSpec::Image(image_spec(&config, size).map_err(|p| p.at(&config_path))?),
+            InputKind::Text { max_tokens } => InputSpec::Text(text_spec(folder, max_tokens)?),
+        };
+        let folder_name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Self {
+            id: card.id.clone().unwrap_or(folder_name),
+            family,
+            card,
+            input,
+            folder: folder.to_path_buf(),
+            architecture: Arc::from(architecture),
+        })
+    }
+
+    /// The network without weights.
+    pub fn architecture(&self) -> &dyn Architecture {
+        self.architecture.as_ref()
+    }
+
+    /// The network without weights, to be kept beyond the backbone.
+    pub fn shared_architecture(&self) -> Arc<dyn Architecture> {
+        Arc::clone(&self.architecture)
+    }
+
+    /// The folder it was read from.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where the weights lie.
+    pub fn weights_path(&self) -> PathBuf {
+        self.folder.join("model.safetensors")
+    }
+
+    /// Reads the weights and checks that they fit the tree.
+    pub fn open_weights(&self) -> Result<WeightFile> {
+        let weights = WeightFile::open(&self.weights_path())?;
+        registry::check_weights(self, &weights)?;
+        Ok(weights)
+    }
+
+    /// The tokenizer of a text backbone.
+    pub fn open_tokenizer(&self, spec: &TextSpec) -> Result<TextTokenizer> {
+        Ok(TextTokenizer::load(&self.folder.join("tokenizer.json"), spec.max_tokens)?)
+    }
+
+    /// Name for a person.
+    pub fn name(&self) -> &str {
+        self.card.name.as_deref().unwrap_or(&self.id)
+    }
+
+    /// Length of the feature vector that the head gets.
+    pub fn feature_size(&self) -> usize {
+        let last = self.architecture.cuts().last().and_then(|cut| cut.shape.first());
+        match last {
+            Some(super::Dim::Fixed(n)) => *n,
+            _ => 0,
+        }
+    }
+}
+
+fn read_json(path: &Path) -> Result<Value> {
+    let text = fs_err::read_to_string(path).map_err(|e| Problem::io("read the backbone's configuration", path, &e))?;
+    serde_json::from_str(&text).map_err(|e| bad_config(&e.to_string()).at(path))
+}
+
+fn read_card(folder: &Path, config: &Value) -> Result<Card> {
+    let path = folder.join("frostline.toml");
+    let mut card = match fs_err::read_to_string(&path) {
+        Ok(text) => toml::from_str(&text).map_err(|e| bad_config(e.message()).at(&path))?,
+        Err(_) => Card::default(),
+    };
+    let from_config = |key: &str| config.get(key).and_then(Value::as_str).map(str::to_string);
+    card.licence = card.licence.or_else(|| from_config("license"));
+    card.origin = card.origin.or_else(|| from_config("origin"));
+    Ok(card)
+}
+
+/// timm keeps the preprocessing under `pretrained_cfg`.
+fn image_spec(config: &Value, size: usize) -> Result<ImageSpec> {
+    let preprocessing = config.get("pretrained_cfg").unwrap_or(config);
+    let triple = |key: &str| -> Result<[f32; 3]> {
+        let list = preprocessing.get(key).and_then(Value::as_array);
+        let numbers: Vec<f32> = list.into_iter().flatten().filter_map(Value::as_f64).map(|v| v as f32).collect();
+        <[f32; 3]>::try_from(numbers).map_err(|_| bad_config(&format!("{key:?} must be three numbers")))
+    };
+    let crop_fraction = preprocessing.get("crop_pct").and_then(Value::as_f64).unwrap_or(0.875);
+    if !(0.1..=1.0).contains(&crop_fraction) {
+        return Err(bad_config("\"crop_pct\" must lie between 0.1 and 1"));
+    }
+    let filter = match preprocessing.get("interpolation").and_then(Value::as_str) {
+        Some("bilinear") => ResizeFilter::Bilinear,
+        Some("bicubic") | None => ResizeFilter::Bicubic,
+        Some(other) => return Err(bad_config(&format!("resize filter {other:?} is not supported"))),
+    };
+    let (mean, std) = (triple("mean")?, triple("std")?);
+    match std.iter().all(|s| *s > 0.0) {
+        true => Ok(ImageSpec { size, crop_fraction, filter, mean, std }),
+        false => Err(bad_config("\"std\" must be positive")),
+    }
+}
+
+fn text_spec(folder: &Path, positions: usize) -> Result<TextSpec> {
+    let sentence_config = folder.join("sentence_bert_config.json");
+    let asked = match sentence_config.exists() {
+        true => read_json(&sentence_config)?.get("max_seq_length").and_then(Value::as_u64),
+        false => None,
+    };
+    let max_tokens = asked.map_or(positions, |n| (n as usize).clamp(2, positions));
+    Ok(TextTokenizer::load(&folder.join("tokenizer.json"), max_tokens)?.spec())
+}
+
+/// The error for a configuration that cannot be used.
+pub fn bad_config(why: &str) -> Problem {
+    Problem::input("the backbone's configuration cannot be used", why, "fetch or copy the backbone again")
+}

@@ -1,0 +1,132 @@
+//! Writes what others load: a trained head with all that it needs, reloaded and compared before it gets its name.
+
+mod golden;
+
+use crate::backbone::Backbone;
+use crate::predict::manifest::{BackboneRef, Golden, HEAD_FILE, MANIFEST_FORMAT, MANIFEST_VERSION, Scores};
+use crate::predict::{Classifier, Manifest};
+use crate::problem::{Problem, Result};
+use crate::project::files::{sync_folder, write_json};
+use crate::project::run::RunRecord;
+use crate::project::{Machine, Recipe, Run};
+use crate::train::top::{HEAD_BIAS, HEAD_WEIGHT};
+use std::path::Path;
+
+/// Largest difference between the logits before and after the reload, relative to the largest logit.
+const TOLERANCE: f32 = 1e-5;
+
+/// Exports the head of the best epoch of `run` to the new folder `out`.
+///
+/// # Errors
+/// `out` exists and is not empty, cannot be written, or the reloaded export answers differently: then nothing
+/// of it stays.
+pub fn export_head(run: &Run, backbone: &Backbone, machine: &Machine, out: &Path) -> Result<Manifest> {
+    if out.exists() && !std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none()) {
+        return Err(Problem::input("the export was not written", "there is something of this name already", "choose a new folder").at(out));
+    }
+    let parent = match out.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let fail = |e: std::io::Error| Problem::io("write the export", out, &e);
+    std::fs::create_dir_all(parent).map_err(fail)?;
+    let partial = tempfile::Builder::new().prefix(".partial-export-").tempdir_in(parent).map_err(fail)?;
+    let manifest = write_files(run, backbone, machine, partial.path())?;
+    compare(partial.path(), &manifest, machine)?;
+    if out.exists() {
+        std::fs::remove_dir(out).map_err(fail)?;
+    }
+    share_with_others(partial.path()).map_err(fail)?;
+    std::fs::rename(partial.path(), out).map_err(fail)?;
+    // The folder has its final name now: nothing is left to clean up.
+    let _ = partial.keep();
+    sync_folder(parent).map_err(fail)?;
+    Ok(manifest)
+}
+
+fn write_files(run: &Run, backbone: &Backbone, machine: &Machine, folder: &Path) -> Result<Manifest> {
+    let (record, recipe) = (run.record()?, Recipe::read(&run.recipe_path())?);
+    let classifier = Classifier::from_run(run, backbone, machine)?;
+    let best = record.best_epoch.unwrap_or_default();
+    let source = run.best_path(best);
+    let head = folder.join(HEAD_FILE);
+    std::fs::copy(&source, &head).map_err(|e| Problem::io("write the export", &head, &e))?;
+    let samples = golden::write_inputs(folder, classifier.takes_text())?;
+    let paths: Vec<_> = samples.iter().map(|input| golden::sample(folder, input)).collect();
+    let logits = classifier.logits(&paths, &mut |_| true)?;
+    let golden: Vec<Golden> = samples
+        .into_iter()
+        .zip(logits)
+        .map(|(input, logits)| Ok(Golden { input, logits: logits? }))
+        .collect::<Result<_>>()?;
+    let manifest = describe(&record, recipe, backbone, golden, best, trained_names(&source)?);
+    write_json(&folder.join("manifest.json"), &manifest, "write the export")?;
+    Ok(manifest)
+}
+
+fn describe(record: &RunRecord, recipe: Recipe, backbone: &Backbone, golden: Vec<Golden>, best: u32, thawed: Vec<String>) -> Manifest {
+    let epoch = record.epochs.iter().find(|e| e.epoch == best);
+    Manifest {
+        format: MANIFEST_FORMAT.to_string(),
+        version: MANIFEST_VERSION,
+        written_by: format!("frostline {}", env!("CARGO_PKG_VERSION")),
+        labels: record.classes.clone(),
+        backbone: BackboneRef {
+            id: backbone.id.clone(),
+            family: backbone.family.to_string(),
+            revision: backbone.card.revision.clone(),
+            licence: backbone.card.licence.clone(),
+            sha256: recipe.backbone.sha256.clone(),
+        },
+        frostline: record.frostline.clone(),
+        pooling: backbone.architecture().pooling().to_string(),
+        features: backbone.feature_size(),
+        input: backbone.input.clone(),
+        thawed,
+        scores: Scores {
+            run: record.run.clone(),
+            best_epoch: best,
+            validation_samples: record.validation_samples,
+            validation_accuracy: epoch.map_or(0.0, |e| e.val_accuracy),
+            validation_macro_f1: epoch.map_or(0.0, |e| e.val_macro_f1),
+            chosen_on_validation: true,
+        },
+        recipe,
+        golden,
+    }
+}
+
+/// Names of the trained tensors besides the head's.
+fn trained_names(file: &Path) -> Result<Vec<String>> {
+    let tensors = crate::train::checkpoint::load_trained(file, &candle_core::Device::Cpu)?;
+    Ok(tensors.into_keys().filter(|name| name != HEAD_WEIGHT && name != HEAD_BIAS).collect())
+}
+
+/// Reloads what was written and asks it for the golden inputs.
+fn compare(folder: &Path, manifest: &Manifest, machine: &Machine) -> Result<()> {
+    let reloaded = Classifier::from_export(folder, machine)?;
+    let samples: Vec<_> = manifest.golden.iter().map(|g| golden::sample(folder, &g.input)).collect();
+    for (golden, answer) in manifest.golden.iter().zip(reloaded.logits(&samples, &mut |_| true)?) {
+        let answer = answer?;
+        let largest = golden.logits.iter().fold(1e-6f32, |a, b| a.max(b.abs()));
+        let difference = golden.logits.iter().zip(&answer).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+        // Also true where the difference is no number.
+        if !(difference <= TOLERANCE * largest) {
+            let why = format!("the reloaded export differs by {difference} on a golden input");
+            return Err(Problem::other("the export was not written", why, "please report this"));
+        }
+    }
+    Ok(())
+}
+
+/// Temporary folders are private; an export is as open as any folder of the user.
+#[cfg(unix)]
+fn share_with_others(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn share_with_others(_folder: &Path) -> std::io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! Scaled dot-product attention over packed sequences.
+
+use super::dropout::Dropout;
+use super::kernels::Level;
+use super::kernels::attention::{self as kernel, Batch};
+use super::op::{Saved, floats, is_fast, output, read, tensor};
+use candle_core::{CpuStorage, CustomOp3, D, Device, Layout, Result, Shape, Tensor, bail};
+
+/// `dropout(softmax(q k^T / sqrt(size))) v` inside each sequence and head (Vaswani et al. 2017).
+/// `q`, `k`, `v` and the result are `[tokens, heads * size]`: the tokens of all sequences one after
+/// another without padding, `lengths` tokens each. Dropout falls on the probabilities.
+///
+/// # Errors
+/// Shapes that differ, lengths that do not add up to the tokens or are zero, features that do not part
+/// evenly into heads, a probability outside 0..1, and those of Candle.
+pub fn attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    lengths: &[usize],
+    heads: usize,
+    dropout: Dropout,
+) -> Result<Tensor> {
+    let batch = batch(q, k, v, lengths, heads, dropout)?;
+    if !is_fast(q) {
+        return attention_composed(q, k, v, &batch);
+    }
+    let keep = q.track_op() || k.track_op() || v.track_op();
+    let op = AttentionOp { batch, keep, probabilities: Saved::default() };
+    q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op)
+}
+
+fn batch(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    lengths: &[usize],
+    heads: usize,
+    dropout: Dropout,
+) -> Result<Batch> {
+    dropout.check()?;
+    let (tokens, width) = q.dims2()?;
+    if k.shape() != q.shape() || v.shape() != q.shape() {
+        bail!(
+            "attention over queries {:?}, keys {:?} and values {:?}: the shapes must be the same",
+            q.shape(),
+            k.shape(),
+            v.shape()
+        )
+    }
+    if heads == 0 || width == 0 || width % heads != 0 {
+        bail!("attention: {width} features do not part evenly into {heads} heads")
+    }
+    check_lengths(lengths, tokens)?;
+    Ok(Batch { lengths: lengths.to_vec(), heads, size: width / heads, dropout })
+}
+
+/// Fails unless the lengths are positive and add up to the tokens.
+pub(super) fn check_lengths(lengths: &[usize], tokens: usize) -> Result<()> {
+    let total: usize = lengths.iter().sum();
+    if lengths.contains(&0) || total != tokens {
+        bail!(
+            "{} sequences of {total} tokens in all were announced and {tokens} tokens given; every \
+             sequence needs at least one token",
+            lengths.len()
+        )
+    }
+    Ok(())
+}
+
+/// Out of Candle's own operations: sequences are padded to the longest, and padded keys masked.
+pub(super) fn attention_composed(q: &Tensor, k: &Tensor, v: &Tensor, batch: &Batch) -> Result<Tensor> {
+    let longest = batch.lengths.iter().copied().max().unwrap_or(0);
+    let (count, device) = (batch.lengths.len(), q.device());
+    let padding = Padded::new(&batch.lengths, longest);
+    let rows = Tensor::new(&padding.rows[..], device)?;
+    let split = |x: &Tensor| -> Result<Tensor> {
+        x.contiguous()?
+            .index_select(&rows, 0)?
+            .reshape((count, longest, batch.heads, batch.size))?
+            .transpose(1, 2)?
+            .contiguous()
+    };
+    let scale = 1.0 / (batch.size as f64).sqrt();
+    let scores = (split(q)?.matmul(&split(k)?.t()?.contiguous()?)? * scale)?;
+    let mask = Tensor::from_vec(padding.mask, (count, 1, 1, longest), &Device::Cpu)?;
+    let scores = scores.broadcast_add(&mask.to_device(device)?.to_dtype(q.dtype())?)?;
+    let top = scores.detach().contiguous()?.max_keepdim(D::Minus1)?;
+    let weights = scores.broadcast_sub(&top)?.exp()?;
+    let p = weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?;
+    let p = if batch.dropout.is_none() {
+        p
+    } else {
+        p.mul(&padded_factors(batch, longest)?.to_device(device)?.to_dtype(q.dtype())?)?
+    };
+    let out = p.matmul(&split(v)?)?.transpose(1, 2)?.contiguous()?;
+    let out = out.reshape((count * longest, batch.heads * batch.size))?;
+    out.index_select(&Tensor::new(&padding.places[..], device)?, 0)
+}
+
+/// How packed rows and padded rows correspond.
+struct Padded {
+    /// For each padded row the packed row that it shows; row 0 where it is padding.
+    rows: Vec<u32>,
+    /// For each packed row its padded place.
+    places: Vec<u32>,
+    /// Added to the scores of a key: 0, or very negative for padding.
+    mask: Vec<f32>,
+}
+
+impl Padded {
+    fn new(lengths: &[usize], longest: usize) -> Self {
+        let mut padded = Self { rows: Vec::new(), places: Vec::new(), mask: Vec::new() };
+        let mut row = 0;
+        for length in lengths {
+            for token in 0..longest {
+                if token < *length {
+                    padded.places.push(padded.rows.len() as u32);
+                    padded.rows.push(row);
+                    padded.mask.push(0.0);
+                    row += 1;
+                } else {
+                    padded.rows.push(0);
+                    padded.mask.push(-1e30);
+                }
+            }
+        }
+        padded
+    }
+}
+
+/// The dropout factors of the packed probabilities at their padded places:
+/// `[sequences, heads, longest, longest]`.
+fn padded_factors(batch: &Batch, longest: usize) -> Result<Tensor> {
+    let packed = batch.dropout.factors(batch.probabilities());
+    let mut factors = vec![0f32; batch.lengths.len() * batch.heads * longest * longest];
+    let mut rest = &packed[..];
+    for (matrix, length) in factors
+        .chunks_exact_mut(longest * longest)
+        .zip(batch.lengths.iter().flat_map(|l| std::iter::repeat_n(*l, batch.heads)))
+    {
+        for row in matrix.chunks_exact_mut(longest).take(length) {
+            let (values, after) = rest.split_at(length);
+            row[..length].copy_from_slice(values);
+            rest = after;
+        }
+    }
+    tensor(factors, (batch.lengths.len(), batch.heads, longest, longest))
+}
+
+struct AttentionOp {
+    batch: Batch,
+    keep: bool,
+    probabilities: Saved,
+}
+
+impl CustomOp3 for AttentionOp {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        q: &CpuStorage,
+        q_layout: &Layout,
+        k: &CpuStorage,
+        k_layout: &Layout,
+        v: &CpuStorage,
+        v_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let qkv = [floats(q, q_layout)?, floats(k, k_layout)?, floats(v, v_layout)?];
+        let mut out = vec![0f32; qkv[0].len()];
+        if self.keep {
+            let mut probabilities = vec![0f32; self.batch.probabilities()];
+            kernel::forward(Level::current(), &self.batch, qkv, &mut out, Some(&mut probabilities));
+            self.probabilities.put(probabilities);
+        } else {
+            kernel::forward(Level::current(), &self.batch, qkv, &mut out, None);
+        }
+        output(out, q_layout.shape().clone())
+    }
+
+    fn bwd(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        _: &Tensor,
+        d_out: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let p = self.probabilities.take()?;
+        let len = q.elem_count();
+        let (mut dq, mut dk, mut dv) = (vec![0f32; len], vec![0f32; len], vec![0f32; len]);
+        let d_out = d_out.contiguous()?;
+        read(q, |q| {
+            read(k, |k| {
+                read(v, |v| {
+                    read(&d_out, |d_out| {
+                        let gradients = [&mut dq[..], &mut dk[..], &mut dv[..]];
+                        kernel::backward(Level::current(), &self.batch, [q, k, v], &p, d_out, gradients);
+                        Ok(())
+                    })
+                })
+            })
+        })?;
+        // The three share most of the work, so they are computed together and given where wanted.
+        let give = |values: Vec<f32>, x: &Tensor| {
+            x.track_op().then(|| tensor(values, x.shape())).transpose()
+        };
+        Ok((give(dq, q)?, give(dk, k)?, give(dv, v)?))
+    }
+}

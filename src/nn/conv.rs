@@ -1,0 +1,222 @@
+//! Convolution over images in NHWC.
+
+use super::activation::Activation;
+use super::kernels::Level;
+use super::kernels::activation::{bias_activation, column_sum};
+use super::kernels::convolution;
+use super::kernels::geometry::Geometry;
+use super::linear::{Slots, linear};
+use super::op::{Target, floats, input_gradient, is_fast, output, read};
+use super::param::Param;
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
+
+/// A dense convolution with a square kernel. One of size 1 at stride 1 is a product of matrices; others
+/// are unfolded tile by tile and then multiplied.
+#[derive(Clone, Debug)]
+pub struct Conv2d {
+    /// `[out, in, kernel, kernel]`, the layout of weight files.
+    pub weight: Param,
+    /// `[out]`
+    pub bias: Option<Param>,
+    pub stride: usize,
+    pub padding: Padding,
+}
+
+/// Zeros around an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// The same number of pixels on each side.
+    Symmetric(usize),
+    /// TensorFlow's 'SAME': the output has `ceil(input / stride)` pixels, and where the padding is odd
+    /// the larger half comes after.
+    TensorFlowSame,
+}
+
+impl Padding {
+    /// Pixels (before, after) along one side.
+    pub fn amounts(self, input: usize, kernel: usize, stride: usize) -> (usize, usize) {
+        match self {
+            Padding::Symmetric(amount) => (amount, amount),
+            Padding::TensorFlowSame => {
+                let outputs = input.div_ceil(stride.max(1));
+                let needed = outputs.saturating_sub(1) * stride + kernel;
+                let total = needed.saturating_sub(input);
+                (total / 2, total - total / 2)
+            }
+        }
+    }
+}
+
+impl Conv2d {
+    /// `[batch, height, width, in]` to `[batch, out_height, out_width, out]`.
+    ///
+    /// # Errors
+    /// Shapes that do not fit, a kernel larger than the padded image, and those of Candle.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let geometry = self.geometry(x)?;
+        if !is_fast(x) {
+            return self.forward_composed(x);
+        }
+        let x = x.contiguous()?;
+        let weight = self.weight.contiguous()?;
+        let bias = self.bias.as_ref().map(Param::contiguous).transpose()?;
+        let slots = Slots {
+            weight: self.weight.slot(),
+            bias: self.bias.as_ref().and_then(Param::slot),
+        };
+        if is_pointwise(&geometry) {
+            return linear(&x, &weight, bias.as_ref(), Activation::None, slots);
+        }
+        let op = ConvOp { geometry, slots };
+        match &bias {
+            Some(bias) => x.apply_op3(&weight, bias, op),
+            None => x.apply_op2(&weight, op),
+        }
+    }
+
+    pub(super) fn forward_composed(&self, x: &Tensor) -> Result<Tensor> {
+        let g = self.geometry(x)?;
+        let taps = g.kernel * g.kernel * g.in_channels;
+        let patches = Tensor::cat(&composed_taps(x, &g)?, D::Minus1)?;
+        let weight = self.weight.tensor().permute((0, 2, 3, 1))?.contiguous()?;
+        let weight = weight.reshape((g.out_channels, taps))?;
+        let y = patches.reshape((g.positions(), taps))?.matmul(&weight.t()?)?;
+        let y = match &self.bias {
+            Some(bias) => y.broadcast_add(bias.tensor())?,
+            None => y,
+        };
+        y.reshape((g.batch, g.out_height, g.out_width, g.out_channels))
+    }
+
+    fn geometry(&self, x: &Tensor) -> Result<Geometry> {
+        let (batch, height, width, channels) = x.dims4()?;
+        let (out, input, kernel, kernel_width) = self.weight.tensor().dims4()?;
+        if input != channels || kernel != kernel_width {
+            bail!(
+                "a convolution with the weight {:?} was given images {:?}: it needs a square kernel \
+                 and as many channels",
+                self.weight.tensor().shape(),
+                x.shape()
+            )
+        }
+        if let Some(bias) = &self.bias
+            && bias.tensor().dims() != [out]
+        {
+            bail!("a convolution with {out} outputs has a bias {:?}", bias.tensor().shape())
+        }
+        Geometry::new([batch, height, width, channels], out, kernel, self.stride, self.padding)
+    }
+}
+
+fn is_pointwise(g: &Geometry) -> bool {
+    g.kernel == 1 && g.stride == 1 && (g.out_height, g.out_width) == (g.height, g.width)
+}
+
+/// For each position of the kernel the pixels under it, `[batch, out_height, out_width, in]`, out of
+/// Candle's own operations. Candle's convolution is not used: its backward pass takes the output
+/// padding from the height alone, which fails for images that are not square.
+pub(super) fn composed_taps(x: &Tensor, g: &Geometry) -> Result<Vec<Tensor>> {
+    // Each tap reads whole strides, of which the first pixel is kept: pad as far as the last one reads.
+    let (rows, columns) = (g.out_height * g.stride, g.out_width * g.stride);
+    let pad = |x: &Tensor, dim: usize, size: usize, before: usize, reach: usize| -> Result<Tensor> {
+        x.pad_with_zeros(dim, before, (reach + g.kernel - 1).saturating_sub(before + size))
+    };
+    let x = pad(&x.contiguous()?, 1, g.height, g.top, rows)?;
+    let x = pad(&x, 2, g.width, g.left, columns)?.contiguous()?;
+    let mut taps = Vec::with_capacity(g.kernel * g.kernel);
+    for ky in 0..g.kernel {
+        let band = x.narrow(1, ky, rows)?;
+        for kx in 0..g.kernel {
+            let tap = band.narrow(2, kx, columns)?.contiguous()?;
+            let (s, c) = (g.stride, g.in_channels);
+            let tap = tap.reshape(vec![g.batch, g.out_height, s, g.out_width, s, c])?;
+            let tap = tap.narrow(2, 0, 1)?.narrow(4, 0, 1)?.contiguous()?;
+            taps.push(tap.reshape((g.batch, g.out_height, g.out_width, c))?);
+        }
+    }
+    Ok(taps)
+}
+
+struct ConvOp {
+    geometry: Geometry,
+    slots: Slots,
+}
+
+impl ConvOp {
+    fn forward(&self, x: &[f32], w: &[f32], bias: Option<&[f32]>) -> Result<(CpuStorage, Shape)> {
+        let g = &self.geometry;
+        let mut y = vec![0f32; g.output_len()];
+        convolution::forward(g, x, &convolution::to_patch_order(g, w), &mut y);
+        if let Some(bias) = bias {
+            bias_activation(Level::current(), &mut y, bias, Activation::None);
+        }
+        output(y, (g.batch, g.out_height, g.out_width, g.out_channels))
+    }
+
+    fn backward(&self, x: &Tensor, w: &Tensor, bias: Option<&Tensor>, dy: &Tensor) -> Result<[Option<Tensor>; 3]> {
+        let g = &self.geometry;
+        read(&dy.contiguous()?, |dy| {
+            let d_bias = match bias {
+                Some(bias) => Target::of(bias, &self.slots.bias).write(|out| {
+                    column_sum(Level::current(), dy, out);
+                    Ok(())
+                })?,
+                None => None,
+            };
+            let d_weight = Target::of(w, &self.slots.weight).write(|out| {
+                let mut packed = vec![0f32; out.len()];
+                read(x, |x| {
+                    convolution::weight_gradient(g, x, dy, &mut packed);
+                    Ok(())
+                })?;
+                convolution::to_file_order(g, &packed, out);
+                Ok(())
+            })?;
+            let dx = input_gradient(x, |out| {
+                let packed = read(w, |w| Ok(convolution::to_patch_order(g, w)))?;
+                convolution::input_gradient(g, &packed, dy, out);
+                Ok(())
+            })?;
+            Ok([dx, d_weight, d_bias])
+        })
+    }
+}
+
+impl CustomOp3 for ConvOp {
+    fn name(&self) -> &'static str {
+        "convolution"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        w: &CpuStorage,
+        w_layout: &Layout,
+        b: &CpuStorage,
+        b_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let bias = floats(b, b_layout)?;
+        self.forward(floats(x, x_layout)?, floats(w, w_layout)?, Some(bias))
+    }
+
+    fn bwd(&self, x: &Tensor, w: &Tensor, b: &Tensor, _: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let [dx, dw, db] = self.backward(x, w, Some(b), dy)?;
+        Ok((dx, dw, db))
+    }
+}
+
+impl CustomOp2 for ConvOp {
+    fn name(&self) -> &'static str {
+        "convolution"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, x_layout: &Layout, w: &CpuStorage, w_layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.forward(floats(x, x_layout)?, floats(w, w_layout)?, None)
+    }
+
+    fn bwd(&self, x: &Tensor, w: &Tensor, _: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let [dx, dw, _] = self.backward(x, w, None, dy)?;
+        Ok((dx, dw))
+    }
+}

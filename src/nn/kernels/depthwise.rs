@@ -1,0 +1,323 @@
+//! Depthwise convolution in NHWC, direct: every channel has its own kernel, and channels are the
+//! lanes of the vectors. Kernels lie as `[ky, kx, channel]`.
+
+use super::math::fma;
+use super::{Level, add_parts, multiversion, parts};
+use super::geometry::Geometry;
+use rayon::prelude::*;
+
+/// One position of a kernel over a row of pixels: where the pixel and the tap begin.
+type Tap = (usize, usize);
+
+/// `out = sum over taps of source[tap.0..] * weight[tap.1..]`, all channels of one pixel.
+#[inline(always)]
+fn gather<const FMA: bool>(out: &mut [f32], source: &[f32], weight: &[f32], taps: &[Tap]) {
+    let channels = out.len();
+    let mut j = 0;
+    while j + 32 <= channels {
+        block::<FMA, 32>(out, source, weight, taps, j);
+        j += 32;
+    }
+    if j + 16 <= channels {
+        block::<FMA, 16>(out, source, weight, taps, j);
+        j += 16;
+    }
+    if j + 8 <= channels {
+        block::<FMA, 8>(out, source, weight, taps, j);
+        j += 8;
+    }
+    while j < channels {
+        block::<FMA, 1>(out, source, weight, taps, j);
+        j += 1;
+    }
+}
+
+/// The same for `LANES` channels from `j`.
+#[inline(always)]
+fn block<const FMA: bool, const LANES: usize>(
+    out: &mut [f32],
+    source: &[f32],
+    weight: &[f32],
+    taps: &[Tap],
+    j: usize,
+) {
+    let mut total = [0f32; LANES];
+    for (s, w) in taps {
+        let (s, w) = (&source[s + j..s + j + LANES], &weight[w + j..w + j + LANES]);
+        for lane in 0..LANES {
+            total[lane] = fma::<FMA>(s[lane], w[lane], total[lane]);
+        }
+    }
+    out[j..j + LANES].copy_from_slice(&total);
+}
+
+/// One row of the output of one image.
+#[inline(always)]
+fn forward_body<const FMA: bool>(
+    g: &Geometry,
+    image: &[f32],
+    weight: &[f32],
+    oy: usize,
+    out: &mut [f32],
+) {
+    let (c, k) = (g.in_channels, g.kernel);
+    let mut taps: Vec<Tap> = Vec::with_capacity(k * k);
+    // Taps of the pixel before, whose kernel lay wholly inside the row: moving on shifts them all.
+    let mut whole = false;
+    for (ox, out) in out.chunks_exact_mut(c).enumerate() {
+        let inside = g.column(ox, 0).is_some_and(|x| x + k <= g.width);
+        if whole && inside {
+            for tap in &mut taps {
+                tap.0 += g.stride * c;
+            }
+        } else {
+            taps.clear();
+            for ky in 0..k {
+                let Some(y) = g.row(oy, ky) else { continue };
+                for kx in 0..k {
+                    let Some(x) = g.column(ox, kx) else { continue };
+                    taps.push(((y * g.width + x) * c, (ky * k + kx) * c));
+                }
+            }
+        }
+        whole = inside;
+        gather::<FMA>(out, image, weight, &taps);
+    }
+}
+multiversion! { fn forward_row = forward_body(g: &Geometry, image: &[f32], weight: &[f32], oy: usize, out: &mut [f32]); }
+
+/// One row of the gradient of the input of one image: each pixel collects from the outputs it reached.
+#[inline(always)]
+fn input_gradient_body<const FMA: bool>(
+    g: &Geometry,
+    dy_image: &[f32],
+    weight: &[f32],
+    y: usize,
+    dx: &mut [f32],
+) {
+    let (c, k) = (g.in_channels, g.kernel);
+    let mut taps: Vec<Tap> = Vec::with_capacity(k * k);
+    for (x, dx) in dx.chunks_exact_mut(c).enumerate() {
+        taps.clear();
+        for ky in 0..k {
+            let Some(oy) = g.output_row(y, ky) else { continue };
+            for kx in 0..k {
+                let Some(ox) = g.output_column(x, kx) else { continue };
+                taps.push(((oy * g.out_width + ox) * c, (ky * k + kx) * c));
+            }
+        }
+        gather::<FMA>(dx, dy_image, weight, &taps);
+    }
+}
+multiversion! { fn input_gradient_row = input_gradient_body(g: &Geometry, dy_image: &[f32], weight: &[f32], y: usize, dx: &mut [f32]); }
+
+/// Adds to `total` (`[ky, kx, channel]`) what one row of outputs of one image contributes.
+#[inline(always)]
+fn weight_gradient_body<const FMA: bool>(
+    g: &Geometry,
+    image: &[f32],
+    dy_row: &[f32],
+    oy: usize,
+    total: &mut [f32],
+) {
+    match g.kernel {
+        3 => weight_gradient_sized::<FMA, 3>(g, image, dy_row, oy, total),
+        5 => weight_gradient_sized::<FMA, 5>(g, image, dy_row, oy, total),
+        _ => weight_gradient_any::<FMA>(g, image, dy_row, oy, total, 0..g.out_width),
+    }
+}
+multiversion! { fn weight_gradient_row = weight_gradient_body(g: &Geometry, image: &[f32], dy_row: &[f32], oy: usize, total: &mut [f32]); }
+
+#[inline(always)]
+fn weight_gradient_sized<const FMA: bool, const K: usize>(
+    g: &Geometry,
+    image: &[f32],
+    dy_row: &[f32],
+    oy: usize,
+    total: &mut [f32],
+) {
+    let c = g.in_channels;
+    // Outputs whose kernel lies wholly inside the row; the others go one by one.
+    let inner = g.inner_columns();
+    weight_gradient_any::<FMA>(g, image, dy_row, oy, total, 0..inner.start);
+    weight_gradient_any::<FMA>(g, image, dy_row, oy, total, inner.end..g.out_width);
+    if inner.is_empty() {
+        return;
+    }
+    for ky in 0..K {
+        let Some(y) = g.row(oy, ky) else { continue };
+        let first = inner.start * g.stride - g.left;
+        let x_row = &image[(y * g.width + first) * c..(y + 1) * g.width * c];
+        let dy = &dy_row[inner.start * c..inner.end * c];
+        let total = &mut total[ky * K * c..(ky + 1) * K * c];
+        let mut j = 0;
+        while j + 16 <= c {
+            sweep::<FMA, K, 16>(x_row, dy, total, j, c, g.stride);
+            j += 16;
+        }
+        if j + 8 <= c {
+            sweep::<FMA, K, 8>(x_row, dy, total, j, c, g.stride);
+            j += 8;
+        }
+        while j < c {
+            sweep::<FMA, K, 1>(x_row, dy, total, j, c, g.stride);
+            j += 1;
+        }
+    }
+}
+
+/// Walks along a row with the sums of `K` taps and `LANES` channels in registers.
+#[inline(always)]
+fn sweep<const FMA: bool, const K: usize, const LANES: usize>(
+    x_row: &[f32],
+    dy: &[f32],
+    total: &mut [f32],
+    j: usize,
+    c: usize,
+    stride: usize,
+) {
+    let mut sums = [[0f32; LANES]; K];
+    for (ox, dy) in dy.chunks_exact(c).enumerate() {
+        let dy = &dy[j..j + LANES];
+        for (kx, sum) in sums.iter_mut().enumerate() {
+            let at = (ox * stride + kx) * c + j;
+            let x = &x_row[at..at + LANES];
+            for lane in 0..LANES {
+                sum[lane] = fma::<FMA>(x[lane], dy[lane], sum[lane]);
+            }
+        }
+    }
+    for (kx, sum) in sums.iter().enumerate() {
+        for (t, s) in total[kx * c + j..kx * c + j + LANES].iter_mut().zip(sum) {
+            *t += s;
+        }
+    }
+}
+
+/// Any kernel, any position: taps that fall outside are left out.
+#[inline(always)]
+fn weight_gradient_any<const FMA: bool>(
+    g: &Geometry,
+    image: &[f32],
+    dy_row: &[f32],
+    oy: usize,
+    total: &mut [f32],
+    columns: std::ops::Range<usize>,
+) {
+    let (c, k) = (g.in_channels, g.kernel);
+    for ox in columns {
+        let dy = &dy_row[ox * c..(ox + 1) * c];
+        for ky in 0..k {
+            let Some(y) = g.row(oy, ky) else { continue };
+            for kx in 0..k {
+                let Some(x) = g.column(ox, kx) else { continue };
+                let start = (y * g.width + x) * c;
+                let pixel = &image[start..start + c];
+                let total = &mut total[(ky * k + kx) * c..(ky * k + kx + 1) * c];
+                for ((t, x), d) in total.iter_mut().zip(pixel).zip(dy) {
+                    *t = fma::<FMA>(*x, *d, *t);
+                }
+            }
+        }
+    }
+}
+
+/// `[channel, 1, ky, kx]`, the layout of weight files, to `[ky, kx, channel]`.
+pub fn to_tap_order(weight: &[f32], channels: usize) -> Vec<f32> {
+    let taps = weight.len() / channels;
+    let mut packed = vec![0f32; weight.len()];
+    for (channel, w) in weight.chunks_exact(taps).enumerate() {
+        for (tap, w) in w.iter().enumerate() {
+            packed[tap * channels + channel] = *w;
+        }
+    }
+    packed
+}
+
+/// The way back from [`to_tap_order`].
+pub fn to_file_order(packed: &[f32], weight: &mut [f32], channels: usize) {
+    let taps = weight.len() / channels;
+    for (channel, w) in weight.chunks_exact_mut(taps).enumerate() {
+        for (tap, w) in w.iter_mut().enumerate() {
+            *w = packed[tap * channels + channel];
+        }
+    }
+}
+
+fn assert_lengths(g: &Geometry, input: &[f32], weight: &[f32], output: &[f32]) {
+    assert_eq!(g.in_channels, g.out_channels, "depthwise channels");
+    assert!(input.len() == g.input_len() && output.len() == g.output_len(), "depthwise");
+    assert_eq!(weight.len(), g.kernel * g.kernel * g.in_channels, "depthwise weight");
+}
+
+/// The convolution; weight in tap order.
+pub fn forward(level: Level, g: &Geometry, x: &[f32], weight: &[f32], y: &mut [f32]) {
+    assert_lengths(g, x, weight, y);
+    let image_len = g.height * g.width * g.in_channels;
+    y.par_chunks_mut(g.out_width * g.in_channels).enumerate().with_min_len(4).for_each(|(row, y)| {
+        let (image, oy) = (row / g.out_height, row % g.out_height);
+        let image = &x[image * image_len..(image + 1) * image_len];
+        forward_row(level, g, image, weight, oy, y);
+    });
+}
+
+/// The gradient of the input; weight in tap order.
+pub fn input_gradient(level: Level, g: &Geometry, weight: &[f32], dy: &[f32], dx: &mut [f32]) {
+    assert_lengths(g, dx, weight, dy);
+    if let Some(transposed) = g.transposed() {
+        // At stride 1: a convolution of the gradient with the kernels turned around.
+        let c = g.in_channels;
+        let flipped: Vec<f32> = weight.rchunks_exact(c).flatten().copied().collect();
+        return forward(level, &transposed, dy, &flipped, dx);
+    }
+    let image_len = g.out_height * g.out_width * g.in_channels;
+    dx.par_chunks_mut(g.width * g.in_channels).enumerate().with_min_len(4).for_each(|(row, dx)| {
+        let (image, y) = (row / g.height, row % g.height);
+        let image = &dy[image * image_len..(image + 1) * image_len];
+        input_gradient_row(level, g, image, weight, y, dx);
+    });
+}
+
+/// The gradient of the weight, in tap order.
+pub fn weight_gradient(level: Level, g: &Geometry, x: &[f32], dy: &[f32], d_weight: &mut [f32]) {
+    assert_lengths(g, x, d_weight, dy);
+    let image_len = g.height * g.width * g.in_channels;
+    let row_len = g.out_width * g.in_channels;
+    let sums: Vec<Vec<f32>> = parts(g.batch * g.out_height)
+        .into_par_iter()
+        .map(|rows| {
+            let mut total = vec![0f32; d_weight.len()];
+            for row in rows {
+                let (image, oy) = (row / g.out_height, row % g.out_height);
+                let image = &x[image * image_len..(image + 1) * image_len];
+                let dy_row = &dy[row * row_len..(row + 1) * row_len];
+                weight_gradient_row(level, g, image, dy_row, oy, &mut total);
+            }
+            total
+        })
+        .collect();
+    add_parts(d_weight, sums.iter());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_levels_agree, noise};
+    use super::*;
+    use crate::nn::conv::Padding;
+
+    #[test]
+    fn levels_agree() {
+        for (c, k, stride) in [(1, 3, 1), (7, 5, 2), (60, 3, 2), (33, 5, 1), (20, 7, 3)] {
+            let g = Geometry::new([2, 9, 6, c], c, k, stride, Padding::TensorFlowSame).unwrap();
+            let (x, w) = (noise(g.input_len(), 1), noise(k * k * c, 2));
+            let dy = noise(g.output_len(), 3);
+            assert_levels_agree("depthwise", |level| {
+                let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
+                forward(level, &g, &x, &w, &mut y);
+                input_gradient(level, &g, &w, &dy, &mut dx);
+                weight_gradient(level, &g, &x, &dy, &mut dw);
+                [y, dx, dw].concat()
+            });
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The linear layer, with bias and activation in the same pass.
+
+use super::activation::Activation;
+use super::kernels::Level;
+use super::kernels::activation::{
+    activation_backward, bias_activation, bias_activation_keep, column_sum,
+};
+use super::kernels::matrix::{Mat, MatMut, Threads, Update, product};
+use super::op::{Saved, Target, floats, input_gradient, is_fast, output, read};
+use super::param::{Param, Slot};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+
+/// `y = activation(x weight^T + bias)`.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    /// `[out, in]`
+    pub weight: Param,
+    /// `[out]`
+    pub bias: Option<Param>,
+    pub activation: Activation,
+}
+
+impl Linear {
+    /// `[.., in]` to `[.., out]`.
+    ///
+    /// # Errors
+    /// Shapes that do not fit, and those of Candle.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.check(x)?;
+        if !is_fast(x) {
+            return self.forward_composed(x);
+        }
+        let weight = self.weight.contiguous()?;
+        let bias = self.bias.as_ref().map(Param::contiguous).transpose()?;
+        linear(&x.contiguous()?, &weight, bias.as_ref(), self.activation, self.slots())
+    }
+
+    pub(super) fn forward_composed(&self, x: &Tensor) -> Result<Tensor> {
+        let (out, features) = self.weight.tensor().dims2()?;
+        let mut shape = x.dims().to_vec();
+        let rows = x.elem_count() / features;
+        let y = x.contiguous()?.reshape((rows, features))?.matmul(&self.weight.tensor().t()?)?;
+        let y = match &self.bias {
+            Some(bias) => y.broadcast_add(bias.tensor())?,
+            None => y,
+        };
+        if let Some(last) = shape.last_mut() {
+            *last = out;
+        }
+        self.activation.composed(&y)?.reshape(shape)
+    }
+
+    fn slots(&self) -> Slots {
+        Slots {
+            weight: self.weight.slot(),
+            bias: self.bias.as_ref().and_then(Param::slot),
+        }
+    }
+
+    fn check(&self, x: &Tensor) -> Result<()> {
+        let (out, features) = self.weight.tensor().dims2()?;
+        if features == 0 || x.dims().last() != Some(&features) {
+            bail!("a linear layer of {features} features was given {:?}", x.shape())
+        }
+        match &self.bias {
+            Some(bias) if bias.tensor().dims() != [out] => {
+                bail!("a linear layer with {out} outputs has a bias {:?}", bias.tensor().shape())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Where the gradients of weight and bias go.
+#[derive(Default)]
+pub(super) struct Slots {
+    pub weight: Option<Slot>,
+    pub bias: Option<Slot>,
+}
+
+/// The fast path on contiguous tensors: `x` `[.., in]`, `weight` with `[out, in]` elements whatever its
+/// shape. Shapes are checked by the caller.
+pub(super) fn linear(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    activation: Activation,
+    slots: Slots,
+) -> Result<Tensor> {
+    let tracked = x.track_op() || weight.track_op() || bias.is_some_and(Tensor::track_op);
+    let keeps = activation != Activation::None && !activation.slope_is_known_from_result();
+    let op = LinearOp {
+        outputs: weight.dim(0)?,
+        activation,
+        keep: tracked && keeps,
+        argument: Saved::default(),
+        slots,
+    };
+    match bias {
+        Some(bias) => x.apply_op3(weight, bias, op),
+        None => x.apply_op2(weight, op),
+    }
+}
+
+struct LinearOp {
+    outputs: usize,
+    activation: Activation,
+    /// Whether a backward pass will want the argument of the activation.
+    keep: bool,
+    argument: Saved,
+    slots: Slots,
+}
+
+impl LinearOp {
+    /// Rows and features of the input.
+    fn sizes(&self, x: usize, weight: usize) -> (usize, usize) {
+        let features = weight / self.outputs.max(1);
+        (x / features.max(1), features)
+    }
+
+    fn forward(&self, x: &[f32], w: &[f32], bias: Option<&[f32]>, dims: &[usize]) -> Result<(CpuStorage, Shape)> {
+        let level = Level::current();
+        let n = self.outputs;
+        let (m, k) = self.sizes(x.len(), w.len());
+        let mut y = vec![0f32; m * n];
+        let (a, b) = (Mat::new(x, m, k), Mat::new(w, n, k).t());
+        product(a, b, MatMut::new(&mut y, m, n), 1.0, Update::Overwrite, Threads::Pool);
+        let none = vec![0f32; if bias.is_none() { n } else { 0 }];
+        let bias = match bias {
+            Some(bias) => Some(bias),
+            None if self.activation != Activation::None => Some(&none[..]),
+            None => None,
+        };
+        if let Some(bias) = bias.filter(|b| !b.is_empty()) {
+            if self.keep {
+                let mut argument = y;
+                y = vec![0f32; m * n];
+                bias_activation_keep(level, &mut argument, bias, &mut y, self.activation);
+                self.argument.put(argument);
+            } else {
+                bias_activation(level, &mut y, bias, self.activation);
+            }
+        }
+        let mut shape = dims.to_vec();
+        if let Some(last) = shape.last_mut() {
+            *last = n;
+        }
+        output(y, shape)
+    }
+
+    /// The gradient before the activation; none where it is `dy` itself.
+    fn before_activation(&self, y: &Tensor, dy: &Tensor) -> Result<Option<Vec<f32>>> {
+        if self.activation == Activation::None {
+            return Ok(None);
+        }
+        let mut gradient = if self.activation.slope_is_known_from_result() {
+            read(y, |y| Ok(y.to_vec()))?
+        } else {
+            self.argument.take()?
+        };
+        read(dy, |dy| {
+            activation_backward(Level::current(), &mut gradient, dy, self.activation);
+            Ok(())
+        })?;
+        Ok(Some(gradient))
+    }
+
+    fn backward(&self, x: &Tensor, w: &Tensor, bias: Option<&Tensor>, y: &Tensor, dy: &Tensor) -> Result<[Option<Tensor>; 3]> {
+        let dy = dy.contiguous()?;
+        match self.before_activation(y, &dy)? {
+            Some(g) => self.gradients(x, w, bias, &g),
+            None => read(&dy, |g| self.gradients(x, w, bias, g)),
+        }
+    }
+
+    fn gradients(&self, x: &Tensor, w: &Tensor, bias: Option<&Tensor>, g: &[f32]) -> Result<[Option<Tensor>; 3]> {
+        let n = self.outputs;
+        let (m, k) = self.sizes(x.elem_count(), w.elem_count());
+        let d_bias = match bias {
+            Some(bias) => Target::of(bias, &self.slots.bias).write(|out| {
+                column_sum(Level::current(), g, out);
+                Ok(())
+            })?,
+            None => None,
+        };
+        let d_weight = Target::of(w, &self.slots.weight).write(|out| {
+            read(x, |x| {
+                let (a, b) = (Mat::new(g, m, n).t(), Mat::new(x, m, k));
+                product(a, b, MatMut::new(out, n, k), 1.0, Update::Overwrite, Threads::Pool);
+                Ok(())
+            })
+        })?;
+        let dx = input_gradient(x, |out| {
+            read(w, |w| {
+                let (a, b) = (Mat::new(g, m, n), Mat::new(w, n, k));
+                product(a, b, MatMut::new(out, m, k), 1.0, Update::Overwrite, Threads::Pool);
+                Ok(())
+            })
+        })?;
+        Ok([dx, d_weight, d_bias])
+    }
+}
+
+impl CustomOp3 for LinearOp {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        w: &CpuStorage,
+        w_layout: &Layout,
+        b: &CpuStorage,
+        b_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let bias = floats(b, b_layout)?;
+        self.forward(floats(x, x_layout)?, floats(w, w_layout)?, Some(bias), x_layout.dims())
+    }
+
+    fn bwd(&self, x: &Tensor, w: &Tensor, b: &Tensor, y: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let [dx, dw, db] = self.backward(x, w, Some(b), y, dy)?;
+        Ok((dx, dw, db))
+    }
+}
+
+impl CustomOp2 for LinearOp {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, x_layout: &Layout, w: &CpuStorage, w_layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.forward(floats(x, x_layout)?, floats(w, w_layout)?, None, x_layout.dims())
+    }
+
+    fn bwd(&self, x: &Tensor, w: &Tensor, y: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let [dx, dw, _] = self.backward(x, w, None, y, dy)?;
+        Ok((dx, dw))
+    }
+}

@@ -1,0 +1,94 @@
+//! The loss of classification.
+
+use super::kernels::Level;
+use super::kernels::attention::softmax_rows as softmax_in_place;
+use super::op::{Saved, floats, is_fast, output, read, tensor};
+use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor, bail};
+
+/// The mean over the batch of `-log softmax(logits)[label]`, a scalar. `logits` `[batch, classes]`.
+///
+/// # Errors
+/// No samples, as many labels as samples not given, a label past the last class, and those of Candle.
+pub fn cross_entropy(logits: &Tensor, labels: &[u32]) -> Result<Tensor> {
+    let (batch, classes) = logits.dims2()?;
+    if batch == 0 || labels.len() != batch {
+        bail!("cross-entropy of {batch} samples with {} labels", labels.len())
+    }
+    if let Some(label) = labels.iter().find(|l| **l as usize >= classes) {
+        bail!("cross-entropy over {classes} classes was given the label {label}")
+    }
+    if !is_fast(logits) {
+        return cross_entropy_composed(logits, labels);
+    }
+    let op = CrossEntropyOp {
+        labels: labels.to_vec(),
+        keep: logits.track_op(),
+        gradient: Saved::default(),
+    };
+    logits.contiguous()?.apply_op1(op)
+}
+
+pub(super) fn cross_entropy_composed(logits: &Tensor, labels: &[u32]) -> Result<Tensor> {
+    let (batch, classes) = logits.dims2()?;
+    let logits = logits.contiguous()?;
+    let shifted = logits.broadcast_sub(&logits.detach().max_keepdim(D::Minus1)?)?;
+    let log_total = shifted.exp()?.sum(D::Minus1)?.log()?;
+    let mut chosen = vec![0f32; batch * classes];
+    for (row, label) in chosen.chunks_exact_mut(classes).zip(labels) {
+        row[*label as usize] = 1.0;
+    }
+    let chosen = Tensor::from_vec(chosen, (batch, classes), logits.device())?;
+    let picked = shifted.mul(&chosen.to_dtype(logits.dtype())?)?.sum(D::Minus1)?;
+    log_total.sub(&picked)?.mean_all()
+}
+
+/// The softmax of each row of `[.., classes]`, for answers outside a graph.
+pub fn softmax_rows(logits: &[f32], classes: usize) -> Vec<f32> {
+    let mut probabilities = logits.to_vec();
+    if classes > 0 {
+        softmax_in_place(Level::current(), &mut probabilities, classes);
+    }
+    probabilities
+}
+
+struct CrossEntropyOp {
+    labels: Vec<u32>,
+    keep: bool,
+    /// The gradient for a loss of weight 1: (softmax - chosen) / batch.
+    gradient: Saved,
+}
+
+impl CustomOp1 for CrossEntropyOp {
+    fn name(&self) -> &'static str {
+        "cross-entropy"
+    }
+
+    fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let classes = layout.dims()[1];
+        let logits = floats(logits, layout)?;
+        let mut total = 0f64;
+        for (row, label) in logits.chunks_exact(classes).zip(&self.labels) {
+            let top = row.iter().fold(f32::NEG_INFINITY, |m, v| m.max(*v));
+            let sum: f64 = row.iter().map(|v| f64::from(v - top).exp()).sum();
+            total += sum.ln() - f64::from(row[*label as usize] - top);
+        }
+        let batch = self.labels.len();
+        if self.keep {
+            let mut gradient = softmax_rows(logits, classes);
+            let scale = 1.0 / batch as f32;
+            for (row, label) in gradient.chunks_exact_mut(classes).zip(&self.labels) {
+                row[*label as usize] -= 1.0;
+                row.iter_mut().for_each(|v| *v *= scale);
+            }
+            self.gradient.put(gradient);
+        }
+        output(vec![(total / batch as f64) as f32], ())
+    }
+
+    fn bwd(&self, logits: &Tensor, _: &Tensor, d: &Tensor) -> Result<Option<Tensor>> {
+        let mut gradient = self.gradient.take()?;
+        let weight = read(&d.contiguous()?, |d| Ok(d.first().copied().unwrap_or(0.0)))?;
+        gradient.iter_mut().for_each(|v| *v *= weight);
+        tensor(gradient, logits.shape()).map(Some)
+    }
+}

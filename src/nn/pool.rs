@@ -1,0 +1,97 @@
+//! Means over pixels and over tokens.
+
+use super::attention::check_lengths;
+use super::op::{floats, input_gradient, is_fast, output, read};
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, bail};
+
+/// The mean over all pixels: `[batch, height, width, channels]` to `[batch, channels]`.
+///
+/// # Errors
+/// Images without pixels, and those of Candle.
+pub fn global_average_pool(x: &Tensor) -> Result<Tensor> {
+    let (batch, height, width, channels) = x.dims4()?;
+    if height * width == 0 {
+        bail!("the mean over the pixels of {:?}: there are none", x.shape())
+    }
+    if !is_fast(x) {
+        return x.mean((1, 2));
+    }
+    let op = MeanOp { lengths: vec![height * width; batch], width: channels };
+    x.contiguous()?.apply_op1(op)
+}
+
+/// The mean over the tokens of each sequence: `[tokens, features]` to `[batch, features]`, where
+/// `lengths` says how many tokens each of the `batch` sequences has.
+///
+/// # Errors
+/// Lengths that do not add up to the tokens or are zero, and those of Candle.
+pub fn mean_tokens(x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+    let (tokens, features) = x.dims2()?;
+    check_lengths(lengths, tokens)?;
+    if !is_fast(x) {
+        return mean_tokens_composed(x, lengths);
+    }
+    let op = MeanOp { lengths: lengths.to_vec(), width: features };
+    x.contiguous()?.apply_op1(op)
+}
+
+/// A product with the matrix `[batch, tokens]` of the weights of the means.
+pub(super) fn mean_tokens_composed(x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
+    let tokens = x.dim(0)?;
+    let mut weights = vec![0f32; lengths.len() * tokens];
+    let mut start = 0;
+    for (row, length) in weights.chunks_exact_mut(tokens.max(1)).zip(lengths) {
+        row[start..start + length].fill(1.0 / *length as f32);
+        start += length;
+    }
+    let weights = Tensor::from_vec(weights, (lengths.len(), tokens), &Device::Cpu)?;
+    weights.to_device(x.device())?.to_dtype(x.dtype())?.matmul(&x.contiguous()?)
+}
+
+/// Means over groups of rows, one after another.
+struct MeanOp {
+    /// Rows in each group.
+    lengths: Vec<usize>,
+    width: usize,
+}
+
+impl CustomOp1 for MeanOp {
+    fn name(&self) -> &'static str {
+        "mean"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let mut rest = floats(x, layout)?;
+        let mut means = vec![0f32; self.lengths.len() * self.width];
+        for (mean, length) in means.chunks_exact_mut(self.width.max(1)).zip(&self.lengths) {
+            let (group, after) = rest.split_at(length * self.width);
+            rest = after;
+            for row in group.chunks_exact(self.width) {
+                for (m, x) in mean.iter_mut().zip(row) {
+                    *m += x;
+                }
+            }
+            let scale = 1.0 / *length as f32;
+            mean.iter_mut().for_each(|m| *m *= scale);
+        }
+        output(means, (self.lengths.len(), self.width))
+    }
+
+    fn bwd(&self, x: &Tensor, _: &Tensor, d: &Tensor) -> Result<Option<Tensor>> {
+        input_gradient(x, |mut rest| {
+            read(&d.contiguous()?, |d| {
+                for (d, length) in d.chunks_exact(self.width.max(1)).zip(&self.lengths) {
+                    let (group, after) = std::mem::take(&mut rest).split_at_mut(length * self.width);
+                    rest = after;
+                    let scale = 1.0 / *length as f32;
+                    for row in group.chunks_exact_mut(self.width) {
+                        for (x, d) in row.iter_mut().zip(d) {
+                            *x = d * scale;
+                        }
+                    }
+                }
+                Ok(())
+            })
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! A whole network, backbone and head, ready to answer.
+
+use super::manifest::{HEAD_FILE, Manifest};
+use crate::backbone::{Backbone, Boundary, InputSpec, Pass, Segment, TensorSource, WeightFile};
+use crate::hub;
+use crate::nn::{Linear, Param, softmax_rows};
+use crate::problem::{Problem, Result};
+use crate::project::{Machine, Run};
+use crate::train::checkpoint::load_trained;
+use crate::train::samples::{Loader, Prepared, Sample};
+use crate::train::top::load_head;
+use candle_core::{Device, Tensor};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Samples that are answered together.
+const BATCH: usize = 16;
+
+/// Answers for samples; made from an export or from a run.
+pub struct Classifier {
+    labels: Vec<String>,
+    segments: Vec<Box<dyn Segment>>,
+    head: Linear,
+    loader: Loader,
+}
+
+impl Classifier {
+    /// Loads an export; its backbone is found on this machine by the hash of its weights.
+    ///
+    /// # Errors
+    /// The export is damaged, or the backbone is not on this machine.
+    pub fn from_export(export: &Path, machine: &Machine) -> Result<Self> {
+        let manifest = Manifest::read(export)?;
+        let backbone = hub::find_by_sha256(&manifest.backbone.id, &manifest.backbone.sha256)?;
+        let trained = load_trained(&export.join(HEAD_FILE), &machine.device)?;
+        let weights = backbone.open_weights()?;
+        Self::assemble(&backbone, &weights, &manifest.input, manifest.labels, &trained, machine).map_err(|p| if p.path.is_none() { p.at(export) } else { p })
+    }
+
+    /// Loads the best epoch of a run.
+    ///
+    /// # Errors
+    /// No epoch of the run has ended, or the backbone is not on this machine.
+    pub fn from_run(run: &Run, backbone: &Backbone, machine: &Machine) -> Result<Self> {
+        let record = run.record()?;
+        let best = record.best_epoch.ok_or_else(|| {
+            Problem::input("the run has no result yet", "no epoch has ended", "let it train for at least one epoch").at(run.folder())
+        })?;
+        let trained = load_trained(&run.best_path(best), &machine.device)?;
+        let weights = backbone.open_weights()?;
+        Self::assemble(backbone, &weights, &backbone.input, record.classes, &trained, machine)
+    }
+
+    /// Puts a network together from a backbone and trained tensors, which win over the backbone's own.
+    ///
+    /// # Errors
+    /// A tensor is missing or has the wrong shape.
+    pub fn assemble(
+        backbone: &Backbone,
+        weights: &WeightFile,
+        input: &InputSpec,
+        labels: Vec<String>,
+        trained: &BTreeMap<String, Tensor>,
+        machine: &Machine,
+    ) -> Result<Self> {
+        let architecture = backbone.architecture();
+        let mut source = Overlay { weights, trained, device: machine.device.clone() };
+        let segments = (0..architecture.cuts().len() - 1).map(|n| architecture.load_segment(n, &mut source));
+        let segments = segments.collect::<Result<_>>()?;
+        let head = load_head(&mut source, labels.len(), backbone.feature_size())?;
+        let loader = Loader::new(backbone, input, &machine.device)?;
+        Ok(Self { labels, segments, head, loader })
+    }
+
+    /// Class names in the order of the logits.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// Whether it answers for texts rather than images.
+    pub fn takes_text(&self) -> bool {
+        self.loader.takes_text()
+    }
+
+    /// Logits of each sample, or why there are none. `done` hears after each batch how many were answered and
+    /// says whether to go on.
+    ///
+    /// # Errors
+    /// The user stopped it, or a computation failed. A sample that cannot be decoded is an error of its own.
+    pub fn logits(&self, samples: &[Sample], done: &mut dyn FnMut(usize) -> bool) -> Result<Vec<Result<Vec<f32>>>> {
+        let mut answers = Vec::with_capacity(samples.len());
+        for group in samples.chunks(BATCH) {
+            let prepared = self.loader.prepare_all(group);
+            let mut problems: Vec<Option<Problem>> = Vec::with_capacity(group.len());
+            let mut good: Vec<Prepared> = Vec::new();
+            for one in prepared {
+                match one {
+                    Ok(ready) => {
+                        problems.push(None);
+                        good.push(ready);
+                    }
+                    Err(problem) => problems.push(Some(problem)),
+                }
+            }
+            let mut rows = self.forward(&good)?.into_iter();
+            answers.extend(problems.into_iter().map(|problem| match problem {
+                Some(problem) => Err(problem),
+                None => rows.next().ok_or_else(|| Problem::other("an answer is missing", "fewer rows than samples", "please report this")),
+            }));
+            if !done(answers.len()) {
+                return Err(Problem::stopped("nothing was changed"));
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Probabilities from logits.
+    pub fn probabilities(logits: &[f32]) -> Vec<f32> {
+        softmax_rows(logits, logits.len().max(1))
+    }
+
+    fn forward(&self, prepared: &[Prepared]) -> Result<Vec<Vec<f32>>> {
+        if prepared.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut state: Boundary = self.loader.boundary(prepared)?;
+        for segment in &self.segments {
+            state = segment.forward(&state, &Pass::INFERENCE)?;
+        }
+        Ok(self.head.forward(&state.hidden)?.to_device(&Device::Cpu)?.to_vec2::<f32>()?)
+    }
+}
+
+/// Trained tensors where there are any, else the backbone's own.
+struct Overlay<'a> {
+    weights: &'a WeightFile,
+    trained: &'a BTreeMap<String, Tensor>,
+    device: Device,
+}
+
+impl TensorSource for Overlay<'_> {
+    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
+        Ok(Param::frozen(self.statistic(name, shape)?))
+    }
+
+    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        match self.trained.get(name) {
+            Some(tensor) if tensor.dims() == shape => Ok(tensor.clone()),
+            Some(tensor) => {
+                let why = format!("tensor {name} has shape {:?} where {shape:?} is needed", tensor.dims());
+                Err(Problem::input("the trained tensors do not fit the backbone", why, "export the head again"))
+            }
+            None => self.weights.tensor(name, shape, &self.device),
+        }
+    }
+}

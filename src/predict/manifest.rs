@@ -1,0 +1,142 @@
+//! `manifest.json` of an export: all that another program needs to give the same answers.
+
+use crate::backbone::InputSpec;
+use crate::problem::{Problem, Result};
+use crate::project::Recipe;
+use crate::project::files::read_json;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The version that this program writes.
+pub const MANIFEST_VERSION: u32 = 1;
+/// What `format` says.
+pub const MANIFEST_FORMAT: &str = "frostline-head";
+/// The tensors beside the manifest.
+pub const HEAD_FILE: &str = "head.safetensors";
+
+/// Describes an exported head.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub format: String,
+    pub version: u32,
+    /// Frostline's version.
+    pub written_by: String,
+    /// Class names in the order of the logits.
+    pub labels: Vec<String>,
+    pub backbone: BackboneRef,
+    /// Name of the cut below which the backbone is as it was.
+    pub frostline: String,
+    /// How hidden states became one feature vector.
+    pub pooling: String,
+    /// Length of the feature vector.
+    pub features: usize,
+    /// The whole preprocessing, or the tokenizer's digest and the maximal number of tokens.
+    pub input: InputSpec,
+    /// Names of backbone tensors that were trained; their values lie in `head.safetensors`.
+    pub thawed: Vec<String>,
+    pub scores: Scores,
+    pub recipe: Recipe,
+    /// Inputs with the logits that they must give.
+    pub golden: Vec<Golden>,
+}
+
+/// Which pretrained network the head belongs to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackboneRef {
+    pub id: String,
+    pub family: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+    /// SHA-256 of `model.safetensors`.
+    pub sha256: String,
+}
+
+/// What the run gave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    pub run: String,
+    pub best_epoch: u32,
+    pub validation_samples: usize,
+    pub validation_accuracy: f64,
+    pub validation_macro_f1: f64,
+    /// The best epoch was chosen by these very samples, so they flatter a little.
+    pub chosen_on_validation: bool,
+}
+
+/// One input and what it must give.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Golden {
+    pub input: GoldenInput,
+    pub logits: Vec<f32>,
+}
+
+/// Made up, never a sample of the user's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GoldenInput {
+    /// An image file inside the export.
+    Image(PathBuf),
+    Text(String),
+}
+
+impl Manifest {
+    /// Reads the manifest in `export`.
+    ///
+    /// # Errors
+    /// It is missing, damaged, of another format or from a newer version.
+    pub fn read(export: &Path) -> Result<Self> {
+        let path = export.join("manifest.json");
+        let unusable = |why: String| {
+            let remedy = "give the folder that `frostline export` wrote, or update Frostline";
+            Problem::input("this is not a usable export", why, remedy)
+        };
+        if !path.is_file() {
+            return Err(unusable("it has no manifest.json".into()).at(export));
+        }
+        let header: Header = read_json(&path, "read the export")?;
+        if header.format != MANIFEST_FORMAT {
+            return Err(unusable(format!("its format is {:?}, not {MANIFEST_FORMAT:?}", header.format)).at(&path));
+        }
+        if header.version > MANIFEST_VERSION {
+            return Err(unusable(format!("it has version {}, this Frostline knows version {MANIFEST_VERSION}", header.version)).at(&path));
+        }
+        read_json(&path, "read the export")
+    }
+}
+
+/// What must be known before the rest can be read.
+#[derive(Deserialize)]
+struct Header {
+    format: String,
+    version: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_of_version_1_still_opens() {
+        let text = include_str!("goldens/manifest-1.json");
+        let manifest: Manifest = serde_json::from_str(text).unwrap();
+        assert_eq!(manifest.labels, ["birds", "fish"]);
+        let again: Manifest = serde_json::from_str(&serde_json::to_string(&manifest).unwrap()).unwrap();
+        assert_eq!(again, manifest);
+    }
+
+    #[test]
+    fn other_formats_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |text: &str, part: &str| {
+            std::fs::write(folder.path().join("manifest.json"), text).unwrap();
+            let problem = Manifest::read(folder.path()).unwrap_err();
+            assert!(problem.to_string().contains(part), "{problem}");
+        };
+        check("{\"format\": \"x\", \"version\": 1}", "its format is \"x\"");
+        check("{\"format\": \"frostline-head\", \"version\": 9}", "version 9");
+        check("{\"format\": \"frostline-head\", \"version\": 1}", "missing field");
+        check("{", "could not read the export");
+    }
+}

@@ -1,0 +1,226 @@
+//! Everything the user chose, as one TOML file that the window and the command line share.
+
+use crate::data::index::Modality;
+use crate::problem::{Problem, Result};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The version that this program writes.
+pub const RECIPE_VERSION: u32 = 1;
+
+/// `recipe.toml` of a project.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    pub version: u32,
+    pub data: DataChoice,
+    pub split: SplitChoice,
+    pub backbone: BackboneChoice,
+    pub freeze: FreezeChoice,
+    pub training: TrainingChoice,
+    #[serde(default)]
+    pub cache: CacheChoice,
+}
+
+/// Which samples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataChoice {
+    /// Relative to the project folder where that is possible.
+    pub path: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_column: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_column: Option<String>,
+}
+
+/// How the samples are divided.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitChoice {
+    /// Share of the samples that validate, 0 to 1.
+    pub validation_fraction: f64,
+    /// Share of the samples that are kept for the test, 0 to 1.
+    pub test_fraction: f64,
+    pub seed: u64,
+}
+
+/// Which pretrained network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackboneChoice {
+    pub id: String,
+    /// SHA-256 of the weight file; pins the very weights.
+    pub sha256: String,
+}
+
+/// What is trained besides the head.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FreezeChoice {
+    /// Patterns of layer paths; none means the head only.
+    #[serde(default)]
+    pub thaw: Vec<String>,
+}
+
+/// How it is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingChoice {
+    pub epochs: u32,
+    pub batch_size: usize,
+    /// Peak learning rate of the head.
+    pub learning_rate: f64,
+    /// The backbone learns at this multiple of the head's rate.
+    pub backbone_rate: f64,
+    /// Decoupled weight decay; none on norms and biases.
+    pub weight_decay: f64,
+    /// Share of all steps over which the rate rises.
+    pub warmup: f64,
+    /// Probability of dropping an element in thawed transformer layers.
+    pub dropout: f64,
+    /// Seed of everything random in training.
+    pub seed: u64,
+}
+
+/// Whether frozen ground is computed once.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CacheChoice {
+    pub enabled: bool,
+}
+
+impl Default for CacheChoice {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+impl Default for SplitChoice {
+    fn default() -> Self {
+        Self { validation_fraction: 0.2, test_fraction: 0.0, seed: 0 }
+    }
+}
+
+impl TrainingChoice {
+    /// Values that work without tuning; they differ where layers of the backbone are trained too.
+    pub fn suited_to(modality: Modality, head_only: bool, backbone_dropout: f32) -> Self {
+        let base = Self {
+            epochs: 10,
+            batch_size: 16,
+            learning_rate: 2e-3,
+            backbone_rate: 0.1,
+            weight_decay: 0.01,
+            warmup: 0.1,
+            dropout: 0.0,
+            seed: 0,
+        };
+        match (modality, head_only) {
+            (Modality::Image, true) | (Modality::Text, true) => base,
+            (Modality::Image, false) => base,
+            (Modality::Text, false) => Self { epochs: 4, learning_rate: 1e-3, backbone_rate: 0.05, dropout: f64::from(backbone_dropout), ..base },
+        }
+    }
+}
+
+impl Recipe {
+    /// Reads a recipe and checks every value by itself.
+    ///
+    /// # Errors
+    /// Unreadable, from a newer version, or with a value out of range: the message names the key.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs_err::read_to_string(path).map_err(|e| Problem::io("read the recipe", path, &e))?;
+        Self::parse(&text).map_err(|p| p.at(path))
+    }
+
+    /// Parses the text of a recipe. Errors as for [`Recipe::read`].
+    pub fn parse(text: &str) -> Result<Self> {
+        let bad = |why: String| Problem::input("the recipe cannot be used", why, "correct recipe.toml, or make a new project");
+        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| bad(e.to_string()))?;
+        match table.get("version").and_then(toml::Value::as_integer) {
+            Some(version) if version == i64::from(RECIPE_VERSION) => {}
+            Some(version) if version > i64::from(RECIPE_VERSION) => {
+                return Err(bad(format!("version {version} was written by a newer Frostline; this one knows version {RECIPE_VERSION}")));
+            }
+            _ => return Err(bad("it has no known version".to_string())),
+        }
+        let recipe: Self = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
+        recipe.check().map_err(bad)?;
+        Ok(recipe)
+    }
+
+    /// The text of `recipe.toml`.
+    ///
+    /// # Errors
+    /// A path that is not Unicode.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string_pretty(self).map_err(|e| {
+            Problem::input("the recipe cannot be written", e.to_string(), "rename folders whose names are not Unicode")
+        })
+    }
+
+    /// The first value that is out of range, in words.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        let (t, s) = (&self.training, &self.split);
+        let within = |name: &str, value: f64, low: f64, high: f64| match (low..=high).contains(&value) {
+            true => Ok(()),
+            false => Err(format!("{name} is {value}; it must lie between {low} and {high}")),
+        };
+        within("training.epochs", f64::from(t.epochs), 1.0, 10_000.0)?;
+        within("training.batch_size", t.batch_size as f64, 1.0, 4096.0)?;
+        within("training.learning_rate", t.learning_rate, 1e-8, 10.0)?;
+        within("training.backbone_rate", t.backbone_rate, 0.0, 10.0)?;
+        within("training.weight_decay", t.weight_decay, 0.0, 1.0)?;
+        within("training.warmup", t.warmup, 0.0, 1.0)?;
+        within("training.dropout", t.dropout, 0.0, 0.9)?;
+        within("split.validation_fraction", s.validation_fraction, 0.01, 0.9)?;
+        within("split.test_fraction", s.test_fraction, 0.0, 0.9)?;
+        within("split.validation_fraction + split.test_fraction", s.validation_fraction + s.test_fraction, 0.0, 0.95)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub fn example() -> Recipe {
+        Recipe {
+            version: RECIPE_VERSION,
+            data: DataChoice { path: "../photos".into(), text_column: None, label_column: Some("label".into()) },
+            split: SplitChoice::default(),
+            backbone: BackboneChoice { id: "mobilenetv2_100".into(), sha256: "00ff".into() },
+            freeze: FreezeChoice { thaw: vec!["blocks.6".into()] },
+            training: TrainingChoice::suited_to(Modality::Image, false, 0.0),
+            cache: CacheChoice::default(),
+        }
+    }
+
+    #[test]
+    fn a_recipe_survives_the_round_trip() {
+        let recipe = example();
+        assert_eq!(Recipe::parse(&recipe.to_toml().unwrap()).unwrap(), recipe);
+    }
+
+    #[test]
+    fn a_recipe_of_version_1_still_opens() {
+        let text = include_str!("goldens/recipe-1.toml");
+        let recipe = Recipe::parse(text).unwrap();
+        assert_eq!(recipe.freeze.thaw, ["encoder.layer.5"]);
+        assert!(recipe.cache.enabled);
+    }
+
+    #[test]
+    fn bad_values_are_named() {
+        let check = |key: &str, from: &str, to: &str| {
+            let text = example().to_toml().unwrap();
+            assert!(text.contains(from), "{text}");
+            let problem = Recipe::parse(&text.replace(from, to)).unwrap_err();
+            assert!(problem.why.contains(key), "{problem}");
+        };
+        check("training.epochs", "epochs = 10", "epochs = 0");
+        check("training.learning_rate", "learning_rate = 0.002", "learning_rate = nan");
+        check("split.validation_fraction", "validation_fraction = 0.2", "validation_fraction = 1.5");
+        check("newer Frostline", "version = 1", "version = 2");
+        check("epocs", "epochs = 10", "epocs = 10");
+    }
+}

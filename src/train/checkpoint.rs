@@ -1,0 +1,152 @@
+//! All that a killed run needs to go on as if nothing had happened, in one file that is replaced in one step.
+
+use super::top::Top;
+use crate::backbone::weights::to_f32;
+use crate::nn::Moments;
+use crate::problem::{Problem, Result};
+use crate::project::files::write_atomically;
+use crate::project::run::{EpochRecord, Run};
+use candle_core::{Device, Tensor};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// The version that this program writes.
+const VERSION: u32 = 1;
+
+/// Where a run stands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    pub version: u32,
+    /// Epochs completed.
+    pub epoch: u32,
+    /// Steps made in the epoch that has begun.
+    pub steps_in_epoch: usize,
+    /// Steps made in all.
+    pub step: u64,
+    /// Sum of the losses of the samples seen in the epoch that has begun.
+    pub loss_sum: f64,
+    pub samples_in_epoch: usize,
+    pub epochs: Vec<EpochRecord>,
+    pub best_epoch: Option<u32>,
+    /// Training time so far.
+    pub seconds: f64,
+    /// Length of the history that belongs to this state.
+    pub history_bytes: u64,
+}
+
+/// Writes the state of `top` and `progress`.
+///
+/// # Errors
+/// A full disk; the checkpoint before is then untouched.
+pub fn save(run: &Run, top: &Top, progress: &Progress) -> Result<()> {
+    let mut tensors = Tensors::default();
+    for parameter in top.optimiser().parameters() {
+        let (m, v) = parameter.moments.to_host()?;
+        tensors.add(format!("weight/{}", parameter.name), parameter.var.as_tensor())?;
+        tensors.add_values(format!("m/{}", parameter.name), m);
+        tensors.add_values(format!("v/{}", parameter.name), v);
+    }
+    let progress = Progress { version: VERSION, ..progress.clone() };
+    let state = serde_json::to_string(&progress).map_err(|e| unwritable(&e.to_string()))?;
+    let metadata = HashMap::from([("progress".to_string(), state)]);
+    write_atomically(&run.checkpoint_path(), &tensors.serialise(Some(metadata))?, "write the checkpoint")
+}
+
+/// Restores the state of `top`; `None` where the run has no checkpoint yet.
+///
+/// # Errors
+/// The checkpoint is damaged or belongs to another recipe.
+pub fn load(run: &Run, top: &mut Top) -> Result<Option<Progress>> {
+    let path = run.checkpoint_path();
+    if !path.exists() {
+        return Ok(None);
+    }
+    let bytes = fs_err::read(&path).map_err(|e| Problem::io("read the checkpoint", &path, &e))?;
+    let damaged = |why: &str| {
+        Problem::input("the checkpoint cannot be used", why, "train anew without --resume").at(&path)
+    };
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e.to_string()))?;
+    let state = header.metadata().as_ref().and_then(|m| m.get("progress")).ok_or_else(|| damaged("it has no record of progress"))?;
+    let progress: Progress = serde_json::from_str(state).map_err(|e| damaged(&e.to_string()))?;
+    if progress.version > VERSION {
+        return Err(damaged("it was written by a newer Frostline"));
+    }
+    let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(&e.to_string()))?;
+    let values = |name: String| -> Result<Vec<f32>> {
+        let view = file.tensor(&name).map_err(|e| damaged(&e.to_string()))?;
+        to_f32(view.dtype(), view.data()).ok_or_else(|| damaged("a tensor has an unknown type"))
+    };
+    for parameter in top.optimiser_mut().parameters_mut() {
+        let weight = values(format!("weight/{}", parameter.name))?;
+        if weight.len() != parameter.var.elem_count() {
+            return Err(damaged(&format!("{} has another size", parameter.name)));
+        }
+        let weight = Tensor::from_vec(weight, parameter.var.shape(), parameter.var.device())?;
+        parameter.var.set(&weight)?;
+        let (m, v) = (values(format!("m/{}", parameter.name))?, values(format!("v/{}", parameter.name))?);
+        parameter.moments = Moments::from_host(&parameter.var, m, v)?;
+    }
+    top.optimiser_mut().set_step_count(progress.step);
+    Ok(Some(progress))
+}
+
+/// Writes the trained tensors alone: the best epoch, or an export.
+pub fn save_trained(path: &Path, top: &Top, doing: &str) -> Result<()> {
+    let mut tensors = Tensors::default();
+    for parameter in top.optimiser().parameters() {
+        tensors.add(parameter.name.clone(), parameter.var.as_tensor())?;
+    }
+    write_atomically(path, &tensors.serialise(None)?, doing)
+}
+
+/// Reads tensors written by [`save_trained`], as f32 on `device`.
+///
+/// # Errors
+/// Missing, damaged, or with values that are not finite.
+pub fn load_trained(path: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>> {
+    let bytes = fs_err::read(path).map_err(|e| Problem::io("read the trained tensors", path, &e))?;
+    let damaged = |why: String| Problem::input("the trained tensors cannot be used", why, "export or train again").at(path);
+    let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(e.to_string()))?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.tensors() {
+        let values = to_f32(view.dtype(), view.data()).ok_or_else(|| damaged(format!("{name} has type {:?}", view.dtype())))?;
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err(damaged(format!("{name} holds a value that is not finite")));
+        }
+        tensors.insert(name, Tensor::from_vec(values, view.shape(), device)?);
+    }
+    Ok(tensors)
+}
+
+/// Tensors on their way to a safetensors file, in order of their names.
+#[derive(Default)]
+struct Tensors(BTreeMap<String, (Vec<usize>, Vec<u8>)>);
+
+impl Tensors {
+    fn add(&mut self, name: String, tensor: &Tensor) -> Result<()> {
+        let values = tensor.flatten_all()?.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.0.insert(name, (tensor.dims().to_vec(), bytes));
+        Ok(())
+    }
+
+    fn add_values(&mut self, name: String, values: Vec<f32>) {
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.0.insert(name, (vec![values.len()], bytes));
+    }
+
+    fn serialise(&self, metadata: Option<HashMap<String, String>>) -> Result<Vec<u8>> {
+        let mut views = Vec::with_capacity(self.0.len());
+        for (name, (shape, bytes)) in &self.0 {
+            let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|e| unwritable(&e.to_string()))?;
+            views.push((name.as_str(), view));
+        }
+        safetensors::serialize(views, metadata).map_err(|e| unwritable(&e.to_string()))
+    }
+}
+
+fn unwritable(why: &str) -> Problem {
+    Problem::other("the trained tensors could not be written", why, "please report this")
+}

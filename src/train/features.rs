@@ -1,0 +1,220 @@
+//! Boundary states at the frostline, batch by batch: from the cache, or computed on the way.
+
+use super::cache::{CacheKey, FeatureCache};
+use super::samples::{Loader, Prepared, Sample};
+use super::trunk::Trunk;
+use crate::backbone::{Boundary, Dim, InputSpec, WeightFile};
+use crate::control::{Control, Fact};
+use crate::data::index::Digest;
+use crate::problem::{Problem, Result};
+use crate::project::Plan;
+use candle_core::{Device, Tensor};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+/// Samples that pass through the trunk together.
+const TRUNK_BATCH: usize = 16;
+
+/// Gives boundary states of samples of one plan.
+pub struct Features<'p> {
+    plan: &'p Plan,
+    source: Source,
+}
+
+enum Source {
+    /// Computed once, then read.
+    Cache(Box<FeatureCache>),
+    /// Decoded and computed for every batch.
+    Direct { loader: Loader, trunk: Trunk },
+}
+
+/// Samples that cannot be decoded, with the reason.
+pub type Unusable = BTreeMap<usize, Problem>;
+
+impl<'p> Features<'p> {
+    /// Computes what is missing in the cache for the training and validation samples, or, without a cache,
+    /// checks that every sample can be decoded. Reports [`Fact::Cache`] and a warning for each unusable sample.
+    ///
+    /// # Errors
+    /// A full disk, a broken weight file, or the user's stop; what was computed stays in the cache.
+    pub fn prepare(plan: &'p Plan, weights: &WeightFile, cache_folder: &Path, control: &dyn Control) -> Result<(Self, Unusable)> {
+        let device = &plan.machine.device;
+        let loader = Loader::new(&plan.backbone, &plan.backbone.input, device)?;
+        let items: Vec<usize> = plan.split.train.iter().chain(&plan.split.validation).copied().collect();
+        let (source, unusable) = if plan.uses_cache() {
+            let cache = FeatureCache::open(cache_folder, &cache_key(plan, weights), row_width(&cut_shape(plan)))?;
+            let (cache, unusable) = warm(plan, weights, &loader, cache, &items, control)?;
+            (Source::Cache(Box::new(cache)), unusable)
+        } else {
+            let unusable = find_unusable(plan, &loader, &items, control)?;
+            let trunk = Trunk::load(plan.architecture(), weights, plan.frostline, device)?;
+            (Source::Direct { loader, trunk }, unusable)
+        };
+        for problem in unusable.values() {
+            let file = problem.path.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
+            control.report(Fact::Warning { what: format!("left out {file}: {}", problem.why) });
+        }
+        Ok((Self { plan, source }, unusable))
+    }
+
+    /// Boundary states of `items`, in their order.
+    pub fn batch(&self, items: &[usize]) -> Result<Boundary> {
+        match &self.source {
+            Source::Cache(cache) => {
+                let digests: Vec<Digest> = items.iter().filter_map(|n| self.plan.index.items.get(*n)).map(|item| item.digest).collect();
+                read_batch(cache, &digests, &cut_shape(self.plan), &self.plan.machine.device)
+            }
+            Source::Direct { loader, trunk } => {
+                let prepared = prepare_items(self.plan, loader, items);
+                let prepared: Vec<Prepared> = prepared.into_iter().collect::<Result<_>>()?;
+                trunk.forward(loader.boundary(&prepared)?)
+            }
+        }
+    }
+}
+
+fn cut_shape(plan: &Plan) -> Vec<Dim> {
+    plan.architecture().cuts().get(plan.frostline).map(|cut| cut.shape.clone()).unwrap_or_default()
+}
+
+/// Values in one row of a boundary state: a token, or a whole image.
+fn row_width(shape: &[Dim]) -> usize {
+    shape.iter().map(|dim| if let Dim::Fixed(n) = dim { *n } else { 1 }).product()
+}
+
+fn cache_key<'a>(plan: &'a Plan, weights: &'a WeightFile) -> CacheKey<'a> {
+    let cuts = plan.architecture().cuts();
+    let input = match &plan.backbone.input {
+        InputSpec::Image(spec) => spec.digest().to_string(),
+        InputSpec::Text(spec) => format!("{} {}", spec.tokenizer_json, spec.max_tokens),
+    };
+    CacheKey {
+        weights_sha256: weights.sha256(),
+        cut: cuts.get(plan.frostline).map_or("", |cut| cut.name.as_str()),
+        pooling: plan.architecture().pooling(),
+        input,
+        dtype: "f32",
+        device: plan.machine.device_name,
+        view: 0,
+    }
+}
+
+fn prepare_items(plan: &Plan, loader: &Loader, items: &[usize]) -> Vec<Result<Prepared>> {
+    let samples: Vec<Sample> = items.iter().filter_map(|n| Sample::of(&plan.index, *n)).collect();
+    loader.prepare_all(&samples)
+}
+
+/// Runs the trunk over every sample that the cache lacks.
+fn warm(
+    plan: &Plan,
+    weights: &WeightFile,
+    loader: &Loader,
+    mut cache: FeatureCache,
+    items: &[usize],
+    control: &dyn Control,
+) -> Result<(FeatureCache, Unusable)> {
+    let started = Instant::now();
+    let (missing, followers) = missing_items(plan, &cache, items);
+    let mut unusable = Unusable::new();
+    let trunk = match missing.is_empty() {
+        true => None,
+        false => Some(Trunk::load(plan.architecture(), weights, plan.frostline, &plan.machine.device)?),
+    };
+    for (number, group) in missing.chunks(TRUNK_BATCH).enumerate() {
+        control.wait_while_paused();
+        if control.stop_requested() {
+            return Err(Problem::stopped("what was computed so far is kept; run the same command to go on"));
+        }
+        let (done, total) = ((number * TRUNK_BATCH) as u64, missing.len() as u64);
+        control.report(Fact::Progress { what: "computing the frozen layers", done, total });
+        let (mut good, mut prepared) = (Vec::new(), Vec::new());
+        for (item, result) in group.iter().zip(prepare_items(plan, loader, group)) {
+            match result {
+                Ok(ready) => {
+                    good.push(*item);
+                    prepared.push(ready);
+                }
+                Err(problem) => {
+                    unusable.insert(*item, problem);
+                }
+            }
+        }
+        if let (Some(trunk), false) = (&trunk, prepared.is_empty()) {
+            let state = trunk.forward(loader.boundary(&prepared)?)?;
+            cache.append(&split_rows(plan, &good, &state)?)?;
+        }
+    }
+    for (item, digest) in followers {
+        if let Some(leader) = unusable.iter().find(|(n, _)| plan.index.items[**n].digest == digest) {
+            unusable.insert(item, leader.1.clone());
+        }
+    }
+    control.report(Fact::Cache {
+        items: (items.len() - unusable.len()) as u64,
+        computed: (missing.len() - unusable.len().min(missing.len())) as u64,
+        bytes: cache.bytes(),
+        seconds: started.elapsed().as_secs_f64(),
+    });
+    Ok((cache, unusable))
+}
+
+/// Items to compute, one for each content, and the other items with the same content.
+fn missing_items(plan: &Plan, cache: &FeatureCache, items: &[usize]) -> (Vec<usize>, Vec<(usize, Digest)>) {
+    let (mut seen, mut missing, mut followers) = (std::collections::HashSet::new(), Vec::new(), Vec::new());
+    for item in items {
+        let Some(digest) = plan.index.items.get(*item).map(|i| i.digest) else { continue };
+        match (cache.contains(&digest), seen.insert(digest)) {
+            (true, _) => {}
+            (false, true) => missing.push(*item),
+            (false, false) => followers.push((*item, digest)),
+        }
+    }
+    (missing, followers)
+}
+
+/// The rows of each sample of a boundary state.
+fn split_rows(plan: &Plan, items: &[usize], state: &Boundary) -> Result<Vec<(Digest, Vec<f32>)>> {
+    let values = state.hidden.flatten_all()?.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
+    let width = row_width(&cut_shape(plan));
+    let (mut rows, mut start) = (Vec::with_capacity(items.len()), 0);
+    for (number, item) in items.iter().enumerate() {
+        let count = state.lengths.as_ref().map_or(1, |lengths| lengths[number]) * width;
+        rows.push((plan.index.items[*item].digest, values[start..start + count].to_vec()));
+        start += count;
+    }
+    Ok(rows)
+}
+
+fn read_batch(cache: &FeatureCache, digests: &[Digest], shape: &[Dim], device: &Device) -> Result<Boundary> {
+    let mut values = Vec::new();
+    for digest in digests {
+        values.extend(cache.read(digest)?);
+    }
+    let lengths = || digests.iter().map(|d| cache.rows(d)).collect::<Vec<_>>();
+    let batch = digests.len();
+    let (shape, lengths) = match shape {
+        [Dim::Fixed(c), Dim::Fixed(h), Dim::Fixed(w)] => (vec![batch, *h, *w, *c], None),
+        [Dim::Tokens, Dim::Fixed(f)] => (vec![lengths().iter().sum(), *f], Some(lengths().into())),
+        _ => (vec![batch, row_width(shape)], None),
+    };
+    Ok(Boundary { hidden: Tensor::from_vec(values, shape, device)?, lengths })
+}
+
+/// Decodes every sample once to find those that cannot be used.
+fn find_unusable(plan: &Plan, loader: &Loader, items: &[usize], control: &dyn Control) -> Result<Unusable> {
+    let mut unusable = Unusable::new();
+    for (number, group) in items.chunks(4 * TRUNK_BATCH).enumerate() {
+        if control.stop_requested() {
+            return Err(Problem::stopped("nothing was trained yet; run the same command again"));
+        }
+        let (done, total) = ((number * 4 * TRUNK_BATCH) as u64, items.len() as u64);
+        control.report(Fact::Progress { what: "checking the samples", done, total });
+        for (item, result) in group.iter().zip(prepare_items(plan, loader, group)) {
+            if let Err(problem) = result {
+                unusable.insert(*item, problem);
+            }
+        }
+    }
+    Ok(unusable)
+}

@@ -1,0 +1,14 @@
+//! The data path of a training run, bottom to top: [`samples`] decodes, [`trunk`] runs the frozen ground once,
+//! [`cache`] keeps what it gave, [`top`] is what learns, [`fit`] is the loop.
+
+pub mod batches;
+pub mod cache;
+pub mod checkpoint;
+pub mod features;
+pub mod fit;
+pub mod metrics;
+pub mod optimiser;
+pub mod samples;
+pub mod schedule;
+pub mod top;
+pub mod trunk;

@@ -1,0 +1,130 @@
+//! Raw samples become the boundary state at the input of a backbone.
+
+use crate::backbone::{Backbone, Boundary, InputSpec};
+use crate::data::index::DatasetIndex;
+use crate::data::preprocess::ImageSpec;
+use crate::data::text::TextTokenizer;
+use crate::problem::{Problem, Result};
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+use std::path::{Path, PathBuf};
+
+/// Decodes and preprocesses for one backbone.
+pub struct Loader {
+    input: Input,
+    device: Device,
+}
+
+enum Input {
+    Image(ImageSpec),
+    Text(Box<TextTokenizer>),
+}
+
+/// One raw sample.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sample {
+    ImageFile(PathBuf),
+    Text(String),
+}
+
+/// One sample made ready: pixels `[3, size, size]` or token ids.
+pub enum Prepared {
+    Pixels(Vec<f32>),
+    Tokens(Vec<u32>),
+}
+
+impl Loader {
+    /// A loader for what `backbone` takes, with `input` as an export or a plan keeps it.
+    pub fn new(backbone: &Backbone, input: &InputSpec, device: &Device) -> Result<Self> {
+        let input = match input {
+            InputSpec::Image(spec) => Input::Image(spec.clone()),
+            InputSpec::Text(spec) => Input::Text(Box::new(backbone.open_tokenizer(spec)?)),
+        };
+        Ok(Self { input, device: device.clone() })
+    }
+
+    /// Whether samples are texts.
+    pub fn takes_text(&self) -> bool {
+        matches!(self.input, Input::Text(_))
+    }
+
+    /// Prepares one sample. A text file is read where the backbone takes texts.
+    ///
+    /// # Errors
+    /// The file cannot be read or decoded, or the sample is of the wrong kind.
+    pub fn prepare(&self, sample: &Sample) -> Result<Prepared> {
+        match (&self.input, sample) {
+            (Input::Image(spec), Sample::ImageFile(path)) => Ok(Prepared::Pixels(spec.load(path)?)),
+            (Input::Text(tokenizer), Sample::Text(text)) => Ok(Prepared::Tokens(tokenizer.encode(text)?)),
+            (Input::Text(_), Sample::ImageFile(path)) => Err(wrong_kind("this model takes texts").at(path)),
+            (Input::Image(_), Sample::Text(_)) => Err(wrong_kind("this model takes images")),
+        }
+    }
+
+    /// Prepares many samples on all cores; the results are in the order of the samples.
+    pub fn prepare_all(&self, samples: &[Sample]) -> Vec<Result<Prepared>> {
+        samples.par_iter().map(|sample| self.prepare(sample)).collect()
+    }
+
+    /// Prepared samples as the boundary state at the input.
+    pub fn boundary(&self, prepared: &[Prepared]) -> Result<Boundary> {
+        match &self.input {
+            Input::Image(spec) => {
+                let mut pixels = Vec::with_capacity(prepared.len() * 3 * spec.size * spec.size);
+                for sample in prepared {
+                    if let Prepared::Pixels(values) = sample {
+                        pixels.extend_from_slice(values);
+                    }
+                }
+                let shape = (prepared.len(), 3, spec.size, spec.size);
+                Ok(Boundary { hidden: Tensor::from_vec(pixels, shape, &self.device)?, lengths: None })
+            }
+            Input::Text(_) => {
+                let texts: Vec<&[u32]> = prepared.iter().filter_map(Prepared::tokens).collect();
+                let lengths: Vec<usize> = texts.iter().map(|t| t.len()).collect();
+                let ids = texts.concat();
+                let count = ids.len();
+                Ok(Boundary { hidden: Tensor::from_vec(ids, count, &self.device)?, lengths: Some(lengths.into()) })
+            }
+        }
+    }
+}
+
+impl Prepared {
+    fn tokens(&self) -> Option<&[u32]> {
+        match self {
+            Self::Tokens(ids) => Some(ids),
+            Self::Pixels(_) => None,
+        }
+    }
+}
+
+impl Sample {
+    /// Item number `item` of `index`.
+    pub fn of(index: &DatasetIndex, item: usize) -> Option<Self> {
+        let item = index.items.get(item)?;
+        Some(match &item.text {
+            Some(text) => Self::Text(text.clone()),
+            None => Self::ImageFile(index.full_path(item)),
+        })
+    }
+
+    /// A file given by the user: an image, or a text file where the model takes texts.
+    ///
+    /// # Errors
+    /// A text file that cannot be read or is not UTF-8.
+    pub fn from_file(path: &Path, as_text: bool) -> Result<Self> {
+        if !as_text {
+            return Ok(Self::ImageFile(path.to_path_buf()));
+        }
+        match fs_err::read_to_string(path) {
+            Ok(text) => Ok(Self::Text(text)),
+            Err(e) if e.kind() == std::io::ErrorKind::InvalidData => Err(wrong_kind("this model takes texts in UTF-8").at(path)),
+            Err(e) => Err(Problem::io("read the text", path, &e)),
+        }
+    }
+}
+
+fn wrong_kind(why: &str) -> Problem {
+    Problem::input("this sample cannot be used", why, "give samples of the kind that the model was trained on")
+}

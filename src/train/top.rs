@@ -1,0 +1,188 @@
+//! What learns: the segments above the frostline and the head. Frozen layers in it run in inference mode.
+
+use super::batches::{Purpose, key, uniform};
+use super::optimiser::Optimiser;
+use crate::backbone::{Boundary, Pass, Role, Segment, TensorSource, WeightFile};
+use crate::nn::{Activation, Linear, Param};
+use crate::problem::{Problem, Result};
+use crate::project::Plan;
+use candle_core::{Device, Tensor};
+use std::collections::{BTreeMap, HashMap};
+
+/// Names of the head's tensors, in checkpoints and exports.
+pub const HEAD_WEIGHT: &str = "head.weight";
+pub const HEAD_BIAS: &str = "head.bias";
+
+/// Two views of the same tensors: one records for the backward pass, one does not.
+pub struct Top {
+    training: Network,
+    inference: Network,
+    optimiser: Optimiser,
+    /// Every tensor of the segments above the frostline, trained or not, sharing storage with the layers.
+    tensors: BTreeMap<String, Tensor>,
+}
+
+struct Network {
+    segments: Vec<Box<dyn Segment>>,
+    head: Linear,
+}
+
+impl Network {
+    fn forward(&self, state: &Boundary, pass: &Pass) -> candle_core::Result<Tensor> {
+        let mut state = state.clone();
+        for segment in &self.segments {
+            state = segment.forward(&state, pass)?;
+        }
+        self.head.forward(&state.hidden)
+    }
+}
+
+impl Top {
+    /// Loads the segments above the frostline and makes a new head.
+    pub fn init(plan: &Plan, weights: &WeightFile) -> Result<Self> {
+        let architecture = plan.architecture();
+        let mut optimiser = Optimiser::new(plan.recipe.training.weight_decay);
+        let mut source = TopSource::new(plan, weights, &mut optimiser);
+        let above = plan.frostline..architecture.cuts().len() - 1;
+        let segments: Vec<_> = above.clone().map(|n| architecture.load_segment(n, &mut source)).collect::<Result<_>>()?;
+        let head = new_head(plan, &mut source)?;
+        let tensors = source.shared;
+        let training = Network { segments, head };
+        let mut shared = SharedSource { tensors: &tensors };
+        let segments = above.map(|n| architecture.load_segment(n, &mut shared)).collect::<Result<_>>()?;
+        let inference = Network { segments, head: frozen_head(&mut shared, plan)? };
+        Ok(Self { training, inference, optimiser, tensors })
+    }
+
+    /// Logits `[batch, classes]`, recorded for the backward pass.
+    pub fn forward(&self, state: &Boundary, pass: &Pass) -> Result<Tensor> {
+        Ok(self.training.forward(state, pass)?)
+    }
+
+    /// Logits `[batch, classes]` with the same weights, nothing recorded, nothing dropped.
+    pub fn predict(&self, state: &Boundary) -> Result<Tensor> {
+        Ok(self.inference.forward(state, &Pass::INFERENCE)?)
+    }
+
+    pub fn optimiser(&self) -> &Optimiser {
+        &self.optimiser
+    }
+
+    pub fn optimiser_mut(&mut self) -> &mut Optimiser {
+        &mut self.optimiser
+    }
+
+    /// Every tensor above the frostline by name, frozen ones and statistics included.
+    pub fn tensors(&self) -> &BTreeMap<String, Tensor> {
+        &self.tensors
+    }
+}
+
+/// Decides by the mask which tensor becomes a Var.
+struct TopSource<'a> {
+    weights: &'a WeightFile,
+    device: Device,
+    /// Trained tensors of the backbone.
+    thawed: HashMap<String, Role>,
+    backbone_rate: f64,
+    optimiser: &'a mut Optimiser,
+    shared: BTreeMap<String, Tensor>,
+}
+
+impl<'a> TopSource<'a> {
+    fn new(plan: &Plan, weights: &'a WeightFile, optimiser: &'a mut Optimiser) -> Self {
+        let leaves = plan.architecture().tree().leaves().iter().enumerate();
+        let thawed = leaves
+            .filter(|(number, _)| plan.mask.is_thawed(*number))
+            .flat_map(|(_, leaf)| &leaf.tensors)
+            .filter(|tensor| tensor.is_parameter())
+            .map(|tensor| (tensor.name.clone(), tensor.role))
+            .collect();
+        Self {
+            weights,
+            device: plan.machine.device.clone(),
+            thawed,
+            backbone_rate: plan.recipe.training.backbone_rate,
+            optimiser,
+            shared: BTreeMap::new(),
+        }
+    }
+
+    fn train(&mut self, name: &str, initial: &Tensor, role: Role, rate: f64) -> Result<Param> {
+        let param = self.optimiser.add(name, initial, role, rate)?;
+        self.shared.insert(name.to_string(), param.tensor().detach());
+        Ok(param)
+    }
+}
+
+impl TensorSource for TopSource<'_> {
+    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
+        let tensor = self.weights.tensor(name, shape, &self.device)?;
+        match self.thawed.get(name).copied() {
+            Some(role) => self.train(name, &tensor, role, self.backbone_rate),
+            None => {
+                self.shared.insert(name.to_string(), tensor.clone());
+                Ok(Param::frozen(tensor))
+            }
+        }
+    }
+
+    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        let tensor = self.weights.tensor(name, shape, &self.device)?;
+        self.shared.insert(name.to_string(), tensor.clone());
+        Ok(tensor)
+    }
+}
+
+/// Gives tensors that another source has loaded before; nothing is trained through it.
+pub struct SharedSource<'a> {
+    pub tensors: &'a BTreeMap<String, Tensor>,
+}
+
+impl TensorSource for SharedSource<'_> {
+    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
+        Ok(Param::frozen(self.statistic(name, shape)?))
+    }
+
+    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        match self.tensors.get(name) {
+            Some(tensor) if tensor.dims() == shape => Ok(tensor.clone()),
+            found => {
+                let why = match found {
+                    Some(tensor) => format!("it has shape {:?} where {shape:?} is needed", tensor.dims()),
+                    None => "it is missing".to_string(),
+                };
+                Err(Problem::input(format!("tensor {name} cannot be used"), why, "export the head again"))
+            }
+        }
+    }
+}
+
+/// The head as a linear layer over pooled features, its tensors taken from `source`.
+pub fn frozen_head(source: &mut dyn TensorSource, plan: &Plan) -> Result<Linear> {
+    load_head(source, plan.index.classes.len(), plan.backbone.feature_size())
+}
+
+/// A head of known size from `source`.
+pub fn load_head(source: &mut dyn TensorSource, classes: usize, features: usize) -> Result<Linear> {
+    Ok(Linear {
+        weight: source.param(HEAD_WEIGHT, &[classes, features])?,
+        bias: Some(source.param(HEAD_BIAS, &[classes])?),
+        activation: Activation::None,
+    })
+}
+
+/// Small random weights and zero biases: the first answers are nearly even.
+fn new_head(plan: &Plan, source: &mut TopSource) -> Result<Linear> {
+    let (classes, features) = (plan.index.classes.len(), plan.backbone.feature_size());
+    let stream = key(plan.recipe.training.seed, Purpose::HeadInit, 0);
+    let bound = 0.1 / (features.max(1) as f32).sqrt();
+    let weight: Vec<f32> = (0..classes * features).map(|n| (2.0 * uniform(stream, n as u64) - 1.0) * bound).collect();
+    let weight = Tensor::from_vec(weight, (classes, features), &source.device)?;
+    let bias = Tensor::from_vec(vec![0f32; classes], classes, &source.device)?;
+    Ok(Linear {
+        weight: source.train(HEAD_WEIGHT, &weight, Role::Weight, 1.0)?,
+        bias: Some(source.train(HEAD_BIAS, &bias, Role::Vector, 1.0)?),
+        activation: Activation::None,
+    })
+}
