@@ -35,8 +35,7 @@ impl ImageSpec {
         let mut tensor = vec![0.0; 3 * area];
         for channel in 0..3 {
             let (mean, std) = (self.mean[channel], self.std[channel]);
-            let values: [f32; 256] =
-                std::array::from_fn(|level| (level as f32 / 255.0 - mean) / std);
+            let values: [f32; 256] = std::array::from_fn(|level| (level as f32 / 255.0 - mean) / std);
             let plane = &mut tensor[channel * area..(channel + 1) * area];
             for (value, pixel) in plane.iter_mut().zip(crop.chunks_exact(3)) {
                 *value = values[usize::from(pixel[channel])];
@@ -80,16 +79,8 @@ impl ImageSpec {
         let (width, height) = self.resized(image);
         let (left, columns, into_x) = centre(width, size);
         let (top, rows, into_y) = centre(height, size);
-        let across = Window {
-            full: width,
-            start: left,
-            len: columns,
-        };
-        let down = Window {
-            full: height,
-            start: top,
-            len: rows,
-        };
+        let across = Window { full: width, start: left, len: columns };
+        let down = Window { full: height, start: top, len: rows };
         let part = resample::resize(image, across, down, self.filter);
         for (row, line) in part.chunks_exact(columns * 3).enumerate() {
             let at = ((into_y + row) * size + into_x) * 3;
@@ -101,8 +92,7 @@ impl ImageSpec {
     /// Width and height after the resize of torchvision: the longer side is rounded down.
     fn resized(&self, image: &Rgb) -> (usize, usize) {
         let short = ((self.size as f64 / self.crop_fraction).floor() as usize).max(1);
-        let long =
-            |long: usize, of: usize| ((short as f64 * long as f64 / of as f64) as usize).max(1);
+        let long = |long: usize, of: usize| ((short as f64 * long as f64 / of as f64) as usize).max(1);
         if image.width <= image.height {
             (short, long(image.height, image.width))
         } else {
@@ -129,13 +119,7 @@ mod tests {
     use crate::data::goldens::{Reader, compare};
 
     fn spec(size: usize, crop_fraction: f64, filter: ResizeFilter) -> ImageSpec {
-        ImageSpec {
-            size,
-            crop_fraction,
-            filter,
-            mean: [0.0; 3],
-            std: [1.0; 3],
-        }
+        ImageSpec { size, crop_fraction, filter, mean: [0.0; 3], std: [1.0; 3] }
     }
 
     #[test]
@@ -155,11 +139,7 @@ mod tests {
 
     #[test]
     fn values_are_normalised_by_channel() {
-        let image = Rgb {
-            width: 2,
-            height: 2,
-            pixels: [255, 0, 51].repeat(4),
-        };
+        let image = Rgb { width: 2, height: 2, pixels: [255, 0, 51].repeat(4) };
         let mut spec = spec(2, 1.0, ResizeFilter::Bicubic);
         (spec.mean, spec.std) = ([0.5, 0.25, 0.0], [0.5, 0.5, 0.1]);
         let tensor = spec.apply(&image);
@@ -184,25 +164,13 @@ mod tests {
     #[test]
     fn odd_shapes_are_borne() {
         for (width, height) in [(1, 1), (1, 500), (20_000, 1), (0, 0)] {
-            let image = Rgb {
-                width,
-                height,
-                pixels: vec![7; width * height * 3],
-            };
+            let image = Rgb { width, height, pixels: vec![7; width * height * 3] };
             for filter in [ResizeFilter::Bilinear, ResizeFilter::Bicubic] {
                 assert_eq!(spec(32, 0.875, filter).apply(&image).len(), 3 * 32 * 32);
             }
         }
-        let image = Rgb {
-            width: 3,
-            height: 3,
-            pixels: vec![7; 27],
-        };
-        assert!(
-            spec(0, 0.875, ResizeFilter::Bilinear)
-                .apply(&image)
-                .is_empty()
-        );
+        let image = Rgb { width: 3, height: 3, pixels: vec![7; 27] };
+        assert!(spec(0, 0.875, ResizeFilter::Bilinear).apply(&image).is_empty());
     }
 
     #[test]

@@ -31,11 +31,7 @@ impl<'a> Reader<'a> {
 
     pub fn image(&mut self) -> Rgb {
         let (width, height) = (self.number(), self.number());
-        Rgb {
-            width,
-            height,
-            pixels: self.bytes(width * height * 3).to_vec(),
-        }
+        Rgb { width, height, pixels: self.bytes(width * height * 3).to_vec() }
     }
 
     pub fn images(&mut self, number: usize) -> Vec<Rgb> {
@@ -49,9 +45,5 @@ pub(super) fn compare(found: &[u8], expected: &[u8], levels: u8, what: &str) {
     let differences = found.iter().zip(expected).map(|(a, b)| a.abs_diff(*b));
     let worst = differences.clone().max().unwrap_or(0);
     let number = differences.filter(|levels| *levels > 0).count();
-    assert!(
-        worst <= levels,
-        "{what}: {number} of {} differ, by up to {worst}",
-        found.len()
-    );
+    assert!(worst <= levels, "{what}: {number} of {} differ, by up to {worst}", found.len());
 }

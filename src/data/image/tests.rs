@@ -20,11 +20,7 @@ fn files() -> Vec<(String, Vec<u8>, Rgb)> {
 fn pixels_are_pillows() {
     for (name, bytes, expected) in files() {
         let decoded = decode_bytes(&bytes, Path::new(&name)).unwrap();
-        assert_eq!(
-            (decoded.width, decoded.height),
-            (expected.width, expected.height),
-            "{name}"
-        );
+        assert_eq!((decoded.width, decoded.height), (expected.width, expected.height), "{name}");
         compare(&decoded.pixels, &expected.pixels, 0, &name);
     }
 }
@@ -36,10 +32,7 @@ fn headers_say_what_is_decoded() {
         let header = check(&bytes, path).unwrap();
         assert!(header.format.fits_name(path), "{name}");
         // Upright or lying.
-        let (mut stored, mut upright) = (
-            [header.width, header.height],
-            [expected.width, expected.height],
-        );
+        let (mut stored, mut upright) = ([header.width, header.height], [expected.width, expected.height]);
         stored.sort_unstable();
         upright.sort_unstable();
         assert_eq!(stored, upright, "{name}");
@@ -63,25 +56,14 @@ fn what_is_no_image_is_said() {
     let check = |bytes: &[u8], kind, words: &str| {
         let error = decode_bytes(bytes, Path::new("a.jpg")).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
-        assert!(
-            error.to_string().starts_with("a.jpg ") && error.reason().contains(words),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("a.jpg ") && error.reason().contains(words), "{error}");
         assert!(!error.remedy().is_empty());
     };
     check(b"", FindingKind::Empty, "is empty");
     check(b"these are words", FindingKind::Unreadable, "is no image");
-    check(
-        b"BM is how this text begins, and goes on",
-        FindingKind::Unreadable,
-        "is no image",
-    );
+    check(b"BM is how this text begins, and goes on", FindingKind::Unreadable, "is no image");
     check(b"\0\0\0\x18ftypheic....", FindingKind::Unreadable, "HEIC");
-    check(
-        b"\xff\xd8\xff\xe0\0\x10JFIF",
-        FindingKind::Truncated,
-        "header",
-    );
+    check(b"\xff\xd8\xff\xe0\0\x10JFIF", FindingKind::Truncated, "header");
 }
 
 /// A PNG that claims to be 20,000 x 20,000, of a few bytes.
@@ -102,15 +84,9 @@ pub(crate) fn huge_png() -> Vec<u8> {
 
 fn crc(bytes: &[u8]) -> u32 {
     let step = |crc: u32, _| {
-        if crc & 1 == 1 {
-            (crc >> 1) ^ 0xedb8_8320
-        } else {
-            crc >> 1
-        }
+        if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 }
     };
-    !bytes
-        .iter()
-        .fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
+    !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
 }
 
 #[test]
@@ -120,10 +96,7 @@ fn pixels_are_bounded_before_decoding() {
     assert!(error.to_string().contains("20000 x 20000"), "{error}");
     // The same in a JPEG header.
     let (_, mut jpeg, _) = files().swap_remove(0);
-    let at = jpeg
-        .windows(2)
-        .position(|pair| pair == [0xff, 0xc0])
-        .unwrap();
+    let at = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
     jpeg[at + 5..at + 9].copy_from_slice(&[0x4e, 0x20, 0x4e, 0x20]);
     let error = decode_bytes(&jpeg, Path::new("a.jpg")).unwrap_err();
     assert_eq!(error.kind(), FindingKind::TooLarge, "{error}");

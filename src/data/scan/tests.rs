@@ -17,9 +17,7 @@ fn png(seed: u8) -> Vec<u8> {
 }
 
 fn picture(seed: u8, format: ImageFormat) -> Vec<u8> {
-    let image = RgbImage::from_fn(5, 4, |x, y| {
-        ::image::Rgb([seed, x as u8 * 40, y as u8 * 50])
-    });
+    let image = RgbImage::from_fn(5, 4, |x, y| ::image::Rgb([seed, x as u8 * 40, y as u8 * 50]));
     let mut bytes = Cursor::new(Vec::new());
     image.write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
@@ -28,16 +26,8 @@ fn picture(seed: u8, format: ImageFormat) -> Vec<u8> {
 fn jpeg(seed: u8) -> Vec<u8> {
     let pixels: Vec<u8> = (0..5 * 4 * 3).map(|n| seed.wrapping_add(n * 3)).collect();
     let format = turbojpeg::PixelFormat::RGB;
-    let image = turbojpeg::Image {
-        pixels: &pixels[..],
-        width: 5,
-        pitch: 15,
-        height: 4,
-        format,
-    };
-    turbojpeg::compress(image, 90, turbojpeg::Subsamp::None)
-        .unwrap()
-        .to_vec()
+    let image = turbojpeg::Image { pixels: &pixels[..], width: 5, pitch: 15, height: 4, format };
+    turbojpeg::compress(image, 90, turbojpeg::Subsamp::None).unwrap().to_vec()
 }
 
 /// A folder with these files.
@@ -55,15 +45,8 @@ fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
 fn items(index: &DatasetIndex) -> Vec<String> {
     let item = |item: &Item| {
         let line = item.line.map(|line| format!(":{line}")).unwrap_or_default();
-        let part = item
-            .part
-            .map(|part| format!(" {}", part.name()))
-            .unwrap_or_default();
-        format!(
-            "{}{line} {}{part}",
-            portable(&item.path),
-            index.classes[item.class]
-        )
+        let part = item.part.map(|part| format!(" {}", part.name())).unwrap_or_default();
+        format!("{}{line} {}{part}", portable(&item.path), index.classes[item.class])
     };
     index.items.iter().map(item).collect()
 }
@@ -72,10 +55,7 @@ fn items(index: &DatasetIndex) -> Vec<String> {
 fn findings(index: &DatasetIndex) -> Vec<String> {
     let finding = |finding: &Finding| {
         assert!(!finding.reason.is_empty() && !finding.remedy.is_empty());
-        let line = finding
-            .line
-            .map(|line| format!(":{line}"))
-            .unwrap_or_default();
+        let line = finding.line.map(|line| format!(":{line}")).unwrap_or_default();
         format!("{} {}{line}", finding.kind.name(), portable(&finding.file))
     };
     index.findings.iter().map(finding).collect()
@@ -100,10 +80,7 @@ fn check_table(name: &str, content: &[u8], expected: &[&str], found: &[&str]) ->
         .items
         .iter()
         .map(|item| {
-            assert_eq!(
-                (index.full_path(item), &item.path),
-                (root.clone(), &PathBuf::from(name))
-            );
+            assert_eq!((index.full_path(item), &item.path), (root.clone(), &PathBuf::from(name)));
             let (line, text) = (item.line.unwrap(), item.text.as_ref().unwrap());
             format!("{line} {text} = {}", index.classes[item.class])
         })
@@ -135,12 +112,7 @@ fn class_folders_of_images() {
             ("README.txt", b"read me"),
             ("LICENSE", b"words"),
         ],
-        &[
-            "cat/a.jpg cat",
-            "cat/deep/er/a.bmp cat",
-            "dog/b.png dog",
-            "dog/c.GIF dog",
-        ],
+        &["cat/a.jpg cat", "cat/deep/er/a.bmp cat", "dog/b.png dog", "dog/c.GIF dog"],
         &[],
     );
     assert_eq!(index.modality, Modality::Image);
@@ -170,43 +142,19 @@ fn part_folders_above_the_classes() {
         ],
         &[],
     );
-    assert_eq!(
-        index.layout.to_string(),
-        "6 images in 6 folders, parted into train, validation, test"
-    );
+    assert_eq!(index.layout.to_string(), "6 images in 6 folders, parted into train, validation, test");
     // A class may be called "train".
     let (a, b) = (png(1), png(2));
-    let classes = [
-        ("car/1.png", &a[..]),
-        ("car/2.png", &b),
-        ("train/3.png", &c),
-        ("train/4.png", &d),
-    ];
-    check(
-        &classes,
-        &[
-            "car/1.png car",
-            "car/2.png car",
-            "train/3.png train",
-            "train/4.png train",
-        ],
-        &[],
-    );
+    let classes = [("car/1.png", &a[..]), ("car/2.png", &b), ("train/3.png", &c), ("train/4.png", &d)];
+    check(&classes, &["car/1.png car", "car/2.png car", "train/3.png train", "train/4.png train"], &[]);
 }
 
 #[test]
 fn a_folder_around_the_dataset_is_passed_through() {
     check(
-        &[
-            ("pets/cat/1.png", &png(1)),
-            ("pets/dog/2.png", &png(2)),
-            ("README.txt", b"hello"),
-        ],
+        &[("pets/cat/1.png", &png(1)), ("pets/dog/2.png", &png(2)), ("README.txt", b"hello")],
         &["pets/cat/1.png cat", "pets/dog/2.png dog"],
-        &[
-            "single_item_class pets/cat/1.png",
-            "single_item_class pets/dog/2.png",
-        ],
+        &["single_item_class pets/cat/1.png", "single_item_class pets/dog/2.png"],
     );
 }
 
@@ -222,17 +170,8 @@ fn class_folders_of_texts() {
             ("pos/4.txt", b"ok\nna\xefve"),
             ("pos/5.txt", b"fine"),
         ],
-        &[
-            "neg/1.txt neg",
-            "neg/2.txt neg",
-            "pos/1.txt pos",
-            "pos/5.txt pos",
-        ],
-        &[
-            "empty_text pos/2.txt",
-            "empty pos/3.txt",
-            "not_utf8 pos/4.txt",
-        ],
+        &["neg/1.txt neg", "neg/2.txt neg", "pos/1.txt pos", "pos/5.txt pos"],
+        &["empty_text pos/2.txt", "empty pos/3.txt", "not_utf8 pos/4.txt"],
     );
     assert_eq!(index.items[1].text.as_deref(), Some("schlecht, naïve"));
     assert_eq!(index.layout.to_string(), "4 texts in 2 folders");
@@ -257,12 +196,7 @@ fn what_is_wrong_with_images_is_found_and_the_rest_goes_on() {
     ];
     let index = check(
         &files,
-        &[
-            "cat/good.jpg cat",
-            "cat/named.jpg cat",
-            "cat/without_extension cat",
-            "fox/only.png fox",
-        ],
+        &["cat/good.jpg cat", "cat/named.jpg cat", "cat/without_extension cat", "fox/only.png fox"],
         &[
             "empty cat/0_bytes.jpg",
             "truncated cat/cut.jpg",
@@ -285,46 +219,18 @@ fn what_is_wrong_with_images_is_found_and_the_rest_goes_on() {
 fn duplicates_conflicts_and_leaks() {
     let (a, b, c) = (png(1), png(2), png(3));
     check(
-        &[
-            ("cat/1.png", &a),
-            ("cat/2.png", &a),
-            ("cat/3.png", &b),
-            ("dog/1.png", &b),
-            ("dog/2.png", &c),
-        ],
-        &[
-            "cat/1.png cat",
-            "cat/2.png cat",
-            "cat/3.png cat",
-            "dog/1.png dog",
-            "dog/2.png dog",
-        ],
+        &[("cat/1.png", &a), ("cat/2.png", &a), ("cat/3.png", &b), ("dog/1.png", &b), ("dog/2.png", &c)],
+        &["cat/1.png cat", "cat/2.png cat", "cat/3.png cat", "dog/1.png dog", "dog/2.png dog"],
         &["duplicate cat/2.png", "conflicting_duplicate dog/1.png"],
     );
     check(
-        &[
-            ("test/cat/1.png", &a),
-            ("train/cat/2.png", &a),
-            ("train/cat/3.png", &b),
-        ],
-        &[
-            "test/cat/1.png cat test",
-            "train/cat/2.png cat train",
-            "train/cat/3.png cat train",
-        ],
+        &[("test/cat/1.png", &a), ("train/cat/2.png", &a), ("train/cat/3.png", &b)],
+        &["test/cat/1.png cat test", "train/cat/2.png cat train", "train/cat/3.png cat train"],
         &["leak_across_parts train/cat/2.png"],
     );
     check(
-        &[
-            ("test/dog/1.png", &a),
-            ("train/cat/2.png", &b),
-            ("train/cat/3.png", &c),
-        ],
-        &[
-            "test/dog/1.png dog test",
-            "train/cat/2.png cat train",
-            "train/cat/3.png cat train",
-        ],
+        &[("test/dog/1.png", &a), ("train/cat/2.png", &b), ("train/cat/3.png", &c)],
+        &["test/dog/1.png dog test", "train/cat/2.png cat train", "train/cat/3.png cat train"],
         &["no_training_item test/dog/1.png"],
     );
 }
@@ -332,45 +238,17 @@ fn duplicates_conflicts_and_leaks() {
 #[test]
 fn tables_by_name_and_by_content() {
     let rows = &["2 good = 1", "3 bad = 0", "4 fine = 1"];
-    check_table(
-        "a.csv",
-        b"text,label\ngood,1\nbad,0\nfine,1\n",
-        rows,
-        &["single_item_class *:3"],
-    );
-    check_table(
-        "a.csv",
-        b"text;label\r\ngood;1\r\nbad;0\r\nfine;1",
-        rows,
-        &["single_item_class *:3"],
-    );
-    check_table(
-        "a.tsv",
-        b"text\tlabel\ngood\t1\nbad\t0\nfine\t1\n",
-        rows,
-        &["single_item_class *:3"],
-    );
-    check_table(
-        "a.csv",
-        b"\xef\xbb\xbftext,label\ngood,1\nbad,0\nfine,1",
-        rows,
-        &["single_item_class *:3"],
-    );
+    check_table("a.csv", b"text,label\ngood,1\nbad,0\nfine,1\n", rows, &["single_item_class *:3"]);
+    check_table("a.csv", b"text;label\r\ngood;1\r\nbad;0\r\nfine;1", rows, &["single_item_class *:3"]);
+    check_table("a.tsv", b"text\tlabel\ngood\t1\nbad\t0\nfine\t1\n", rows, &["single_item_class *:3"]);
+    check_table("a.csv", b"\xef\xbb\xbftext,label\ngood,1\nbad,0\nfine,1", rows, &["single_item_class *:3"]);
     let index = check_table(
         "a.csv",
         b"\"a good, old film\",pos\n\"bad\nfilm\",neg\nso \"fine\",pos\nsad,neg\n",
-        &[
-            "1 a good, old film = pos",
-            "2 bad\nfilm = neg",
-            "4 so \"fine\" = pos",
-            "5 sad = neg",
-        ],
+        &["1 a good, old film = pos", "2 bad\nfilm = neg", "4 so \"fine\" = pos", "5 sad = neg"],
         &[],
     );
-    assert_eq!(
-        index.layout.to_string(),
-        "4 texts in a.csv, text in column “column 1”, label in “column 2”"
-    );
+    assert_eq!(index.layout.to_string(), "4 texts in a.csv, text in column “column 1”, label in “column 2”");
 }
 
 #[test]
@@ -399,18 +277,9 @@ fn what_is_wrong_with_rows_is_found_and_the_rest_goes_on() {
 
 #[test]
 fn absurd_nesting_is_a_bad_row() {
-    let deep = format!(
-        "{{\"text\":{}1{},\"label\":1}}",
-        "[".repeat(200_000),
-        "]".repeat(200_000)
-    );
+    let deep = format!("{{\"text\":{}1{},\"label\":1}}", "[".repeat(200_000), "]".repeat(200_000));
     let lines = format!("{{\"text\":\"a\",\"label\":1}}\n{deep}\n{{\"text\":\"b\",\"label\":1}}\n");
-    check_table(
-        "a.jsonl",
-        lines.as_bytes(),
-        &["1 a = 1", "3 b = 1"],
-        &["bad_row *:2"],
-    );
+    check_table("a.jsonl", lines.as_bytes(), &["1 a = 1", "3 b = 1"], &["bad_row *:2"]);
 }
 
 #[test]
@@ -430,25 +299,17 @@ fn tables_named_after_parts() {
             "train.csv:4 a train",
             "train.csv:5 b train",
         ],
-        &[
-            "not_data sample_submission.csv",
-            "conflicting_duplicate train.csv:2",
-        ],
+        &["not_data sample_submission.csv", "conflicting_duplicate train.csv:2"],
     );
     assert_eq!(
         index.layout.to_string(),
         "6 texts in 2 tables, text in column “text”, label in “label”, parted into train, test"
     );
     // A test table without labels is no reason to stop.
-    let files: [(&str, &[u8]); 2] = [
-        ("train.csv", b"label,text\na,one\nb,two\na,three\nb,four"),
-        ("test.csv", b"id,text\n1,five"),
-    ];
+    let files: [(&str, &[u8]); 2] =
+        [("train.csv", b"label,text\na,one\nb,two\na,three\nb,four"), ("test.csv", b"id,text\n1,five")];
     let index = scan(folder(&files).path(), &ScanOptions::default(), &Silent).unwrap();
-    assert_eq!(
-        (index.items.len(), findings(&index)),
-        (4, vec!["missing_label test.csv".to_owned()])
-    );
+    assert_eq!((index.items.len(), findings(&index)), (4, vec!["missing_label test.csv".to_owned()]));
 }
 
 #[test]
@@ -458,93 +319,33 @@ fn columns_can_be_chosen() {
     let root = folder.path().join("a.csv");
     let scan = |text: Option<&str>, label: Option<&str>| {
         let (text_column, label_column) = (text.map(str::to_owned), label.map(str::to_owned));
-        scan(
-            &root,
-            &ScanOptions {
-                text_column,
-                label_column,
-            },
-            &Silent,
-        )
+        scan(&root, &ScanOptions { text_column, label_column }, &Silent)
     };
     assert_eq!(scan(None, Some("mood")).unwrap().classes, ["x", "y"]);
-    assert_eq!(
-        scan(Some("LABEL"), Some("mood")).unwrap().items[0]
-            .text
-            .as_deref(),
-        Some("a")
-    );
+    assert_eq!(scan(Some("LABEL"), Some("mood")).unwrap().items[0].text.as_deref(), Some("a"));
     let error = scan(None, Some("feeling")).unwrap_err();
     let available = ["text", "label", "mood"].map(str::to_owned).to_vec();
-    let expected = ScanError::UnknownColumn {
-        path: root.clone(),
-        asked: "feeling".into(),
-        available,
-    };
+    let expected = ScanError::UnknownColumn { path: root.clone(), asked: "feeling".into(), available };
     assert_eq!(error, expected);
 }
 
 #[test]
 fn what_is_no_dataset_is_said() {
-    let missing = scan(
-        Path::new("/nowhere/at/all"),
-        &ScanOptions::default(),
-        &Silent,
-    );
+    let missing = scan(Path::new("/nowhere/at/all"), &ScanOptions::default(), &Silent);
     assert!(matches!(missing, Err(ScanError::NotFound { .. })));
     assert!(matches!(error(&[]), ScanError::Empty { .. }));
-    assert!(matches!(
-        error(&[("a/b/c.pdf", b"x")]),
-        ScanError::Empty { .. }
-    ));
+    assert!(matches!(error(&[("a/b/c.pdf", b"x")]), ScanError::Empty { .. }));
     let (a, b) = (png(1), png(2));
-    let flat = error(&[
-        ("1.png", &a),
-        ("2.png", &b),
-        ("labels.csv", b"file,label\n1.png,x"),
-    ]);
-    assert!(
-        matches!(
-            flat,
-            ScanError::Flat {
-                files: 2,
-                what: "images",
-                ..
-            }
-        ),
-        "{flat}"
-    );
-    let mixed = error(&[
-        ("cat/1.png", &a),
-        ("cat/2.txt", b"words"),
-        ("dog/1.png", &b),
-    ]);
-    assert!(
-        matches!(
-            mixed,
-            ScanError::Mixed {
-                images: 2,
-                texts: 1,
-                ..
-            }
-        ),
-        "{mixed}"
-    );
+    let flat = error(&[("1.png", &a), ("2.png", &b), ("labels.csv", b"file,label\n1.png,x")]);
+    assert!(matches!(flat, ScanError::Flat { files: 2, what: "images", .. }), "{flat}");
+    let mixed = error(&[("cat/1.png", &a), ("cat/2.txt", b"words"), ("dog/1.png", &b)]);
+    assert!(matches!(mixed, ScanError::Mixed { images: 2, texts: 1, .. }), "{mixed}");
     let broken = error(&[("cat/1.png", b"words"), ("dog/2.png", b"")]);
-    let ScanError::Empty {
-        first: Some(first), ..
-    } = broken
-    else {
-        panic!("{broken}")
-    };
-    assert_eq!(first, "cat: the class folder holds no usable image");
+    let ScanError::Empty { first: Some(first), .. } = broken else { panic!("{broken}") };
+    assert_eq!(first, "cat/1.png: is no image: its content is of no known image format");
 
     let image = folder(&[("1.png", &a)]);
-    let single = scan(
-        &image.path().join("1.png"),
-        &ScanOptions::default(),
-        &Silent,
-    );
+    let single = scan(&image.path().join("1.png"), &ScanOptions::default(), &Silent);
     assert!(matches!(single, Err(ScanError::NotADataset { .. })));
     let wide = folder(&[("a.csv", b"\xff\xfet\0e\0x\0t\0")]);
     let utf16 = scan(&wide.path().join("a.csv"), &ScanOptions::default(), &Silent).unwrap_err();
@@ -572,9 +373,7 @@ impl Control for Stopping {
     }
 
     fn stop_requested(&self) -> bool {
-        self.0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
-            .is_err()
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_err()
     }
 }
 
@@ -584,36 +383,22 @@ fn a_scan_stops_when_asked() {
     for questions in 0..4 {
         let control = Stopping(AtomicUsize::new(questions));
         let stopped = scan(folder.path(), &ScanOptions::default(), &control);
-        assert!(
-            matches!(stopped, Err(ScanError::Stopped { .. })),
-            "{questions}"
-        );
+        assert!(matches!(stopped, Err(ScanError::Stopped { .. })), "{questions}");
     }
 }
 
 #[test]
 fn nothing_is_written() {
-    let files: [(&str, &[u8]); 3] = [
-        ("cat/1.png", &png(1)),
-        ("cat/2.jpg", b"words"),
-        ("dog/1.png", &png(2)),
-    ];
+    let files: [(&str, &[u8]); 3] = [("cat/1.png", &png(1)), ("cat/2.jpg", b"words"), ("dog/1.png", &png(2))];
     let folder = folder(&files);
     scan(folder.path(), &ScanOptions::default(), &Silent).unwrap();
     let tree = Tree::walk(folder.path(), &Silent).unwrap();
     let found: BTreeMap<PathBuf, Vec<u8>> = tree
         .files
         .into_iter()
-        .map(|path| {
-            (
-                path.clone(),
-                std::fs::read(folder.path().join(path)).unwrap(),
-            )
-        })
+        .map(|path| (path.clone(), std::fs::read(folder.path().join(path)).unwrap()))
         .collect();
-    let expected = files
-        .iter()
-        .map(|(path, bytes)| (PathBuf::from(path), bytes.to_vec()));
+    let expected = files.iter().map(|(path, bytes)| (PathBuf::from(path), bytes.to_vec()));
     assert_eq!(found, expected.collect());
 }
 
