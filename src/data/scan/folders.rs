@@ -51,18 +51,11 @@ pub(super) fn recognise(root: &Path, tree: &Tree) -> Result<Option<ClassFolders>
         .filter(|(_, kind)| *kind != Kind::Other)
         .collect();
     let top = top_folder(&data);
-    let below = |path: &Path| {
-        path.strip_prefix(&top)
-            .map(Path::to_owned)
-            .unwrap_or_default()
-    };
+    let below = |path: &Path| path.strip_prefix(&top).map(Path::to_owned).unwrap_or_default();
     let nested = data.iter().any(|(path, _)| depth(&below(path)) > 1);
     if !nested {
         // A table beside images describes the images; it is no dataset of texts.
-        let tables = tree
-            .files
-            .iter()
-            .any(|p| depth(p) == 1 && table::named_like_a_table(p));
+        let tables = tree.files.iter().any(|p| depth(p) == 1 && table::named_like_a_table(p));
         if tables && data.iter().all(|(_, kind)| *kind == Kind::Text) {
             return Ok(None);
         }
@@ -78,12 +71,7 @@ pub(super) fn recognise(root: &Path, tree: &Tree) -> Result<Option<ClassFolders>
         match folders.get(&holder) {
             Some(ClassFolder { label, part }) => {
                 let (path, label) = (path.clone(), label.clone());
-                files.push(ClassFile {
-                    path,
-                    label,
-                    part: *part,
-                    kind,
-                });
+                files.push(ClassFile { path, label, part: *part, kind });
             }
             None if kind == Kind::Image || (kind == Kind::Text && path.starts_with(&top)) => {
                 let folder = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -102,13 +90,7 @@ pub(super) fn recognise(root: &Path, tree: &Tree) -> Result<Option<ClassFolders>
     }
     let parts: BTreeSet<Part> = folders.values().filter_map(|folder| folder.part).collect();
     let parts = parts.into_iter().collect();
-    Ok(Some(ClassFolders {
-        modality,
-        files,
-        folders,
-        parts,
-        findings,
-    }))
+    Ok(Some(ClassFolders { modality, files, folders, parts, findings }))
 }
 
 impl ClassFolders {
@@ -119,19 +101,11 @@ impl ClassFolders {
         mut findings: Vec<Finding>,
         control: &dyn Control,
     ) -> Result<Found, ScanError> {
-        let ClassFolders {
-            modality,
-            files,
-            folders,
-            parts,
-            findings: of_layout,
-        } = self;
+        let ClassFolders { modality, files, folders, parts, findings: of_layout } = self;
         findings.extend(of_layout);
         let samples = files::read(root, modality, files, &mut findings, control)?;
-        let holding: BTreeSet<(&str, Option<Part>)> = samples
-            .iter()
-            .map(|sample| (sample.label.as_str(), sample.part))
-            .collect();
+        let holding: BTreeSet<(&str, Option<Part>)> =
+            samples.iter().map(|sample| (sample.label.as_str(), sample.part)).collect();
         let mut used = 0;
         for (path, folder) in folders {
             if holding.contains(&(folder.label.as_str(), folder.part)) {
@@ -140,18 +114,8 @@ impl ClassFolders {
                 findings.push(empty(path, modality));
             }
         }
-        let layout = Layout::Folders {
-            modality,
-            items: 0,
-            folders: used,
-            parts,
-        };
-        Ok(Found {
-            modality,
-            samples,
-            findings,
-            layout,
-        })
+        let layout = Layout::Folders { modality, items: 0, folders: used, parts };
+        Ok(Found { modality, samples, findings, layout })
     }
 }
 
@@ -160,11 +124,7 @@ impl ClassFolders {
 fn top_folder(data: &[(&Path, Kind)]) -> PathBuf {
     let mut top = PathBuf::new();
     loop {
-        let below = |path: &Path| {
-            path.strip_prefix(&top)
-                .map(Path::to_owned)
-                .unwrap_or_default()
-        };
+        let below = |path: &Path| path.strip_prefix(&top).map(Path::to_owned).unwrap_or_default();
         let mut first: Option<std::ffi::OsString> = None;
         let mut next: BTreeSet<std::ffi::OsString> = BTreeSet::new();
         for (path, kind) in data {
@@ -175,11 +135,7 @@ fn top_folder(data: &[(&Path, Kind)]) -> PathBuf {
             if second.is_none() && *kind == Kind::Text {
                 continue;
             }
-            if second.is_none()
-                || first
-                    .as_ref()
-                    .is_some_and(|first| Some(first) != name.as_ref())
-            {
+            if second.is_none() || first.as_ref().is_some_and(|first| Some(first) != name.as_ref()) {
                 return top;
             }
             first = name;
@@ -188,9 +144,7 @@ fn top_folder(data: &[(&Path, Kind)]) -> PathBuf {
             }
         }
         match first {
-            Some(first)
-                if next.len() > 1 && Part::from_name(&first.to_string_lossy()).is_none() =>
-            {
+            Some(first) if next.len() > 1 && Part::from_name(&first.to_string_lossy()).is_none() => {
                 top.push(first);
             }
             _ => return top,
@@ -203,10 +157,8 @@ fn top_folder(data: &[(&Path, Kind)]) -> PathBuf {
 fn are_parts(files: &[PathBuf]) -> bool {
     let mut folders: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in files {
-        let names: Vec<String> = file
-            .components()
-            .map(|name| name.as_os_str().to_string_lossy().into_owned())
-            .collect();
+        let names: Vec<String> =
+            file.components().map(|name| name.as_os_str().to_string_lossy().into_owned()).collect();
         if let [folder, rest @ ..] = names.as_slice()
             && !rest.is_empty()
         {
@@ -223,10 +175,8 @@ fn are_parts(files: &[PathBuf]) -> bool {
         .collect();
     let with_classes = parts.iter().filter(|classes| !classes.is_empty()).count();
     // Beside other folders (unlabelled images, say) two parts must share a class.
-    let share = parts
-        .iter()
-        .enumerate()
-        .any(|(number, a)| parts.iter().skip(number + 1).any(|b| !a.is_disjoint(b)));
+    let share =
+        parts.iter().enumerate().any(|(number, a)| parts.iter().skip(number + 1).any(|b| !a.is_disjoint(b)));
     with_classes > 0 && (parts.len() == folders.len() || share)
 }
 
@@ -237,10 +187,8 @@ fn class_folders(tree: &Tree, top: &Path, parted: bool) -> BTreeMap<PathBuf, Cla
         let Ok(below) = path.strip_prefix(top) else {
             continue;
         };
-        let names: Vec<String> = below
-            .components()
-            .map(|name| name.as_os_str().to_string_lossy().into_owned())
-            .collect();
+        let names: Vec<String> =
+            below.components().map(|name| name.as_os_str().to_string_lossy().into_owned()).collect();
         let (label, part) = match names.as_slice() {
             [label] if !parted => (label, None),
             [part, label] if parted => match Part::from_name(part) {
@@ -249,13 +197,7 @@ fn class_folders(tree: &Tree, top: &Path, parted: bool) -> BTreeMap<PathBuf, Cla
             },
             _ => continue,
         };
-        found.insert(
-            path.clone(),
-            ClassFolder {
-                label: label.clone(),
-                part,
-            },
-        );
+        found.insert(path.clone(), ClassFolder { label: label.clone(), part });
     }
     found
 }
@@ -265,17 +207,9 @@ fn modality(root: &Path, files: &[ClassFile]) -> Result<Modality, ScanError> {
     let count = |wanted| files.iter().filter(|file| file.kind == wanted).count() as u64;
     let (images, texts) = (count(Kind::Image), count(Kind::Text));
     if images.min(texts) * 5 >= (images + texts).max(1) {
-        return Err(ScanError::Mixed {
-            path: root.to_owned(),
-            images,
-            texts,
-        });
+        return Err(ScanError::Mixed { path: root.to_owned(), images, texts });
     }
-    Ok(if texts > images {
-        Modality::Text
-    } else {
-        Modality::Image
-    })
+    Ok(if texts > images { Modality::Text } else { Modality::Image })
 }
 
 fn without_folders(root: &Path, top: &Path, data: &[(&Path, Kind)], tree: &Tree) -> ScanError {
@@ -283,20 +217,9 @@ fn without_folders(root: &Path, top: &Path, data: &[(&Path, Kind)], tree: &Tree)
     let (path, images, texts) = (root.join(top), count(Kind::Image), count(Kind::Text));
     let first = tree.findings.first().map(super::error::in_words);
     match (images, texts) {
-        (0, 0) => ScanError::Empty {
-            path: root.to_owned(),
-            first,
-        },
-        (0, files) => ScanError::Flat {
-            path,
-            files,
-            what: "texts",
-        },
-        (files, _) => ScanError::Flat {
-            path,
-            files,
-            what: "images",
-        },
+        (0, 0) => ScanError::Empty { path: root.to_owned(), first },
+        (0, files) => ScanError::Flat { path, files, what: "texts" },
+        (files, _) => ScanError::Flat { path, files, what: "images" },
     }
 }
 
@@ -329,10 +252,7 @@ fn outside(folder: &Path, number: u64, first: PathBuf) -> Finding {
         file: first,
         line: None,
         kind: FindingKind::MissingLabel,
-        reason: format!(
-            "{} in {place} {lie} in no class folder",
-            counted(number, "file")
-        ),
+        reason: format!("{} in {place} {lie} in no class folder", counted(number, "file")),
         remedy: "Move them into the folder of their class.".to_owned(),
     }
 }

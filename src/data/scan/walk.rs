@@ -20,18 +20,12 @@ pub(super) struct Tree {
 impl Tree {
     /// Lists what lies below `root`, a folder.
     pub fn walk(root: &Path, control: &dyn Control) -> Result<Tree, ScanError> {
-        let mut tree = Tree {
-            files: Vec::new(),
-            folders: BTreeSet::new(),
-            findings: Vec::new(),
-        };
+        let mut tree = Tree { files: Vec::new(), folders: BTreeSet::new(), findings: Vec::new() };
         let mut seen = BTreeSet::new();
         let mut open = vec![PathBuf::new()];
         while let Some(folder) = open.pop() {
             if control.stop_requested() {
-                return Err(ScanError::Stopped {
-                    path: root.to_owned(),
-                });
+                return Err(ScanError::Stopped { path: root.to_owned() });
             }
             // A link may lead back up, or to a folder that was read under another name.
             let real = std::fs::canonicalize(root.join(&folder));
@@ -52,10 +46,7 @@ impl Tree {
                 }
                 Err(why) if folder.as_os_str().is_empty() => {
                     let why = why.to_string();
-                    return Err(ScanError::Unreadable {
-                        path: root.to_owned(),
-                        why,
-                    });
+                    return Err(ScanError::Unreadable { path: root.to_owned(), why });
                 }
                 Err(why) => tree.findings.push(Finding {
                     file: folder,
@@ -95,8 +86,5 @@ fn list(folder: &Path) -> std::io::Result<Vec<(std::ffi::OsString, bool)>> {
 
 fn hidden(name: &str) -> bool {
     const OF_SYSTEMS: [&str; 4] = ["Thumbs.db", "desktop.ini", "__MACOSX", "$RECYCLE.BIN"];
-    name.starts_with('.')
-        || OF_SYSTEMS
-            .iter()
-            .any(|hidden| hidden.eq_ignore_ascii_case(name))
+    name.starts_with('.') || OF_SYSTEMS.iter().any(|hidden| hidden.eq_ignore_ascii_case(name))
 }
