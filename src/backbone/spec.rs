@@ -63,7 +63,9 @@ impl Backbone {
         let (family, architecture) = registry::describe(&config, &config_path)?;
         let card = read_card(folder, &config)?;
         let input = match architecture.input() {
-            InputKind::Image { size } => InputSpec::Image(image_spec(&config, size).map_err(|p| p.at(&config_path))?),
+            InputKind::Image { size } => {
+                InputSpec::Image(image_spec(&config, size).map_err(|p| p.at(&config_path))?)
+            }
             InputKind::Text { max_tokens } => InputSpec::Text(text_spec(folder, max_tokens)?),
         };
         let folder_name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
@@ -125,7 +127,8 @@ impl Backbone {
 }
 
 fn read_json(path: &Path) -> Result<Value> {
-    let text = fs_err::read_to_string(path).map_err(|e| Problem::io("read the backbone's configuration", path, &e))?;
+    let text = fs_err::read_to_string(path)
+        .map_err(|e| Problem::io("read the backbone's configuration", path, &e))?;
     serde_json::from_str(&text).map_err(|e| bad_config(&e.to_string()).at(path))
 }
 
@@ -146,7 +149,8 @@ fn image_spec(config: &Value, size: usize) -> Result<ImageSpec> {
     let preprocessing = config.get("pretrained_cfg").unwrap_or(config);
     let triple = |key: &str| -> Result<[f32; 3]> {
         let list = preprocessing.get(key).and_then(Value::as_array);
-        let numbers: Vec<f32> = list.into_iter().flatten().filter_map(Value::as_f64).map(|v| v as f32).collect();
+        let numbers: Vec<f32> =
+            list.into_iter().flatten().filter_map(Value::as_f64).map(|v| v as f32).collect();
         <[f32; 3]>::try_from(numbers).map_err(|_| bad_config(&format!("{key:?} must be three numbers")))
     };
     let crop_fraction = preprocessing.get("crop_pct").and_then(Value::as_f64).unwrap_or(0.875);

@@ -18,7 +18,8 @@ pub fn stop_on_interrupt() -> Result<()> {
         }
         eprintln!("\nstopping after this batch; press Ctrl+C again to stop at once");
     };
-    ctrlc::set_handler(handler).map_err(|e| Problem::other("Ctrl+C cannot be caught", e.to_string(), "run it in a terminal"))
+    ctrlc::set_handler(handler)
+        .map_err(|e| Problem::other("Ctrl+C cannot be caught", e.to_string(), "run it in a terminal"))
 }
 
 /// What a command prints while its job runs.
@@ -27,6 +28,7 @@ pub struct Console {
     /// Also prints epochs as rows of a table.
     trains: bool,
     bar: ProgressBar,
+    has_header: AtomicBool,
 }
 
 impl Console {
@@ -44,7 +46,7 @@ impl Console {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
         let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec} ETA {eta}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { json, trains, bar }
+        Self { json, trains, bar, has_header: AtomicBool::new(false) }
     }
 
     /// Takes the bar off the screen.
@@ -93,10 +95,18 @@ impl Control for Console {
         }
         match &fact {
             Fact::Cache { items, bytes, seconds, .. } => {
-                self.note(&format!("frozen layers: {items} samples, {} cached, {}", show::bytes(*bytes), show::duration(*seconds)));
-                self.print(show::EPOCH_HEADER);
+                self.note(&format!(
+                    "frozen layers: {items} samples, {} cached, {}",
+                    show::bytes(*bytes),
+                    show::duration(*seconds)
+                ));
             }
-            Fact::Epoch { .. } => self.print(&show::epoch_row(&fact)),
+            Fact::Epoch { .. } => {
+                if !self.has_header.swap(true, Ordering::Relaxed) {
+                    self.print(show::EPOCH_HEADER);
+                }
+                self.print(&show::epoch_row(&fact));
+            }
             Fact::Step { loss, step, .. } => self.bar.set_message(format!("step {step}, loss {loss:.4}")),
             _ => {}
         }

@@ -8,12 +8,21 @@ use crate::jobs::Prediction;
 use crate::project::RunRecord;
 use std::fmt::Write;
 
-pub const EPOCH_HEADER: &str = "epoch   train loss   val loss   val accuracy   val macro F1     time   samples/s";
+pub const EPOCH_HEADER: &str =
+    "epoch   train loss   val loss   val accuracy   val macro F1     time   samples/s";
 
 /// One epoch as a row below [`EPOCH_HEADER`].
 pub fn epoch_row(fact: &Fact) -> String {
     match fact {
-        Fact::Epoch { epoch, train_loss, val_loss, val_accuracy, val_macro_f1, seconds, samples_per_second } => format!(
+        Fact::Epoch {
+            epoch,
+            train_loss,
+            val_loss,
+            val_accuracy,
+            val_macro_f1,
+            seconds,
+            samples_per_second,
+        } => format!(
             "{epoch:>5} {train_loss:>12.4} {val_loss:>10.4} {val_accuracy:>14.3} {val_macro_f1:>14.3} {:>8} {samples_per_second:>11.0}",
             duration(*seconds)
         ),
@@ -37,7 +46,13 @@ fn short(mut value: f64, units: &[&str]) -> String {
         value /= 1000.0;
         unit += 1;
     }
-    let digits = if unit == 0 || value >= 99.95 { 0 } else if value >= 9.995 { 1 } else { 2 };
+    let digits = if unit == 0 || value >= 99.95 {
+        0
+    } else if value >= 9.995 {
+        1
+    } else {
+        2
+    };
     format!("{value:.digits$} {}", units[unit])
 }
 
@@ -72,7 +87,8 @@ pub fn dataset(index: &DatasetIndex) -> String {
     }
     for finding in &index.findings {
         let line = finding.line.map(|n| format!(", line {n}")).unwrap_or_default();
-        let _ = writeln!(out, "  {}{line}: {}\n    {}", finding.file.display(), finding.reason, finding.remedy);
+        let _ =
+            writeln!(out, "  {}{line}: {}\n    {}", finding.file.display(), finding.reason, finding.remedy);
     }
     out
 }
@@ -83,7 +99,13 @@ pub fn backbones(list: &[Backbone]) -> String {
     for backbone in list {
         let parameters = count(backbone.architecture().tree().root().parameters());
         let licence = backbone.card.licence.as_deref().unwrap_or("unknown");
-        let _ = writeln!(out, "{:<24} {:<18} {parameters:>10}  {:<14} {licence}", backbone.id, backbone.family, input(&backbone.input));
+        let _ = writeln!(
+            out,
+            "{:<24} {:<18} {parameters:>10}  {:<14} {licence}",
+            backbone.id,
+            backbone.family,
+            input(&backbone.input)
+        );
     }
     out
 }
@@ -105,10 +127,18 @@ pub fn tree(backbone: &Backbone) -> String {
 
 fn add_node(out: &mut String, node: &Node, depth: usize) {
     let name = if node.path.is_empty() { "(all)" } else { &node.path };
-    let kind = serde_json::to_value(node.kind).ok().and_then(|k| k.as_str().map(|k| k.replace('_', " "))).unwrap_or_default();
+    let kind = serde_json::to_value(node.kind)
+        .ok()
+        .and_then(|k| k.as_str().map(|k| k.replace('_', " ")))
+        .unwrap_or_default();
     let kind = format!("{kind} {}", node.detail);
     let indented = format!("{}{name}", "  ".repeat(depth));
-    let _ = writeln!(out, "{indented:<48} {kind:<24} {:>14} {:>11}", shape(&node.output_shape), count(node.parameters()));
+    let _ = writeln!(
+        out,
+        "{indented:<48} {kind:<24} {:>14} {:>11}",
+        shape(&node.output_shape),
+        count(node.parameters())
+    );
     for child in &node.children {
         add_node(out, child, depth + 1);
     }
@@ -129,7 +159,11 @@ pub fn evaluation(e: &Evaluation) -> String {
     let widest = e.labels.iter().map(|l| l.chars().count()).max().unwrap_or(0).max(5);
     let _ = writeln!(out, "\n{:<widest$} precision  recall     F1  support", "class");
     for c in &e.per_class {
-        let _ = writeln!(out, "{:<widest$} {:>9.3} {:>7.3} {:>6.3} {:>8}", c.label, c.precision, c.recall, c.f1, c.support);
+        let _ = writeln!(
+            out,
+            "{:<widest$} {:>9.3} {:>7.3} {:>6.3} {:>8}",
+            c.label, c.precision, c.recall, c.f1, c.support
+        );
     }
     let _ = writeln!(out, "\nconfusion (rows: true class, columns: predicted, in the same order)");
     for (label, row) in e.labels.iter().zip(&e.confusion) {
@@ -143,7 +177,8 @@ pub fn evaluation(e: &Evaluation) -> String {
 pub fn prediction(p: &Prediction) -> String {
     match (&p.labels, &p.error) {
         (Some(labels), _) => {
-            let shown: Vec<String> = labels.iter().map(|l| format!("{} {:.1} %", l.label, 100.0 * l.probability)).collect();
+            let shown: Vec<String> =
+                labels.iter().map(|l| format!("{} {:.1} %", l.label, 100.0 * l.probability)).collect();
             format!("{}: {}", p.input, shown.join(", "))
         }
         (None, Some(error)) => format!("{}: error: {error}", p.input),
@@ -153,11 +188,17 @@ pub fn prediction(p: &Prediction) -> String {
 
 /// A table of runs.
 pub fn runs(records: &[RunRecord]) -> String {
-    let mut out = format!("{:<5} {:<9} {:>6} {:>5} {:>12} {:>12} {:>9}  frostline\n", "run", "state", "epochs", "best", "val accuracy", "val macro F1", "time");
+    let mut out = format!(
+        "{:<5} {:<9} {:>6} {:>5} {:>12} {:>12} {:>9}  frostline\n",
+        "run", "state", "epochs", "best", "val accuracy", "val macro F1", "time"
+    );
     for r in records {
         let best = r.best_epoch.and_then(|n| r.epochs.iter().find(|e| e.epoch == n));
         let number = |value: Option<f64>| value.map_or("-".to_string(), |v| format!("{v:.3}"));
-        let state = serde_json::to_value(r.state).ok().and_then(|s| s.as_str().map(str::to_string)).unwrap_or_default();
+        let state = serde_json::to_value(r.state)
+            .ok()
+            .and_then(|s| s.as_str().map(str::to_string))
+            .unwrap_or_default();
         let _ = writeln!(
             out,
             "{:<5} {state:<9} {:>6} {:>5} {:>12} {:>12} {:>9}  {}",

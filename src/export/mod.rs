@@ -22,7 +22,12 @@ const TOLERANCE: f32 = 1e-5;
 /// of it stays.
 pub fn export_head(run: &Run, backbone: &Backbone, machine: &Machine, out: &Path) -> Result<Manifest> {
     if out.exists() && !std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none()) {
-        return Err(Problem::input("the export was not written", "there is something of this name already", "choose a new folder").at(out));
+        return Err(Problem::input(
+            "the export was not written",
+            "there is something of this name already",
+            "choose a new folder",
+        )
+        .at(out));
     }
     let parent = match out.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -64,8 +69,17 @@ fn write_files(run: &Run, backbone: &Backbone, machine: &Machine, folder: &Path)
     Ok(manifest)
 }
 
-fn describe(record: &RunRecord, recipe: Recipe, backbone: &Backbone, golden: Vec<Golden>, best: u32, thawed: Vec<String>) -> Manifest {
+fn describe(
+    record: &RunRecord,
+    mut recipe: Recipe,
+    backbone: &Backbone,
+    golden: Vec<Golden>,
+    best: u32,
+    thawed: Vec<String>,
+) -> Manifest {
     let epoch = record.epochs.iter().find(|e| e.epoch == best);
+    // Where the data lies is nobody's business but the user's.
+    recipe.data.path = recipe.data.path.file_name().map(Into::into).unwrap_or_default();
     Manifest {
         format: MANIFEST_FORMAT.to_string(),
         version: MANIFEST_VERSION,
@@ -110,8 +124,7 @@ fn compare(folder: &Path, manifest: &Manifest, machine: &Machine) -> Result<()> 
         let answer = answer?;
         let largest = golden.logits.iter().fold(1e-6f32, |a, b| a.max(b.abs()));
         let difference = golden.logits.iter().zip(&answer).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
-        // Also true where the difference is no number.
-        if !(difference <= TOLERANCE * largest) {
+        if difference.is_nan() || difference > TOLERANCE * largest {
             let why = format!("the reloaded export differs by {difference} on a golden input");
             return Err(Problem::other("the export was not written", why, "please report this"));
         }

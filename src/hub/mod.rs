@@ -63,7 +63,10 @@ pub fn find_by_sha256(id: &str, sha256: &str) -> Result<Backbone> {
     }
     Err(Problem::input(
         format!("the weights of backbone {id:?} are not on this machine"),
-        format!("no weight file with SHA-256 {sha256} was found in {}", places::show(&places::backbone_roots())),
+        format!(
+            "no weight file with SHA-256 {sha256} was found in {}",
+            places::show(&places::backbone_roots())
+        ),
         "copy the backbone's folder (config.json and model.safetensors) into one of these places",
     ))
 }
@@ -88,7 +91,8 @@ impl Place {
 fn places() -> Vec<Place> {
     let mut found = Vec::new();
     for root in places::backbone_roots() {
-        let mut inside: Vec<PathBuf> = subfolders(&root).filter(|f| f.join("config.json").is_file()).collect();
+        let mut inside: Vec<PathBuf> =
+            subfolders(&root).filter(|f| f.join("config.json").is_file()).collect();
         inside.sort();
         found.extend(inside.into_iter().map(|folder| Place { folder, repository: None }));
     }

@@ -8,7 +8,9 @@ use crate::data::index::Modality;
 use crate::data::scan::ScanOptions;
 use crate::hub;
 use crate::problem::Result;
-use crate::project::recipe::{BackboneChoice, CacheChoice, DataChoice, FreezeChoice, RECIPE_VERSION, SplitChoice, TrainingChoice};
+use crate::project::recipe::{
+    BackboneChoice, CacheChoice, DataChoice, FreezeChoice, RECIPE_VERSION, SplitChoice, TrainingChoice,
+};
 use crate::project::{Machine, Plan, Project, Recipe};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,7 +40,8 @@ pub struct NewProject {
 pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)> {
     let backbone = hub::open(&new.backbone)?;
     let mask = FreezeMask::from_patterns(backbone.architecture().tree(), &new.thaw)?;
-    let options = ScanOptions { text_column: new.text_column.clone(), label_column: new.label_column.clone() };
+    let options =
+        ScanOptions { text_column: new.text_column.clone(), label_column: new.label_column.clone() };
     let index = Arc::new(scan(&new.data, &options, control)?);
     let modality = match backbone.input {
         InputSpec::Image(_) => Modality::Image,
@@ -59,7 +62,10 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
             test_fraction: new.test_fraction.unwrap_or(split.test_fraction),
             seed,
         },
-        backbone: BackboneChoice { id: backbone.id.clone(), sha256: sha256_of_file(&backbone.weights_path())? },
+        backbone: BackboneChoice {
+            id: backbone.id.clone(),
+            sha256: sha256_of_file(&backbone.weights_path())?,
+        },
         freeze: FreezeChoice { thaw: new.thaw.clone() },
         training: TrainingChoice {
             epochs: new.epochs.unwrap_or(suited.epochs),

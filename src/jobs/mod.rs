@@ -55,7 +55,16 @@ fn scan_of(project: &Project, recipe: &Recipe, control: &dyn Control) -> Result<
 
 /// Runs `work` in a pool of the machine's compute threads.
 fn in_pool<R: Send>(machine: &Machine, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(machine.threads).thread_name(|n| format!("compute-{n}")).build();
-    let pool = pool.map_err(|e| Problem::other("the compute threads could not be started", e.to_string(), "use fewer threads with --threads"))?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(machine.threads)
+        .thread_name(|n| format!("compute-{n}"))
+        .build();
+    let pool = pool.map_err(|e| {
+        Problem::other(
+            "the compute threads could not be started",
+            e.to_string(),
+            "use fewer threads with --threads",
+        )
+    })?;
     pool.install(work)
 }

@@ -12,13 +12,15 @@ use crate::train::features::Features;
 use crate::train::fit::{Ending, fit};
 use crate::train::top::Top;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// A run that finished.
 #[derive(Debug, Clone)]
 pub struct Trained {
     pub run: Run,
     pub record: RunRecord,
+    /// From the request to the end: scan, cache and training of this session.
+    pub seconds: f64,
 }
 
 /// Trains the project's recipe as a new run, or goes on with the newest unfinished one.
@@ -26,14 +28,16 @@ pub struct Trained {
 /// # Errors
 /// Whatever stands in the way, or [`Cause::Stopped`]: then the checkpoint is kept and `resume` goes on.
 pub fn train(project: &Project, resume: bool, machine: &Machine, control: &dyn Control) -> Result<Trained> {
+    let started = Instant::now();
     let _lock = project.lock()?;
-    in_pool(machine, || match resume {
+    let (run, record) = in_pool(machine, || match resume {
         true => resume_run(project, machine, control),
         false => start_run(project, machine, control),
-    })
+    })?;
+    Ok(Trained { run, record, seconds: started.elapsed().as_secs_f64() })
 }
 
-fn start_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<Trained> {
+fn start_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<(Run, RunRecord)> {
     let recipe = project.recipe()?;
     let index = Arc::new(scan_of(project, &recipe, control)?);
     let backbone = pinned_backbone(&recipe)?;
@@ -43,16 +47,25 @@ fn start_run(project: &Project, machine: &Machine, control: &dyn Control) -> Res
     let (features, unusable) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
     let plan = plan.without(&unusable.into_keys().collect::<Vec<_>>())?;
     let run = project.new_run()?;
-    crate::project::files::write_atomically(&run.recipe_path(), plan.recipe.to_toml()?.as_bytes(), "write the recipe of the run")?;
+    crate::project::files::write_atomically(
+        &run.recipe_path(),
+        plan.recipe.to_toml()?.as_bytes(),
+        "write the recipe of the run",
+    )?;
     run.write_split(&SplitRecord::new(&plan.index, &plan.split))?;
     let record = new_record(&plan, &run);
     run.write_record(&record)?;
     execute(&plan, &weights, &features, run, record, control)
 }
 
-fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<Trained> {
+fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<(Run, RunRecord)> {
     let run = project.unfinished_run().ok_or_else(|| {
-        Problem::input("there is nothing to resume", "the newest run has finished, or there is none", "train without --resume").at(project.folder())
+        Problem::input(
+            "there is nothing to resume",
+            "the newest run has finished, or there is none",
+            "train without --resume",
+        )
+        .at(project.folder())
     })?;
     let recipe = Recipe::read(&run.recipe_path())?;
     let index = Arc::new(scan_of(project, &recipe, control)?);
@@ -73,7 +86,14 @@ fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Re
 }
 
 /// Trains from the last checkpoint, or from the beginning where there is none, and notes how it ended.
-fn execute(plan: &Plan, weights: &WeightFile, features: &Features, run: Run, mut record: RunRecord, control: &dyn Control) -> Result<Trained> {
+fn execute(
+    plan: &Plan,
+    weights: &WeightFile,
+    features: &Features,
+    run: Run,
+    mut record: RunRecord,
+    control: &dyn Control,
+) -> Result<(Run, RunRecord)> {
     let ended = attempt(plan, weights, features, &run, &mut record, control);
     record.state = match &ended {
         Ok(Ending::Finished) => RunState::Finished,
@@ -84,15 +104,25 @@ fn execute(plan: &Plan, weights: &WeightFile, features: &Features, run: Run, mut
     record.failure = ended.as_ref().err().filter(|p| p.cause != Cause::Stopped).map(Problem::to_string);
     let noted = run.write_record(&record);
     match ended? {
-        Ending::Stopped => Err(Problem::stopped(format!("run {} keeps its checkpoint; go on with --resume", run.name())).at(run.folder())),
+        Ending::Stopped => {
+            Err(Problem::stopped(format!("run {} keeps its checkpoint; go on with --resume", run.name()))
+                .at(run.folder()))
+        }
         Ending::Finished => {
             noted?;
-            Ok(Trained { run, record })
+            Ok((run, record))
         }
     }
 }
 
-fn attempt(plan: &Plan, weights: &WeightFile, features: &Features, run: &Run, record: &mut RunRecord, control: &dyn Control) -> Result<Ending> {
+fn attempt(
+    plan: &Plan,
+    weights: &WeightFile,
+    features: &Features,
+    run: &Run,
+    record: &mut RunRecord,
+    control: &dyn Control,
+) -> Result<Ending> {
     let mut top = Top::init(plan, weights)?;
     let mut progress = checkpoint::load(run, &mut top)?.unwrap_or_default();
     note(record, &progress);
@@ -115,7 +145,9 @@ fn note(record: &mut RunRecord, progress: &Progress) {
 pub(super) fn pinned_backbone(recipe: &Recipe) -> Result<Backbone> {
     match hub::open(&recipe.backbone.id) {
         Ok(backbone) => Ok(backbone),
-        Err(problem) => hub::find_by_sha256(&recipe.backbone.id, &recipe.backbone.sha256).map_err(|_| problem),
+        Err(problem) => {
+            hub::find_by_sha256(&recipe.backbone.id, &recipe.backbone.sha256).map_err(|_| problem)
+        }
     }
 }
 
@@ -156,7 +188,12 @@ fn new_record(plan: &Plan, run: &Run) -> RunRecord {
         started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
         environment: environment(&plan.machine),
         classes: plan.index.classes.clone(),
-        frostline: plan.architecture().cuts().get(plan.frostline).map(|cut| cut.name.clone()).unwrap_or_default(),
+        frostline: plan
+            .architecture()
+            .cuts()
+            .get(plan.frostline)
+            .map(|cut| cut.name.clone())
+            .unwrap_or_default(),
         trainable_parameters: plan.trainable_parameters(),
         train_samples: plan.split.train.len(),
         validation_samples: plan.split.validation.len(),

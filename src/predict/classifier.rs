@@ -34,7 +34,8 @@ impl Classifier {
         let backbone = hub::find_by_sha256(&manifest.backbone.id, &manifest.backbone.sha256)?;
         let trained = load_trained(&export.join(HEAD_FILE), &machine.device)?;
         let weights = backbone.open_weights()?;
-        Self::assemble(&backbone, &weights, &manifest.input, manifest.labels, &trained, machine).map_err(|p| if p.path.is_none() { p.at(export) } else { p })
+        Self::assemble(&backbone, &weights, &manifest.input, manifest.labels, &trained, machine)
+            .map_err(|p| if p.path.is_none() { p.at(export) } else { p })
     }
 
     /// Loads the best epoch of a run.
@@ -44,7 +45,12 @@ impl Classifier {
     pub fn from_run(run: &Run, backbone: &Backbone, machine: &Machine) -> Result<Self> {
         let record = run.record()?;
         let best = record.best_epoch.ok_or_else(|| {
-            Problem::input("the run has no result yet", "no epoch has ended", "let it train for at least one epoch").at(run.folder())
+            Problem::input(
+                "the run has no result yet",
+                "no epoch has ended",
+                "let it train for at least one epoch",
+            )
+            .at(run.folder())
         })?;
         let trained = load_trained(&run.best_path(best), &machine.device)?;
         let weights = backbone.open_weights()?;
@@ -87,7 +93,11 @@ impl Classifier {
     ///
     /// # Errors
     /// The user stopped it, or a computation failed. A sample that cannot be decoded is an error of its own.
-    pub fn logits(&self, samples: &[Sample], done: &mut dyn FnMut(usize) -> bool) -> Result<Vec<Result<Vec<f32>>>> {
+    pub fn logits(
+        &self,
+        samples: &[Sample],
+        done: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Vec<Result<Vec<f32>>>> {
         let mut answers = Vec::with_capacity(samples.len());
         for group in samples.chunks(BATCH) {
             let prepared = self.loader.prepare_all(group);
@@ -105,7 +115,9 @@ impl Classifier {
             let mut rows = self.forward(&good)?.into_iter();
             answers.extend(problems.into_iter().map(|problem| match problem {
                 Some(problem) => Err(problem),
-                None => rows.next().ok_or_else(|| Problem::other("an answer is missing", "fewer rows than samples", "please report this")),
+                None => rows.next().ok_or_else(|| {
+                    Problem::other("an answer is missing", "fewer rows than samples", "please report this")
+                }),
             }));
             if !done(answers.len()) {
                 return Err(Problem::stopped("nothing was changed"));
@@ -148,7 +160,11 @@ impl TensorSource for Overlay<'_> {
             Some(tensor) if tensor.dims() == shape => Ok(tensor.clone()),
             Some(tensor) => {
                 let why = format!("tensor {name} has shape {:?} where {shape:?} is needed", tensor.dims());
-                Err(Problem::input("the trained tensors do not fit the backbone", why, "export the head again"))
+                Err(Problem::input(
+                    "the trained tensors do not fit the backbone",
+                    why,
+                    "export the head again",
+                ))
             }
             None => self.weights.tensor(name, shape, &self.device),
         }

@@ -11,16 +11,31 @@ use std::path::Path;
 pub fn write_atomically(path: &Path, bytes: &[u8], doing: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let fail = |e: std::io::Error| Problem::io(doing, path, &e);
-    let mut file = tempfile::Builder::new().prefix(".partial-").tempfile_in(folder).map_err(fail)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".partial-");
+    readable_by_others(&mut builder);
+    let mut file = builder.tempfile_in(folder).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
     file.persist(path).map_err(|e| fail(e.error))?;
     sync_folder(folder).map_err(fail)
 }
 
+/// Temporary files are private; what gets a name of its own follows the user's umask like any file.
+#[cfg(unix)]
+fn readable_by_others(builder: &mut tempfile::Builder<'_, '_>) {
+    use std::os::unix::fs::PermissionsExt;
+    builder.permissions(std::fs::Permissions::from_mode(0o666));
+}
+
+#[cfg(not(unix))]
+fn readable_by_others(_builder: &mut tempfile::Builder<'_, '_>) {}
+
 /// Serialises to indented JSON and writes it in one step.
 pub fn write_json<T: serde::Serialize>(path: &Path, value: &T, doing: &str) -> Result<()> {
-    let text = serde_json::to_vec_pretty(value).map_err(|e| Problem::other(format!("could not {doing}"), e.to_string(), "please report this").at(path))?;
+    let text = serde_json::to_vec_pretty(value).map_err(|e| {
+        Problem::other(format!("could not {doing}"), e.to_string(), "please report this").at(path)
+    })?;
     write_atomically(path, &text, doing)
 }
 
@@ -67,7 +82,9 @@ mod tests {
 
     #[test]
     fn relative_paths() {
-        let check = |from: &str, to: &str, expected: &str| assert_eq!(relative_path(Path::new(from), Path::new(to)), Path::new(expected));
+        let check = |from: &str, to: &str, expected: &str| {
+            assert_eq!(relative_path(Path::new(from), Path::new(to)), Path::new(expected))
+        };
         check("/home/a/project", "/home/a/photos", "../photos");
         check("/home/a", "/home/a/photos", "photos");
         check("/home/a", "/home/a", ".");

@@ -25,10 +25,20 @@ impl Project {
     /// The folder holds something, or cannot be written.
     pub fn create(folder: &Path, recipe: &Recipe) -> Result<Self> {
         if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
-            return Err(Problem::input("the project was not made", "the folder is not empty", "choose a new or an empty folder").at(folder));
+            return Err(Problem::input(
+                "the project was not made",
+                "the folder is not empty",
+                "choose a new or an empty folder",
+            )
+            .at(folder));
         }
         if folder.is_file() {
-            return Err(Problem::input("the project was not made", "there is a file of this name", "choose another name").at(folder));
+            return Err(Problem::input(
+                "the project was not made",
+                "there is a file of this name",
+                "choose another name",
+            )
+            .at(folder));
         }
         std::fs::create_dir_all(folder).map_err(|e| Problem::io("make the project folder", folder, &e))?;
         let project = Self { folder: folder.to_path_buf() };
@@ -43,7 +53,12 @@ impl Project {
     pub fn open(folder: &Path) -> Result<Self> {
         if !folder.join("recipe.toml").is_file() {
             let why = if folder.exists() { "it has no recipe.toml" } else { "it does not exist" };
-            return Err(Problem::input("this is not a project", why, "make one with `frostline new`, or check the path").at(folder));
+            return Err(Problem::input(
+                "this is not a project",
+                why,
+                "make one with `frostline new`, or check the path",
+            )
+            .at(folder));
         }
         Ok(Self { folder: folder.to_path_buf() })
     }
@@ -85,7 +100,8 @@ impl Project {
     /// `data` does not exist.
     pub fn data_reference(folder: &Path, data: &Path) -> Result<PathBuf> {
         let data = std::fs::canonicalize(data).map_err(|e| Problem::io("find the data", data, &e))?;
-        let folder = std::path::absolute(folder).map_err(|e| Problem::io("find the project folder", folder, &e))?;
+        let folder =
+            std::path::absolute(folder).map_err(|e| Problem::io("find the project folder", folder, &e))?;
         // The folder may not exist yet: resolve the part that does.
         let existing = folder.ancestors().find(|f| f.exists()).unwrap_or(&folder);
         let rest = folder.strip_prefix(existing).unwrap_or(Path::new(""));
@@ -109,16 +125,28 @@ impl Project {
         let runs = self.runs();
         let found = match name {
             Some(name) => runs.iter().find(|run| run.name() == name).cloned(),
-            None => runs.iter().rev().find(|run| run.record().is_ok_and(|r| r.state == RunState::Finished)).cloned(),
+            None => runs
+                .iter()
+                .rev()
+                .find(|run| run.record().is_ok_and(|r| r.state == RunState::Finished))
+                .cloned(),
         };
         found.ok_or_else(|| {
             let names: Vec<String> = runs.iter().map(Run::name).collect();
             let (what, why) = match (name, names.is_empty()) {
-                (_, true) => ("there is no run yet".to_string(), "nothing has been trained in this project".to_string()),
-                (Some(name), false) => (format!("there is no run {name}"), format!("the runs are {}", names.join(", "))),
-                (None, false) => ("there is no finished run".to_string(), format!("the runs are {}", names.join(", "))),
+                (_, true) => (
+                    "there is no run yet".to_string(),
+                    "nothing has been trained in this project".to_string(),
+                ),
+                (Some(name), false) => {
+                    (format!("there is no run {name}"), format!("the runs are {}", names.join(", ")))
+                }
+                (None, false) => {
+                    ("there is no finished run".to_string(), format!("the runs are {}", names.join(", ")))
+                }
             };
-            Problem::input(what, why, "train first with `frostline train`, or name a run with --run").at(&self.folder)
+            Problem::input(what, why, "train first with `frostline train`, or name a run with --run")
+                .at(&self.folder)
         })
     }
 

@@ -118,7 +118,13 @@ impl TrainingChoice {
         match (modality, head_only) {
             (Modality::Image, true) | (Modality::Text, true) => base,
             (Modality::Image, false) => base,
-            (Modality::Text, false) => Self { epochs: 4, learning_rate: 1e-3, backbone_rate: 0.05, dropout: f64::from(backbone_dropout), ..base },
+            (Modality::Text, false) => Self {
+                epochs: 4,
+                learning_rate: 1e-3,
+                backbone_rate: 0.05,
+                dropout: f64::from(backbone_dropout),
+                ..base
+            },
         }
     }
 }
@@ -135,12 +141,16 @@ impl Recipe {
 
     /// Parses the text of a recipe. Errors as for [`Recipe::read`].
     pub fn parse(text: &str) -> Result<Self> {
-        let bad = |why: String| Problem::input("the recipe cannot be used", why, "correct recipe.toml, or make a new project");
+        let bad = |why: String| {
+            Problem::input("the recipe cannot be used", why, "correct recipe.toml, or make a new project")
+        };
         let table: toml::Table = text.parse().map_err(|e: toml::de::Error| bad(e.to_string()))?;
         match table.get("version").and_then(toml::Value::as_integer) {
             Some(version) if version == i64::from(RECIPE_VERSION) => {}
             Some(version) if version > i64::from(RECIPE_VERSION) => {
-                return Err(bad(format!("version {version} was written by a newer Frostline; this one knows version {RECIPE_VERSION}")));
+                return Err(bad(format!(
+                    "version {version} was written by a newer Frostline; this one knows version {RECIPE_VERSION}"
+                )));
             }
             _ => return Err(bad("it has no known version".to_string())),
         }
@@ -155,7 +165,11 @@ impl Recipe {
     /// A path that is not Unicode.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string_pretty(self).map_err(|e| {
-            Problem::input("the recipe cannot be written", e.to_string(), "rename folders whose names are not Unicode")
+            Problem::input(
+                "the recipe cannot be written",
+                e.to_string(),
+                "rename folders whose names are not Unicode",
+            )
         })
     }
 
@@ -175,7 +189,12 @@ impl Recipe {
         within("training.dropout", t.dropout, 0.0, 0.9)?;
         within("split.validation_fraction", s.validation_fraction, 0.01, 0.9)?;
         within("split.test_fraction", s.test_fraction, 0.0, 0.9)?;
-        within("split.validation_fraction + split.test_fraction", s.validation_fraction + s.test_fraction, 0.0, 0.95)
+        within(
+            "split.validation_fraction + split.test_fraction",
+            s.validation_fraction + s.test_fraction,
+            0.0,
+            0.95,
+        )
     }
 }
 
@@ -186,7 +205,11 @@ mod tests {
     pub fn example() -> Recipe {
         Recipe {
             version: RECIPE_VERSION,
-            data: DataChoice { path: "../photos".into(), text_column: None, label_column: Some("label".into()) },
+            data: DataChoice {
+                path: "../photos".into(),
+                text_column: None,
+                label_column: Some("label".into()),
+            },
             split: SplitChoice::default(),
             backbone: BackboneChoice { id: "mobilenetv2_100".into(), sha256: "00ff".into() },
             freeze: FreezeChoice { thaw: vec!["blocks.6".into()] },

@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 
 const ORDER: [&str; 17] = [
-    "control", "data", "problem", "nn", "backbone", "hub", "project", "train", "predict", "inspect", "evaluate",
-    "export", "jobs", "worker", "session", "gui", "cli",
+    "control", "data", "problem", "nn", "backbone", "hub", "project", "train", "predict", "inspect",
+    "evaluate", "export", "jobs", "worker", "session", "gui", "cli",
 ];
 /// Folders that know no front end.
 const ENGINE: usize = 13;
@@ -69,7 +69,9 @@ fn the_engine_knows_no_front_end() {
             "gui" => &["candle_core", "candle_nn"],
             "session" | "cli" => &["candle_core", "candle_nn", "egui"],
             "worker" => &["egui"],
-            _ if own < ENGINE => &["egui", "println!", "eprintln!", "crossbeam", "std::thread::spawn", "indicatif"],
+            _ if own < ENGINE => {
+                &["egui", "println!", "eprintln!", "crossbeam", "std::thread::spawn", "indicatif"]
+            }
             _ => &[],
         };
         for word in forbidden {

@@ -4,12 +4,12 @@
 //! `truncate` one token earlier in `data/text.rs`.
 
 use crate::support::{assert_near, golden, golden_path, values};
+use candle_core::Device;
 use frostline::backbone::FrozenSource;
 use frostline::backbone::Pass;
 use frostline::hub;
 use frostline::train::samples::{Loader, Sample};
 use frostline::train::trunk::Trunk;
-use candle_core::Device;
 
 const PICTURES: [&str; 9] = [
     "alpha_97x131.png",
@@ -48,13 +48,15 @@ fn image_features_are_those_of_timm() {
 #[test]
 fn text_features_are_those_of_transformers() {
     let reference = golden("features/features.safetensors");
-    let texts: Vec<String> = serde_json::from_slice(&std::fs::read(golden_path("features/texts.json")).unwrap()).unwrap();
+    let texts: Vec<String> =
+        serde_json::from_slice(&std::fs::read(golden_path("features/texts.json")).unwrap()).unwrap();
     let samples: Vec<Sample> = texts.iter().map(|text| Sample::Text(text.clone())).collect();
     let backbone = hub::open("all-MiniLM-L6-v2").unwrap();
     let frostline::backbone::InputSpec::Text(spec) = &backbone.input else { panic!("a text backbone") };
     let tokenizer = backbone.open_tokenizer(spec).unwrap();
     for (number, found) in features("all-MiniLM-L6-v2", &samples).into_iter().enumerate() {
-        let ids: Vec<f32> = tokenizer.encode(&texts[number]).unwrap().into_iter().map(|id| id as f32).collect();
+        let ids: Vec<f32> =
+            tokenizer.encode(&texts[number]).unwrap().into_iter().map(|id| id as f32).collect();
         assert_eq!(ids, values(&reference[&format!("ids/{number}")]), "tokens of text {number}");
         let expected = values(&reference[&format!("all-MiniLM-L6-v2/{number}")]);
         assert_near(&found, &expected, 1e-4, &format!("text {number}"));
@@ -73,10 +75,10 @@ fn every_block_gives_what_timm_gives() {
         let mut state = loader.boundary(&[loader.prepare(&sample).unwrap()]).unwrap();
         let mut source = FrozenSource { weights: &weights, device: Device::Cpu };
         let cuts = backbone.architecture().cuts();
-        for segment in 0..cuts.len() - 2 {
+        for (segment, cut) in cuts.iter().enumerate().take(cuts.len() - 2) {
             let network = backbone.architecture().load_segment(segment, &mut source).unwrap();
             state = network.forward(&state, &Pass::INFERENCE).unwrap();
-            let layer = if segment == 0 { "bn1" } else { &cuts[segment].name };
+            let layer = if segment == 0 { "bn1" } else { &cut.name };
             let expected = values(&reference[&format!("intermediate/{id}/alpha_97x131.png/{layer}")]);
             let found = values(&state.hidden.mean((1, 2)).unwrap());
             assert_near(&found, &expected, 1e-4, &format!("{id} {layer}"));

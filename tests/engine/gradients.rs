@@ -69,14 +69,20 @@ fn check(file: &str, config: &Value) {
     let small = Small::new(config, &reference);
     let loss = small.loss();
     let expected_loss = values(&reference["loss"])[0];
-    assert!((loss.to_scalar::<f32>().unwrap() - expected_loss).abs() < 1e-5 * expected_loss.abs(), "{file}: loss");
+    assert!(
+        (loss.to_scalar::<f32>().unwrap() - expected_loss).abs() < 1e-5 * expected_loss.abs(),
+        "{file}: loss"
+    );
     small.optimiser.begin_step();
     let store = loss.backward().unwrap();
     let found: BTreeMap<String, Vec<f32>> =
         small.optimiser.parameters().iter().map(|p| (p.name.clone(), p.gradient(&store).unwrap())).collect();
     let expected: BTreeMap<&str, Vec<f32>> =
         reference.iter().filter_map(|(name, t)| Some((name.strip_prefix("grad/")?, values(t)))).collect();
-    assert_eq!(found.keys().map(String::as_str).collect::<Vec<_>>(), expected.keys().copied().collect::<Vec<_>>());
+    assert_eq!(
+        found.keys().map(String::as_str).collect::<Vec<_>>(),
+        expected.keys().copied().collect::<Vec<_>>()
+    );
     let global = expected.values().map(|g| norm(g).powi(2)).sum::<f64>().sqrt();
     for (name, expected) in &expected {
         let off = distance(&found[*name], expected);
@@ -94,12 +100,17 @@ fn check_updates(file: &str, config: &Value, reference: &HashMap<String, Tensor>
             check_after_three(file, &small, reference);
         }
         let found = small.step();
-        assert!((found - expected).abs() <= 1e-3 * expected.abs(), "{file} step {number}: {found} against {expected}");
+        assert!(
+            (found - expected).abs() <= 1e-3 * expected.abs(),
+            "{file} step {number}: {found} against {expected}"
+        );
     }
 }
 
 fn check_after_three(file: &str, small: &Small, reference: &HashMap<String, Tensor>) {
-    for (name, expected) in reference.iter().filter_map(|(name, t)| Some((name.strip_prefix("after3/")?, values(t)))) {
+    for (name, expected) in
+        reference.iter().filter_map(|(name, t)| Some((name.strip_prefix("after3/")?, values(t))))
+    {
         let parameter = small.optimiser.parameters().iter().find(|p| p.name == name).unwrap();
         let before = values(&reference[&format!("weights/{name}")]);
         let mut found = values(parameter.var.as_tensor());
@@ -114,9 +125,15 @@ fn check_after_three(file: &str, small: &Small, reference: &HashMap<String, Tens
 
 /// Rows of an embedding that no text uses keep still here, where PyTorch's dense update lets them decay: checks
 /// that they did, and takes PyTorch's values for the comparison of the others.
-fn check_unused_rows(before: &[f32], found: &mut [f32], expected: &[f32], reference: &HashMap<String, Tensor>) {
+fn check_unused_rows(
+    before: &[f32],
+    found: &mut [f32],
+    expected: &[f32],
+    reference: &HashMap<String, Tensor>,
+) {
     let width = reference["weights/embeddings.word_embeddings.weight"].dims()[1];
-    let used: Vec<usize> = input(reference).hidden.to_vec1::<u32>().unwrap().into_iter().map(|id| id as usize).collect();
+    let used: Vec<usize> =
+        input(reference).hidden.to_vec1::<u32>().unwrap().into_iter().map(|id| id as usize).collect();
     for row in (0..before.len() / width).filter(|row| !used.contains(row)) {
         let place = row * width..(row + 1) * width;
         assert_eq!(found[place.clone()], before[place.clone()], "row {row} moved");
@@ -126,7 +143,10 @@ fn check_unused_rows(before: &[f32], found: &mut [f32], expected: &[f32], refere
 
 #[test]
 fn mobilenet_v2_follows_pytorch() {
-    check("small_mobilenetv2", &json!({"architecture": "mobilenetv2_100", "channel_multiplier": 0.1, "num_features": 256}));
+    check(
+        "small_mobilenetv2",
+        &json!({"architecture": "mobilenetv2_100", "channel_multiplier": 0.1, "num_features": 256}),
+    );
 }
 
 #[test]

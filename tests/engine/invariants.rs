@@ -14,7 +14,10 @@ fn samples(backbone: &Backbone) -> Vec<Sample> {
     let file = |name: &str| Sample::ImageFile(crate::support::golden_path(&format!("features/{name}")));
     match backbone.input {
         frostline::backbone::InputSpec::Image(_) => vec![file("rgb_97x131.png"), file("grey_300x200.png")],
-        _ => vec![Sample::Text("A fine day.".into()), Sample::Text("It broke, sadly, after only two days of use.".into())],
+        _ => vec![
+            Sample::Text("A fine day.".into()),
+            Sample::Text("It broke, sadly, after only two days of use.".into()),
+        ],
     }
 }
 
@@ -43,7 +46,9 @@ fn a_network_cut_anywhere_gives_what_the_whole_gives() {
         let whole = values(&run(&segments(&backbone, &weights), input(&backbone)).hidden);
         let parts = segments(&backbone, &weights);
         for (cut, described) in backbone.architecture().cuts().iter().enumerate() {
-            let trunk = frostline::train::trunk::Trunk::load(backbone.architecture(), &weights, cut, &Device::Cpu).unwrap();
+            let trunk =
+                frostline::train::trunk::Trunk::load(backbone.architecture(), &weights, cut, &Device::Cpu)
+                    .unwrap();
             let state = trunk.forward(input(&backbone)).unwrap();
             assert_eq!(canonical(&state, cut), shape(&described.shape, &state), "{id} at {}", described.name);
             let top = run(&parts[cut..], state);
@@ -99,9 +104,15 @@ fn only_what_is_thawed_is_a_variable() {
     let weights = plan.backbone.open_weights().unwrap();
     let top = Top::init(&plan, &weights).unwrap();
     let names: Vec<&str> = top.optimiser().parameters().iter().map(|p| p.name.as_str()).collect();
-    assert_eq!(names, ["blocks.6.0.bn2.weight", "blocks.6.0.bn2.bias", "conv_head.weight", "head.weight", "head.bias"]);
+    assert_eq!(
+        names,
+        ["blocks.6.0.bn2.weight", "blocks.6.0.bn2.bias", "conv_head.weight", "head.weight", "head.bias"]
+    );
     assert!(top.optimiser().parameters().iter().all(|p| p.var.as_tensor().is_variable()));
-    assert!(top.tensors().values().all(|t| !t.is_variable()), "layers of the inference view hold plain tensors");
+    assert!(
+        top.tensors().values().all(|t| !t.is_variable()),
+        "layers of the inference view hold plain tensors"
+    );
     assert_eq!(plan.architecture().cuts()[plan.frostline].name, "blocks.6.0");
     drop(folder);
 }

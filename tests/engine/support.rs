@@ -82,7 +82,9 @@ pub fn write_pictures(root: &Path, classes: usize, per_class: usize) {
         let folder = root.join(format!("class{class}"));
         std::fs::create_dir_all(&folder).unwrap();
         for number in 0..per_class {
-            let noise = |x: u32, y: u32| (frostline::backbone::mix(u64::from(x * 131 + y), (class * 1000 + number) as u64) % 90) as u8;
+            let noise = |x: u32, y: u32| {
+                (frostline::backbone::mix(u64::from(x * 131 + y), (class * 1000 + number) as u64) % 90) as u8
+            };
             let picture = image::RgbImage::from_fn(64, 48, |x, y| {
                 let mut pixel = [noise(x, y); 3];
                 pixel[class % 3] = 160 + noise(y, x);
@@ -115,7 +117,11 @@ pub fn recipe(data: &Path, backbone: &str, thaw: &[&str]) -> Recipe {
         "all-MiniLM-L6-v2" => frostline::data::index::Modality::Text,
         _ => frostline::data::index::Modality::Image,
     };
-    let training = TrainingChoice { epochs: 2, batch_size: 8, ..TrainingChoice::suited_to(modality, thaw.is_empty(), 0.0) };
+    let training = TrainingChoice {
+        epochs: 2,
+        batch_size: 8,
+        ..TrainingChoice::suited_to(modality, thaw.is_empty(), 0.0)
+    };
     Recipe {
         version: RECIPE_VERSION,
         data: DataChoice { path: data.to_path_buf(), text_column: None, label_column: None },

@@ -55,7 +55,9 @@ fn machine() -> Machine {
 /// passed through `train` in `TopSource::statistic`.
 #[test]
 fn what_is_frozen_stays_bit_identical() {
-    for (id, thaw) in [("mobilenetv2_100", "blocks.6.0.conv_dw"), ("all-MiniLM-L6-v2", "encoder.layer.5.output")] {
+    for (id, thaw) in
+        [("mobilenetv2_100", "blocks.6.0.conv_dw"), ("all-MiniLM-L6-v2", "encoder.layer.5.output")]
+    {
         let (folder, plan) = small_plan(id, &[thaw]);
         let project = project(&folder.path().join("project"), &plan.recipe);
         let trained = jobs::train(&project, false, &machine(), &Silent).unwrap();
@@ -67,7 +69,9 @@ fn what_is_frozen_stays_bit_identical() {
             let before = weights.values(&tensor.name, &tensor.shape).unwrap();
             let is_thawed = tensor.name.starts_with(thaw) && tensor.is_parameter();
             match (kept.get(&tensor.name), is_thawed) {
-                (Some(after), true) => assert_ne!(values(after), before, "{id} {} did not learn", tensor.name),
+                (Some(after), true) => {
+                    assert_ne!(values(after), before, "{id} {} did not learn", tensor.name)
+                }
                 (None, false) => {
                     if let Some(after) = checkpointed.get(&tensor.name) {
                         let same = after.iter().zip(&before).all(|(a, b)| a.to_bits() == b.to_bits());
@@ -94,7 +98,11 @@ fn frozen_after_training(plan: &Plan, project: &Project) -> std::collections::BT
 /// Invariant 6. Sabotage seen to fail: `NUMERICS` aside, adding 1e-3 to a value in `FeatureCache::read`.
 #[test]
 fn the_cache_changes_no_loss() {
-    for (id, thaw) in [("tf_efficientnet_lite0", vec![]), ("mobilenetv2_100", vec!["blocks.6"]), ("all-MiniLM-L6-v2", vec!["encoder.layer.5"])] {
+    for (id, thaw) in [
+        ("tf_efficientnet_lite0", vec![]),
+        ("mobilenetv2_100", vec!["blocks.6"]),
+        ("all-MiniLM-L6-v2", vec!["encoder.layer.5"]),
+    ] {
         let (folder, plan) = small_plan(id, &thaw);
         let losses = |name: &str, enabled: bool| {
             let mut recipe = plan.recipe.clone();
@@ -129,10 +137,16 @@ fn an_export_answers_as_the_run_does() {
                 GoldenInput::Image(path) => Sample::ImageFile(out.join(path)),
                 GoldenInput::Text(text) => Sample::Text(text.clone()),
             };
-            let ask = |classifier: &Classifier| classifier.logits(std::slice::from_ref(&sample), &mut |_| true).unwrap().remove(0).unwrap();
+            let ask = |classifier: &Classifier| {
+                classifier.logits(std::slice::from_ref(&sample), &mut |_| true).unwrap().remove(0).unwrap()
+            };
             let (ours, theirs) = (ask(&app), ask(&export));
             for (a, b) in ours.iter().zip(&theirs).chain(ours.iter().zip(&golden.logits)) {
-                assert!((a - b).abs() <= 1e-5 * a.abs().max(1.0), "{id}: {ours:?} {theirs:?} {:?}", golden.logits);
+                assert!(
+                    (a - b).abs() <= 1e-5 * a.abs().max(1.0),
+                    "{id}: {ours:?} {theirs:?} {:?}",
+                    golden.logits
+                );
             }
         }
         let taken = jobs::export(&project, None, &out, &machine()).unwrap_err();
@@ -144,7 +158,8 @@ fn an_export_answers_as_the_run_does() {
 /// fail: leaving `m/` out of the checkpoint; not skipping the steps made in `fit`.
 #[test]
 fn a_stopped_run_ends_where_an_uninterrupted_one_ends() {
-    for (id, thaw) in [("mobilenetv2_100", vec!["conv_head"]), ("all-MiniLM-L6-v2", vec!["encoder.layer.5"])] {
+    for (id, thaw) in [("mobilenetv2_100", vec!["conv_head"]), ("all-MiniLM-L6-v2", vec!["encoder.layer.5"])]
+    {
         let (folder, plan) = small_plan(id, &thaw);
         let whole = project(&folder.path().join("whole"), &plan.recipe);
         let listener = Listener::new(usize::MAX);
@@ -159,11 +174,16 @@ fn a_stopped_run_ends_where_an_uninterrupted_one_ends() {
         assert_eq!([first.losses(), second.losses()].concat(), listener.losses(), "{id}");
         assert_eq!(resumed.record.best_epoch, expected.record.best_epoch);
         let tensors = |run: &frostline::project::Run| {
-            let all = candle_core::safetensors::load(run.checkpoint_path(), &candle_core::Device::Cpu).unwrap();
-            all.into_iter().map(|(name, t)| (name, values(&t).into_iter().map(f32::to_bits).collect::<Vec<_>>())).collect::<std::collections::BTreeMap<_, _>>()
+            let all =
+                candle_core::safetensors::load(run.checkpoint_path(), &candle_core::Device::Cpu).unwrap();
+            all.into_iter()
+                .map(|(name, t)| (name, values(&t).into_iter().map(f32::to_bits).collect::<Vec<_>>()))
+                .collect::<std::collections::BTreeMap<_, _>>()
         };
         assert_eq!(tensors(&resumed.run), tensors(&expected.run), "{id}");
-        assert!(jobs::train(&parts, true, &machine(), &Silent).unwrap_err().what.contains("nothing to resume"));
+        assert!(
+            jobs::train(&parts, true, &machine(), &Silent).unwrap_err().what.contains("nothing to resume")
+        );
     }
 }
 
