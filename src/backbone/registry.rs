@@ -15,7 +15,8 @@ pub struct Family {
 }
 
 /// All families, asked in this order.
-pub const FAMILIES: &[Family] = &[families::efficientnet::MOBILENET_V2, families::efficientnet::EFFICIENTNET_LITE, families::bert::BERT];
+pub const FAMILIES: &[Family] =
+    &[families::efficientnet::MOBILENET_V2, families::efficientnet::EFFICIENTNET_LITE, families::bert::BERT];
 
 /// Finds the family of a configuration and describes the network.
 ///
@@ -54,7 +55,8 @@ pub fn check_weights(backbone: &Backbone, weights: &super::WeightFile) -> Result
         match weights.shape(&tensor.name) {
             Some(shape) if shape == tensor.shape => {}
             Some(shape) => {
-                let why = format!("tensor {} has shape {shape:?} where {:?} is needed", tensor.name, tensor.shape);
+                let why =
+                    format!("tensor {} has shape {shape:?} where {:?} is needed", tensor.name, tensor.shape);
                 return Err(mismatch(why));
             }
             None => return Err(mismatch(format!("tensor {} is missing", tensor.name))),

@@ -38,7 +38,14 @@ impl Optimiser {
         let slot = is_fast(var.as_tensor()).then(|| Slot::new(var.elem_count()));
         let param = Param::trainable(&var, slot.clone());
         let moments = Moments::zeros(&var)?;
-        self.parameters.push(Trained { name: name.to_string(), var, moments, slot, decays: role == Role::Weight, rate });
+        self.parameters.push(Trained {
+            name: name.to_string(),
+            var,
+            moments,
+            slot,
+            decays: role == Role::Weight,
+            rate,
+        });
         Ok(param)
     }
 
@@ -137,10 +144,16 @@ impl Trained {
         match (slot, gradients.get(self.var.as_tensor()), &mut self.moments) {
             (None, None, _) => Ok(()),
             (Some(_), Some(_), _) => bail!("{} got two gradients", self.name),
-            (Some(slot), None, Moments::Host { m, v }) => slot.with_gradient(|g| adamw_update(&self.var, g, m, v, hyper)),
-            (None, Some(g), Moments::Host { m, v }) => adamw_update(&self.var, &Gradient::from_tensor(g)?, m, v, hyper),
+            (Some(slot), None, Moments::Host { m, v }) => {
+                slot.with_gradient(|g| adamw_update(&self.var, g, m, v, hyper))
+            }
+            (None, Some(g), Moments::Host { m, v }) => {
+                adamw_update(&self.var, &Gradient::from_tensor(g)?, m, v, hyper)
+            }
             (None, Some(g), Moments::Device { m, v }) => adamw_update_composed(&self.var, g, m, v, hyper),
-            (Some(_), None, Moments::Device { .. }) => bail!("{} has its gradient on another device", self.name),
+            (Some(_), None, Moments::Device { .. }) => {
+                bail!("{} has its gradient on another device", self.name)
+            }
         }
     }
 }

@@ -284,7 +284,8 @@ impl Result {
         assert_eq!(record["state"], "finished", "{record:#}");
         let best_epoch = record["best_epoch"].as_u64().unwrap();
         let bits = |value: &Value| value.as_f64().unwrap().to_bits();
-        let epoch = |e: &Value| ["train_loss", "val_loss", "val_accuracy", "val_macro_f1"].map(|key| bits(&e[key]));
+        let epoch =
+            |e: &Value| ["train_loss", "val_loss", "val_accuracy", "val_macro_f1"].map(|key| bits(&e[key]));
         let history = std::fs::read_to_string(folder.join("history.jsonl")).unwrap();
         let steps = history.lines().map(parse).filter(|line| line["event"] == "step");
         Self {
@@ -324,7 +325,10 @@ pub fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             match path.is_dir() {
                 true => open.push(path),
                 false => {
-                    found.insert(path.strip_prefix(folder).unwrap().to_path_buf(), std::fs::read(&path).unwrap());
+                    found.insert(
+                        path.strip_prefix(folder).unwrap().to_path_buf(),
+                        std::fs::read(&path).unwrap(),
+                    );
                 }
             }
         }

@@ -46,7 +46,9 @@ impl Bert {
     fn new(config: &Value) -> Result<Self> {
         let number = |key: &str, highest: u64| -> Result<usize> {
             let found = config.get(key).and_then(Value::as_u64).filter(|n| (1..=highest).contains(n));
-            found.map(|n| n as usize).ok_or_else(|| bad_config(&format!("{key:?} must lie between 1 and {highest}")))
+            found
+                .map(|n| n as usize)
+                .ok_or_else(|| bad_config(&format!("{key:?} must lie between 1 and {highest}")))
         };
         let size = Size {
             vocabulary: number("vocab_size", 2_000_000)?,
@@ -80,7 +82,14 @@ impl Bert {
         })
     }
 
-    fn linear(&self, source: &mut dyn TensorSource, path: &str, output: usize, input: usize, activation: Activation) -> Result<Linear> {
+    fn linear(
+        &self,
+        source: &mut dyn TensorSource,
+        path: &str,
+        output: usize,
+        input: usize,
+        activation: Activation,
+    ) -> Result<Linear> {
         Ok(Linear {
             weight: source.param(&format!("{path}.weight"), &[output, input])?,
             bias: Some(source.param(&format!("{path}.bias"), &[output])?),
@@ -105,14 +114,18 @@ impl Bert {
         let positions = table("position_embeddings", self.size.positions)?;
         let types = table("token_type_embeddings", self.size.types)?;
         let norm = self.layer_norm(source, "embeddings.LayerNorm")?;
-        let trained = [&words.table, &positions.table, &types.table, &norm.weight, &norm.bias].iter().any(|p| p.is_trainable());
+        let trained = [&words.table, &positions.table, &types.table, &norm.weight, &norm.bias]
+            .iter()
+            .any(|p| p.is_trainable());
         Ok(Embeddings { words, positions, types, norm, trained })
     }
 
     fn load_layer(&self, number: usize, source: &mut dyn TensorSource) -> Result<EncoderLayer> {
         let (hidden, wide) = (self.size.hidden, self.size.intermediate);
         let path = |name: &str| format!("encoder.layer.{number}.{name}");
-        let mut linear = |name: &str, output, input, activation| self.linear(source, &path(name), output, input, activation);
+        let mut linear = |name: &str, output, input, activation| {
+            self.linear(source, &path(name), output, input, activation)
+        };
         let query = linear("attention.self.query", hidden, hidden, Activation::None)?;
         let key = linear("attention.self.key", hidden, hidden, Activation::None)?;
         let value = linear("attention.self.value", hidden, hidden, Activation::None)?;
@@ -122,7 +135,9 @@ impl Bert {
         let attended_norm = self.layer_norm(source, &path("attention.output.LayerNorm"))?;
         let norm = self.layer_norm(source, &path("output.LayerNorm"))?;
         let matrices = [&query, &key, &value, &attended, &widen, &narrow];
-        let trained = matrices.iter().any(|l| l.weight.is_trainable() || l.bias.as_ref().is_some_and(|b| b.is_trainable()))
+        let trained = matrices
+            .iter()
+            .any(|l| l.weight.is_trainable() || l.bias.as_ref().is_some_and(|b| b.is_trainable()))
             || [&attended_norm, &norm].iter().any(|n| n.weight.is_trainable());
         Ok(EncoderLayer {
             number: number as u64,
@@ -189,7 +204,11 @@ impl Segment for Embeddings {
         let ids = below.hidden.to_vec1::<u32>()?;
         let positions: Vec<u32> = lengths.iter().flat_map(|n| 0..*n as u32).collect();
         let types = vec![0; ids.len()];
-        let sum = dropout_add(&self.words.forward(&ids)?, Some(&self.types.forward(&types)?), crate::nn::Dropout::NONE)?;
+        let sum = dropout_add(
+            &self.words.forward(&ids)?,
+            Some(&self.types.forward(&types)?),
+            crate::nn::Dropout::NONE,
+        )?;
         let sum = dropout_add(&sum, Some(&self.positions.forward(&positions)?), crate::nn::Dropout::NONE)?;
         let normed = self.norm.forward(&sum)?;
         let hidden = match self.trained && pass.dropout > 0.0 {
@@ -255,12 +274,14 @@ fn embedding_node(name: &str, rows: usize, hidden: usize) -> Node {
 }
 
 fn linear_node(path: String, output: usize, input: usize) -> Node {
-    let tensors: [(&str, &[usize], Role); 2] = [("weight", &[output, input], Role::Weight), ("bias", &[output], Role::Vector)];
+    let tensors: [(&str, &[usize], Role); 2] =
+        [("weight", &[output, input], Role::Weight), ("bias", &[output], Role::Vector)];
     Node::leaf(path, Kind::Linear, token_shape(output), &tensors).with_detail(format!("{input} to {output}"))
 }
 
 fn norm_node(path: String, hidden: usize) -> Node {
-    let tensors: [(&str, &[usize], Role); 2] = [("weight", &[hidden], Role::Vector), ("bias", &[hidden], Role::Vector)];
+    let tensors: [(&str, &[usize], Role); 2] =
+        [("weight", &[hidden], Role::Vector), ("bias", &[hidden], Role::Vector)];
     Node::leaf(path, Kind::LayerNorm, token_shape(hidden), &tensors)
 }
 
@@ -292,7 +313,10 @@ fn layer_node(number: usize, size: &Size) -> Node {
         Node::inner(
             path(".output"),
             Kind::Block,
-            vec![linear_node(path(".output.dense"), hidden, wide), norm_node(path(".output.LayerNorm"), hidden)],
+            vec![
+                linear_node(path(".output.dense"), hidden, wide),
+                norm_node(path(".output.LayerNorm"), hidden),
+            ],
         ),
     ];
     Node::inner(path(""), Kind::Block, children).with_detail("transformer layer")
@@ -306,7 +330,8 @@ fn build_tree(size: &Size) -> LayerTree {
         norm_node("embeddings.LayerNorm".into(), size.hidden),
     ];
     let layers: Vec<Node> = (0..size.layers).map(|number| layer_node(number, size)).collect();
-    let layer_list = Node::inner("encoder.layer", Kind::Stage, layers).with_detail(format!("{} layers", size.layers));
+    let layer_list =
+        Node::inner("encoder.layer", Kind::Stage, layers).with_detail(format!("{} layers", size.layers));
     let mut root = Node::inner(
         "",
         Kind::Model,

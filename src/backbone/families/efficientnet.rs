@@ -7,7 +7,9 @@ use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node, Role};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
 use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
-use crate::nn::{Activation, BatchNorm, Conv2d, DepthwiseConv2d, Dropout, Padding, dropout_add, global_average_pool};
+use crate::nn::{
+    Activation, BatchNorm, Conv2d, DepthwiseConv2d, Dropout, Padding, dropout_add, global_average_pool,
+};
 use crate::problem::Result;
 use serde_json::Value;
 
@@ -119,20 +121,32 @@ struct EfficientNet {
 }
 
 impl EfficientNet {
-    fn new(config: &Value, stages: &Stages, mut scale: Scale, norm: Norm, size: usize) -> Result<Box<dyn Architecture>> {
-        for (key, factor) in [("channel_multiplier", &mut scale.channels), ("depth_multiplier", &mut scale.depth)] {
+    fn new(
+        config: &Value,
+        stages: &Stages,
+        mut scale: Scale,
+        norm: Norm,
+        size: usize,
+    ) -> Result<Box<dyn Architecture>> {
+        for (key, factor) in
+            [("channel_multiplier", &mut scale.channels), ("depth_multiplier", &mut scale.depth)]
+        {
             if let Some(given) = config.get(key) {
                 let number = given.as_f64().filter(|m| (0.01..=10.0).contains(m));
-                *factor = number.ok_or_else(|| bad_config(&format!("{key:?} must lie between 0.01 and 10")))?;
+                *factor =
+                    number.ok_or_else(|| bad_config(&format!("{key:?} must lie between 0.01 and 10")))?;
             }
         }
         let size = input_size(config)?.unwrap_or(size);
         let stem = if scale.fixed_ends { 32 } else { round_channels(32, scale.channels) };
-        let features = match config.get("num_features").map(|n| n.as_u64().filter(|n| (1..=65_536).contains(n))) {
-            Some(given) => given.ok_or_else(|| bad_config("\"num_features\" must lie between 1 and 65536"))? as usize,
-            None if scale.fixed_ends => 1280,
-            None => round_channels(1280, scale.channels).max(1280),
-        };
+        let features =
+            match config.get("num_features").map(|n| n.as_u64().filter(|n| (1..=65_536).contains(n))) {
+                Some(given) => {
+                    given.ok_or_else(|| bad_config("\"num_features\" must lie between 1 and 65536"))? as usize
+                }
+                None if scale.fixed_ends => 1280,
+                None => round_channels(1280, scale.channels).max(1280),
+            };
         let blocks = scaled_blocks(stages, &scale, stem, size.div_ceil(2));
         let tree = build_tree(&blocks, stem, features, size);
         let cuts = build_cuts(&blocks, stem, features, size);
@@ -143,7 +157,13 @@ impl EfficientNet {
         if self.norm.tensorflow { Padding::TensorFlowSame } else { Padding::Symmetric(kernel / 2) }
     }
 
-    fn batch_norm(&self, source: &mut dyn TensorSource, path: &str, channels: usize, activation: Activation) -> Result<BatchNorm> {
+    fn batch_norm(
+        &self,
+        source: &mut dyn TensorSource,
+        path: &str,
+        channels: usize,
+        activation: Activation,
+    ) -> Result<BatchNorm> {
         Ok(BatchNorm {
             weight: source.param(&format!("{path}.weight"), &[channels])?,
             bias: source.param(&format!("{path}.bias"), &[channels])?,
@@ -154,7 +174,13 @@ impl EfficientNet {
         })
     }
 
-    fn convolution(&self, source: &mut dyn TensorSource, path: &str, shape: [usize; 4], stride: usize) -> Result<Conv2d> {
+    fn convolution(
+        &self,
+        source: &mut dyn TensorSource,
+        path: &str,
+        shape: [usize; 4],
+        stride: usize,
+    ) -> Result<Conv2d> {
         Ok(Conv2d {
             weight: source.param(&format!("{path}.weight"), &shape)?,
             bias: None,
@@ -321,7 +347,11 @@ fn map_shape(channels: usize, side: usize) -> Vec<Dim> {
 }
 
 fn conv_node(path: String, shape: [usize; 4], stride: usize, output: Vec<Dim>) -> Node {
-    let kind = if shape[1] == 1 && shape[0] > 1 && shape[2] > 1 { Kind::DepthwiseConvolution } else { Kind::Convolution };
+    let kind = if shape[1] == 1 && shape[0] > 1 && shape[2] > 1 {
+        Kind::DepthwiseConvolution
+    } else {
+        Kind::Convolution
+    };
     let step = if stride > 1 { format!(" /{stride}") } else { String::new() };
     let detail = format!("{0}×{0}{step}", shape[2]);
     Node::leaf(path, kind, output, &[("weight", &shape, Role::Weight)]).with_detail(detail)
@@ -419,7 +449,8 @@ mod tests {
     use serde_json::json;
 
     fn check(config: Value, parameters: usize) {
-        let (_, architecture) = crate::backbone::registry::describe(&config, std::path::Path::new("config.json")).unwrap();
+        let (_, architecture) =
+            crate::backbone::registry::describe(&config, std::path::Path::new("config.json")).unwrap();
         assert_eq!(architecture.tree().root().parameters(), parameters, "{config}");
     }
 
