@@ -106,6 +106,23 @@ impl Backbone {
         Ok(weights)
     }
 
+    /// Reads the very weights that a recipe pins.
+    ///
+    /// # Errors
+    /// As for [`Backbone::open_weights`], or the file is another one.
+    pub fn open_pinned_weights(&self, sha256: &str) -> Result<WeightFile> {
+        let weights = self.open_weights()?;
+        match weights.sha256() == sha256 {
+            true => Ok(weights),
+            false => Err(Problem::input(
+                "the backbone's weights are not those of the recipe",
+                format!("the file has SHA-256 {}, the recipe pins {sha256}", weights.sha256()),
+                "put the right weight file in place, or make a new project",
+            )
+            .at(weights.path())),
+        }
+    }
+
     /// The tokenizer of a text backbone.
     pub fn open_tokenizer(&self, spec: &TextSpec) -> Result<TextTokenizer> {
         Ok(TextTokenizer::load(&self.folder.join("tokenizer.json"), spec.max_tokens)?)

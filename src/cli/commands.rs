@@ -1,7 +1,7 @@
 //! One function for each command.
 
 use super::args::{Columns, Command, MachineArgs, New, SplitName};
-use super::control::{Console, stop_on_interrupt};
+use super::control::{Console, stop_on_interrupt, tell};
 use super::{DONE, FAILED, show};
 use crate::data::index::Modality;
 use crate::data::scan::ScanOptions;
@@ -65,7 +65,7 @@ fn scan(path: &Path, columns: &Columns, json: bool) -> Result<u8> {
 fn backbones(json: bool) -> Result<u8> {
     let (list, problems) = hub::list();
     for problem in &problems {
-        eprintln!("left out: {problem}");
+        tell(&format!("left out: {problem}"));
     }
     if !json {
         print_text(&show::backbones(&list))?;
@@ -111,7 +111,7 @@ fn create(new: New) -> Result<u8> {
     console.finish();
     let (project, plan) = created?;
     for warning in &plan.warnings {
-        eprintln!("warning: {warning}");
+        tell(&format!("warning: {warning}"));
     }
     let cut = plan.architecture().cuts().get(plan.frostline);
     let split = &plan.split;
@@ -245,7 +245,7 @@ fn runs(project: &Path, json: bool) -> Result<u8> {
     for run in Project::open(project)?.runs() {
         match run.record() {
             Ok(record) => records.push(record),
-            Err(problem) => eprintln!("left out: {problem}"),
+            Err(problem) => tell(&format!("left out: {problem}")),
         }
     }
     if !json {

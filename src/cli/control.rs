@@ -16,10 +16,15 @@ pub fn stop_on_interrupt() -> Result<()> {
         if STOP.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(super::STOPPED));
         }
-        eprintln!("\nstopping after this batch; press Ctrl+C again to stop at once");
+        tell("\nstopping after this batch; press Ctrl+C again to stop at once");
     };
     ctrlc::set_handler(handler)
         .map_err(|e| Problem::other("Ctrl+C cannot be caught", e.to_string(), "run it in a terminal"))
+}
+
+/// Writes a line to stderr. A reader that went away must not end a training, so nobody hears of a failure.
+pub fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", show::printable(line));
 }
 
 /// What a command prints while its job runs.
@@ -63,7 +68,7 @@ impl Console {
     }
 
     fn note(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
+        self.bar.suspend(|| tell(line));
     }
 
     fn progress(&self, what: &'static str, done: u64, total: u64) {

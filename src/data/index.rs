@@ -145,7 +145,8 @@ impl Part {
 pub struct Finding {
     /// Relative to the root, as in [`Item::path`]; a folder where the finding is about a folder.
     pub file: PathBuf,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Always written, `null` where the finding is about the whole file.
+    #[serde(default)]
     pub line: Option<u64>,
     pub kind: FindingKind,
     /// What is wrong, as a sentence without a full stop.

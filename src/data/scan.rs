@@ -59,7 +59,16 @@ pub fn scan(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result
     }
     let tree = Tree::walk(root, control)?;
     let found = match folders::recognise(root, &tree)? {
-        Some(layout) => layout.read(root, tree.findings, control)?,
+        Some(layout) => {
+            if let Some(asked) = options.text_column.as_ref().or(options.label_column.as_ref()) {
+                return Err(ScanError::UnknownColumn {
+                    path: path(),
+                    asked: asked.clone(),
+                    available: Vec::new(),
+                });
+            }
+            layout.read(root, tree.findings, control)?
+        }
         None => table::scan_folder(root, tree, options, control)?,
     };
     found.into_index(root)

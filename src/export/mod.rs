@@ -37,7 +37,7 @@ pub fn export_head(run: &Run, backbone: &Backbone, machine: &Machine, out: &Path
     std::fs::create_dir_all(parent).map_err(fail)?;
     let partial = tempfile::Builder::new().prefix(".partial-export-").tempdir_in(parent).map_err(fail)?;
     let manifest = write_files(run, backbone, machine, partial.path())?;
-    compare(partial.path(), &manifest, machine)?;
+    compare(partial.path(), backbone, &manifest, machine)?;
     if out.exists() {
         std::fs::remove_dir(out).map_err(fail)?;
     }
@@ -117,8 +117,8 @@ fn trained_names(file: &Path) -> Result<Vec<String>> {
 }
 
 /// Reloads what was written and asks it for the golden inputs.
-fn compare(folder: &Path, manifest: &Manifest, machine: &Machine) -> Result<()> {
-    let reloaded = Classifier::from_export(folder, machine)?;
+fn compare(folder: &Path, backbone: &Backbone, manifest: &Manifest, machine: &Machine) -> Result<()> {
+    let reloaded = Classifier::from_export_on(backbone, folder, machine)?;
     let samples: Vec<_> = manifest.golden.iter().map(|g| golden::sample(folder, &g.input)).collect();
     for (golden, answer) in manifest.golden.iter().zip(reloaded.logits(&samples, &mut |_| true)?) {
         let answer = answer?;

@@ -27,9 +27,17 @@ pub fn list() -> (Vec<Backbone>, Vec<Problem>) {
 /// There is none, or it cannot be used.
 pub fn open(id: &str) -> Result<Backbone> {
     let as_path = Path::new(id);
-    if as_path.join("config.json").is_file() {
-        return Backbone::open(as_path);
+    match as_path.join("config.json").is_file() {
+        true => Backbone::open(as_path),
+        false => named(id),
     }
+}
+
+/// The backbone called `id` in [`list`].
+///
+/// # Errors
+/// There is none, or it cannot be used.
+pub fn named(id: &str) -> Result<Backbone> {
     for place in places() {
         let named = place.folder.file_name().is_some_and(|name| name == id);
         if named || place.open().is_ok_and(|b| b.id == id) {
@@ -54,9 +62,8 @@ pub fn open(id: &str) -> Result<Backbone> {
 /// # Errors
 /// No backbone on this machine has these weights.
 pub fn find_by_sha256(id: &str, sha256: &str) -> Result<Backbone> {
-    let named = open(id).ok();
     let (others, _) = list();
-    for backbone in named.into_iter().chain(others) {
+    for backbone in named(id).ok().into_iter().chain(others) {
         if sha256_of_file(&backbone.weights_path()).is_ok_and(|found| found == sha256) {
             return Ok(backbone);
         }

@@ -61,7 +61,7 @@ fn evaluate_run(
 ) -> Result<Evaluation> {
     let run: Run = project.run(run)?;
     let recipe = Recipe::read(&run.recipe_path())?;
-    let classifier = Classifier::from_run(&run, &super::train::pinned_backbone(&recipe)?, machine)?;
+    let classifier = Classifier::from_run(&run, &super::train::pinned_backbone(project, &recipe)?, machine)?;
     if let EvaluateWhat::Data(data) = what {
         return evaluate_data(&classifier, data, options, control);
     }
@@ -127,9 +127,15 @@ pub fn predict(
     in_pool(machine, || {
         let classifier = Classifier::from_export(export, machine)?;
         let mut inputs: Vec<(String, Result<Sample>)> = Vec::new();
-        for path in files.iter().flat_map(|path| expand(path, classifier.takes_text())) {
-            let sample = Sample::from_file(&path, classifier.takes_text());
-            inputs.push((path.display().to_string(), sample));
+        for path in files {
+            let found = expand(path, classifier.takes_text());
+            if found.is_empty() {
+                inputs.push((path.display().to_string(), Err(empty_folder(path, classifier.takes_text()))));
+            }
+            for path in found {
+                let sample = Sample::from_file(&path, classifier.takes_text());
+                inputs.push((path.display().to_string(), sample));
+            }
         }
         inputs.extend(texts.iter().map(|text| (text.clone(), Ok(Sample::Text(text.clone())))));
         answer(&classifier, inputs, top, control)
@@ -179,8 +185,17 @@ fn ranked(labels: &[String], logits: &[f32], top: usize) -> Vec<LabelProbability
         .map(|(label, probability)| LabelProbability { label: label.clone(), probability })
         .collect();
     ranked.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    ranked.truncate(top.max(1));
+    ranked.truncate(top);
     ranked
+}
+
+fn empty_folder(path: &Path, as_text: bool) -> Problem {
+    let why = if as_text {
+        "it holds no texts (.txt), or cannot be read"
+    } else {
+        "it holds no images, or cannot be read"
+    };
+    Problem::input("the folder cannot be used", why, "name files, or a folder that holds some").at(path)
 }
 
 /// The files in a folder, sorted and searched to its bottom; a file stands for itself.

@@ -3,8 +3,10 @@
 use super::{in_pool, scan_of};
 use crate::backbone::{Backbone, WeightFile};
 use crate::control::{Control, Fact};
+use crate::data::index::DatasetIndex;
 use crate::hub;
 use crate::problem::{Cause, Problem, Result};
+use crate::project::files::{remove_partial_files, write_atomically};
 use crate::project::run::{Environment, RUN_VERSION, SplitRecord};
 use crate::project::{Machine, Plan, Project, Recipe, Run, RunRecord, RunState};
 use crate::train::checkpoint::{self, Progress};
@@ -40,18 +42,14 @@ pub fn train(project: &Project, resume: bool, machine: &Machine, control: &dyn C
 fn start_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<(Run, RunRecord)> {
     let recipe = project.recipe()?;
     let index = Arc::new(scan_of(project, &recipe, control)?);
-    let backbone = pinned_backbone(&recipe)?;
-    let weights = open_pinned(&backbone, &recipe)?;
+    let backbone = pinned_backbone(project, &recipe)?;
+    let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
     let plan = Plan::new(recipe, index, backbone, machine.clone(), None)?;
     warn(&plan, control);
     let (features, unusable) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
     let plan = plan.without(&unusable.into_keys().collect::<Vec<_>>())?;
     let run = project.new_run()?;
-    crate::project::files::write_atomically(
-        &run.recipe_path(),
-        plan.recipe.to_toml()?.as_bytes(),
-        "write the recipe of the run",
-    )?;
+    write_atomically(&run.recipe_path(), plan.recipe.to_toml()?.as_bytes(), "write the recipe of the run")?;
     run.write_split(&SplitRecord::new(&plan.index, &plan.split))?;
     let record = new_record(&plan, &run);
     run.write_record(&record)?;
@@ -59,7 +57,7 @@ fn start_run(project: &Project, machine: &Machine, control: &dyn Control) -> Res
 }
 
 fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<(Run, RunRecord)> {
-    let run = project.unfinished_run().ok_or_else(|| {
+    let run = project.unfinished_run()?.ok_or_else(|| {
         Problem::input(
             "there is nothing to resume",
             "the newest run has finished, or there is none",
@@ -69,20 +67,41 @@ fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Re
     })?;
     let recipe = Recipe::read(&run.recipe_path())?;
     let index = Arc::new(scan_of(project, &recipe, control)?);
-    let split = run.split()?.find(&index)?;
-    let backbone = pinned_backbone(&recipe)?;
-    let weights = open_pinned(&backbone, &recipe)?;
-    let plan = Plan::new(recipe, index, backbone, machine.clone(), Some(split))?;
     let mut record = run.record()?;
+    check_data_of(&run, &record, &index, control)?;
+    let split = run.split()?.find(&index)?;
+    let backbone = pinned_backbone(project, &recipe)?;
+    let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
+    let plan = Plan::new(recipe, index, backbone, machine.clone(), Some(split))?;
     if record.environment != environment(machine) {
         let what = "threads, instruction set or version differ from those of the first session: the result will be as good, but not the same to the last bit";
         control.report(Fact::Warning { what: what.to_string() });
     }
+    let (features, _) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
+    remove_partial_files(run.folder());
     record.state = RunState::Running;
     record.failure = None;
     run.write_record(&record)?;
-    let (features, _) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
     execute(&plan, &weights, &features, run, record, control)
+}
+
+/// A run that goes on must know the classes by the same numbers.
+fn check_data_of(run: &Run, record: &RunRecord, index: &DatasetIndex, control: &dyn Control) -> Result<()> {
+    if record.classes != index.classes {
+        let why = format!(
+            "its classes were {}, now they are {}",
+            record.classes.join(", "),
+            index.classes.join(", ")
+        );
+        let remedy = "put the data back as it was, or train anew without --resume";
+        return Err(Problem::input("the data changed since this run began", why, remedy).at(run.folder()));
+    }
+    if record.dataset != index.digest() {
+        let what =
+            "the data changed since this run began: labels count as they are now, new samples are not used";
+        control.report(Fact::Warning { what: what.to_string() });
+    }
+    Ok(())
 }
 
 /// Trains from the last checkpoint, or from the beginning where there is none, and notes how it ended.
@@ -142,25 +161,16 @@ fn note(record: &mut RunRecord, progress: &Progress) {
 }
 
 /// The backbone that the recipe names, with the very weights that it pins.
-pub(super) fn pinned_backbone(recipe: &Recipe) -> Result<Backbone> {
-    match hub::open(&recipe.backbone.id) {
+pub(super) fn pinned_backbone(project: &Project, recipe: &Recipe) -> Result<Backbone> {
+    let found = match &recipe.backbone.folder {
+        Some(folder) => Backbone::open(&project.resolve(folder)),
+        None => hub::named(&recipe.backbone.id),
+    };
+    match found {
         Ok(backbone) => Ok(backbone),
         Err(problem) => {
             hub::find_by_sha256(&recipe.backbone.id, &recipe.backbone.sha256).map_err(|_| problem)
         }
-    }
-}
-
-fn open_pinned(backbone: &Backbone, recipe: &Recipe) -> Result<WeightFile> {
-    let weights = backbone.open_weights()?;
-    match weights.sha256() == recipe.backbone.sha256 {
-        true => Ok(weights),
-        false => Err(Problem::input(
-            "the backbone's weights are not those of the recipe",
-            format!("the file has SHA-256 {}, the recipe pins {}", weights.sha256(), recipe.backbone.sha256),
-            "put the right weight file in place, or make a new project",
-        )
-        .at(weights.path())),
     }
 }
 

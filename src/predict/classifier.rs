@@ -5,7 +5,7 @@ use crate::backbone::{Backbone, Boundary, InputSpec, Pass, Segment, TensorSource
 use crate::hub;
 use crate::nn::{Linear, Param, softmax_rows};
 use crate::problem::{Problem, Result};
-use crate::project::{Machine, Run};
+use crate::project::{Machine, Recipe, Run};
 use crate::train::checkpoint::load_trained;
 use crate::train::samples::{Loader, Prepared, Sample};
 use crate::train::top::load_head;
@@ -32,9 +32,18 @@ impl Classifier {
     pub fn from_export(export: &Path, machine: &Machine) -> Result<Self> {
         let manifest = Manifest::read(export)?;
         let backbone = hub::find_by_sha256(&manifest.backbone.id, &manifest.backbone.sha256)?;
+        Self::from_export_on(&backbone, export, machine)
+    }
+
+    /// Loads an export whose backbone is at hand.
+    ///
+    /// # Errors
+    /// The export is damaged, or belongs to other weights.
+    pub fn from_export_on(backbone: &Backbone, export: &Path, machine: &Machine) -> Result<Self> {
+        let manifest = Manifest::read(export)?;
         let trained = load_trained(&export.join(HEAD_FILE), &machine.device)?;
-        let weights = backbone.open_weights()?;
-        Self::assemble(&backbone, &weights, &manifest.input, manifest.labels, &trained, machine)
+        let weights = backbone.open_pinned_weights(&manifest.backbone.sha256)?;
+        Self::assemble(backbone, &weights, &manifest.input, manifest.labels, &trained, machine)
             .map_err(|p| if p.path.is_none() { p.at(export) } else { p })
     }
 
@@ -53,7 +62,8 @@ impl Classifier {
             .at(run.folder())
         })?;
         let trained = load_trained(&run.best_path(best), &machine.device)?;
-        let weights = backbone.open_weights()?;
+        let recipe = Recipe::read(&run.recipe_path())?;
+        let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
         Self::assemble(backbone, &weights, &backbone.input, record.classes, &trained, machine)
     }
 

@@ -40,9 +40,17 @@ impl Project {
             )
             .at(folder));
         }
+        let text = recipe.to_toml()?;
+        let existed = folder.exists();
         std::fs::create_dir_all(folder).map_err(|e| Problem::io("make the project folder", folder, &e))?;
         let project = Self { folder: folder.to_path_buf() };
-        project.write_recipe(recipe)?;
+        if let Err(problem) = write_atomically(&project.recipe_path(), text.as_bytes(), "write the recipe") {
+            if !existed {
+                // An empty folder that stays behind is taken at the next try.
+                let _ = std::fs::remove_dir(folder);
+            }
+            return Err(problem);
+        }
         Ok(project)
     }
 
@@ -86,27 +94,25 @@ impl Project {
         write_atomically(&self.recipe_path(), recipe.to_toml()?.as_bytes(), "write the recipe")
     }
 
-    /// Where the data of `recipe` lies.
-    pub fn data_path(&self, recipe: &Recipe) -> PathBuf {
-        match recipe.data.path.is_absolute() {
-            true => recipe.data.path.clone(),
-            false => self.folder.join(&recipe.data.path),
-        }
+    /// Where a path of the recipe leads: from the project folder, unless it is absolute.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
     }
 
-    /// How a recipe in `folder` names the data at `data`: relative where that is possible.
+    /// How a recipe in `folder` names what lies at `path`: relative where that is possible.
     ///
     /// # Errors
-    /// `data` does not exist.
-    pub fn data_reference(folder: &Path, data: &Path) -> Result<PathBuf> {
-        let data = std::fs::canonicalize(data).map_err(|e| Problem::io("find the data", data, &e))?;
+    /// There is nothing at `path`.
+    pub fn reference(folder: &Path, path: &Path) -> Result<PathBuf> {
+        let path =
+            std::fs::canonicalize(path).map_err(|e| Problem::io("find what the project needs", path, &e))?;
         let folder =
             std::path::absolute(folder).map_err(|e| Problem::io("find the project folder", folder, &e))?;
         // The folder may not exist yet: resolve the part that does.
         let existing = folder.ancestors().find(|f| f.exists()).unwrap_or(&folder);
         let rest = folder.strip_prefix(existing).unwrap_or(Path::new(""));
         let resolved = std::fs::canonicalize(existing).map(|f| f.join(rest)).unwrap_or(folder.clone());
-        Ok(relative_path(&resolved, &data))
+        Ok(relative_path(&resolved, &path))
     }
 
     /// All runs, oldest first.
@@ -150,10 +156,14 @@ impl Project {
         })
     }
 
-    /// The newest run that did not finish.
-    pub fn unfinished_run(&self) -> Option<Run> {
-        let newest = self.runs().pop()?;
-        newest.record().is_ok_and(|r| r.state != RunState::Finished).then_some(newest)
+    /// The newest run, if it did not finish.
+    ///
+    /// # Errors
+    /// Its record is damaged.
+    pub fn unfinished_run(&self) -> Result<Option<Run>> {
+        let Some(newest) = self.runs().pop() else { return Ok(None) };
+        let state = newest.record()?.state;
+        Ok((state != RunState::Finished).then_some(newest))
     }
 
     /// Makes the folder of the next run.

@@ -52,6 +52,10 @@ pub struct BackboneChoice {
     pub id: String,
     /// SHA-256 of the weight file; pins the very weights.
     pub sha256: String,
+    /// Where it lies, for a backbone that its name alone does not find; relative to the project folder where
+    /// that is possible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
 }
 
 /// What is trained besides the head.
@@ -180,6 +184,10 @@ impl Recipe {
             true => Ok(()),
             false => Err(format!("{name} is {value}; it must lie between {low} and {high}")),
         };
+        for (name, seed) in [("training.seed", t.seed), ("split.seed", s.seed)] {
+            // TOML has no larger integers.
+            i64::try_from(seed).map_err(|_| format!("{name} is {seed}; it must be at most {}", i64::MAX))?;
+        }
         within("training.epochs", f64::from(t.epochs), 1.0, 10_000.0)?;
         within("training.batch_size", t.batch_size as f64, 1.0, 4096.0)?;
         within("training.learning_rate", t.learning_rate, 1e-8, 10.0)?;
@@ -211,7 +219,7 @@ mod tests {
                 label_column: Some("label".into()),
             },
             split: SplitChoice::default(),
-            backbone: BackboneChoice { id: "mobilenetv2_100".into(), sha256: "00ff".into() },
+            backbone: BackboneChoice { id: "mobilenetv2_100".into(), sha256: "00ff".into(), folder: None },
             freeze: FreezeChoice { thaw: vec!["blocks.6".into()] },
             training: TrainingChoice::suited_to(Modality::Image, false, 0.0),
             cache: CacheChoice::default(),

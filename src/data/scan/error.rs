@@ -62,6 +62,9 @@ impl ScanError {
                  pets/dog/2.jpg."
             }
             ScanError::Mixed { .. } => "Keep images and texts in two datasets.",
+            ScanError::UnknownColumn { available, .. } if available.is_empty() => {
+                "Leave --text-column and --label-column away: the folders name the classes."
+            }
             ScanError::UnknownColumn { .. } => {
                 "Choose one of these columns with --text-column or --label-column."
             }
