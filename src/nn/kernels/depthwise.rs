@@ -99,6 +99,7 @@ fn forward_sized<const FMA: bool, const K: usize, const S: usize>(
     for ox in inner.clone().step_by(PIXELS) {
         // The last tile may cover pixels of the one before: it writes the same numbers again.
         let ox = ox.min(inner.end - PIXELS);
+        prefetch_next_rows::<K, S>(g, image, oy, ox);
         let out = &mut out[ox * c..(ox + PIXELS) * c];
         let mut j = 0;
         while j + 16 <= c {
@@ -113,6 +114,31 @@ fn forward_sized<const FMA: bool, const K: usize, const S: usize>(
             tile::<FMA, K, S, 1>(g, image, weight, (oy, ox), j, out);
             j += 1;
         }
+    }
+}
+
+/// Asks for the pixels below those of a tile, which the next row of outputs will read. They lie too far
+/// apart for the processor to see the pattern by itself.
+#[inline(always)]
+fn prefetch_next_rows<const K: usize, const S: usize>(g: &Geometry, image: &[f32], oy: usize, ox: usize) {
+    const LINE: usize = 16;
+    for ky in K..K + S {
+        let Some(y) = g.row(oy, ky) else { continue };
+        let start = (y * g.width + ox * S - g.left) * g.in_channels;
+        for line in image[start..].iter().take(PIXELS * S * g.in_channels).step_by(LINE) {
+            prefetch(line);
+        }
+    }
+}
+
+/// A hint without effect on results; nothing where the target has no such instruction.
+#[inline(always)]
+fn prefetch(_at: &f32) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: the instruction belongs to the baseline of x86-64, reads nothing and cannot fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(_at).cast()) }
     }
 }
 
