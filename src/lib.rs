@@ -33,9 +33,17 @@ pub mod train;
 
 pub mod predict;
 
+pub mod inspect;
+
 pub mod evaluate;
 pub mod export;
 
 pub mod jobs;
+
+pub mod worker;
+
+pub mod session;
+
+pub mod gui;
 
 pub mod cli;

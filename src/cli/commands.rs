@@ -6,7 +6,7 @@ use super::{DONE, FAILED, show};
 use crate::data::index::Modality;
 use crate::data::scan::ScanOptions;
 use crate::hub;
-use crate::jobs::{self, EvaluateWhat, NewProject};
+use crate::jobs::{self, EvaluateWhat, ModelSource, NewProject};
 use crate::problem::{Cause, Problem};
 use crate::project::{Machine, Project};
 use anyhow::Result;
@@ -216,7 +216,7 @@ fn predict(
     }
     let console = Console::new();
     let predictions =
-        machine_of(machine).and_then(|m| jobs::predict(export, inputs, texts, top, &m, &console));
+        machine_of(machine).and_then(|m| jobs::predict(&ModelSource::Export(export.to_path_buf()), inputs, texts, top, &m, &console));
     console.finish();
     let predictions = predictions?;
     for prediction in &predictions {

@@ -7,6 +7,7 @@ use crate::problem::{Problem, Result};
 use crate::train::metrics::{Confusion, argmax};
 use crate::train::samples::Sample;
 use serde::Serialize;
+use std::path::PathBuf;
 
 /// What an evaluation gave.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,6 +28,23 @@ pub struct Evaluation {
     pub chosen_on_these_samples: bool,
     /// Samples that could not be decoded.
     pub unusable: u64,
+    /// Each answer by itself, in the order of the samples; for a window, not for the command line.
+    #[serde(skip)]
+    pub answers: Vec<Answer>,
+}
+
+/// What the classifier said of one sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Full path of its file, or of the table that it comes from.
+    pub path: PathBuf,
+    /// The text, for texts.
+    pub text: Option<String>,
+    /// Numbers of the true and of the predicted class among the labels.
+    pub truth: usize,
+    pub predicted: usize,
+    /// Probability of the predicted class.
+    pub confidence: f32,
 }
 
 /// Scores of one class.
@@ -59,10 +77,17 @@ pub fn evaluate(
         control.report(Fact::Progress { what: "answering", done: done as u64, total });
         !control.stop_requested()
     })?;
-    let (mut confusion, mut unusable) = (Confusion::new(labels.len()), 0);
+    let (mut confusion, mut unusable, mut given) = (Confusion::new(labels.len()), 0, Vec::new());
     for (item, answer) in items.iter().zip(answers) {
         match answer {
-            Ok(logits) => confusion.add(class_of[index.items[*item].class], argmax(&logits)),
+            Ok(logits) => {
+                let item = &index.items[*item];
+                let (truth, predicted) = (class_of[item.class], argmax(&logits));
+                confusion.add(truth, predicted);
+                let confidence = Classifier::probabilities(&logits).get(predicted).copied().unwrap_or(0.0);
+                let (path, text) = (index.full_path(item), item.text.clone());
+                given.push(Answer { path, text, truth, predicted, confidence });
+            }
             Err(problem) => {
                 unusable += 1;
                 control.report(Fact::Warning { what: problem.to_string() });
@@ -77,7 +102,7 @@ pub fn evaluate(
         )
         .at(&index.root));
     }
-    Ok(summarise(&confusion, labels, split, chosen_here, unusable))
+    Ok(Evaluation { answers: given, ..summarise(&confusion, labels, split, chosen_here, unusable) })
 }
 
 /// Number of each class of the data among the classifier's labels.
@@ -127,5 +152,6 @@ fn summarise(
         largest_class_accuracy: confusion.largest_class_share(),
         chosen_on_these_samples: chosen_here,
         unusable,
+        answers: Vec::new(),
     }
 }

@@ -3,6 +3,7 @@
 
 mod create;
 mod export;
+mod inspect;
 mod score;
 mod train;
 

@@ -112,12 +112,41 @@ pub struct LabelProbability {
     pub probability: f32,
 }
 
-/// Asks an export for files (folders are searched) and texts; at most `top` labels each. Every input is tried.
+/// Which trained model answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelSource {
+    /// An exported head.
+    Export(PathBuf),
+    /// The best epoch so far of a project's run; the newest run that has one where not named.
+    Run { project: PathBuf, run: Option<String> },
+}
+
+impl ModelSource {
+    fn open(&self, machine: &Machine) -> Result<Classifier> {
+        let (folder, name) = match self {
+            Self::Export(export) => return Classifier::from_export(export, machine),
+            Self::Run { project, run } => (project, run),
+        };
+        let project = Project::open(folder)?;
+        let newest = || {
+            let runs = project.runs().into_iter().rev();
+            runs.into_iter().find(|run| run.record().is_ok_and(|r| r.best_epoch.is_some()))
+        };
+        let run = match name.as_deref().map_or_else(newest, |name| project.run(Some(name)).ok()) {
+            Some(run) => run,
+            None => project.run(name.as_deref())?,
+        };
+        let recipe = Recipe::read(&run.recipe_path())?;
+        Classifier::from_run(&run, &super::train::pinned_backbone(&project, &recipe)?, machine)
+    }
+}
+
+/// Asks a model for files (folders are searched) and texts; at most `top` labels each. Every input is tried.
 ///
 /// # Errors
-/// The export cannot be used, or the user stopped. What is wrong with one input is in its prediction.
+/// The model cannot be used, or the user stopped. What is wrong with one input is in its prediction.
 pub fn predict(
-    export: &Path,
+    model: &ModelSource,
     files: &[PathBuf],
     texts: &[String],
     top: usize,
@@ -125,7 +154,7 @@ pub fn predict(
     control: &dyn Control,
 ) -> Result<Vec<Prediction>> {
     in_pool(machine, || {
-        let classifier = Classifier::from_export(export, machine)?;
+        let classifier = model.open(machine)?;
         let mut inputs: Vec<(String, Result<Sample>)> = Vec::new();
         for path in files {
             let found = expand(path, classifier.takes_text());

@@ -4,6 +4,7 @@
 pub mod batches;
 pub mod cache;
 pub mod checkpoint;
+pub mod estimate;
 pub mod features;
 pub mod fit;
 pub mod metrics;

@@ -1,0 +1,180 @@
+//! The application: owns the session, the worker and the pictures.
+
+use super::dialogs::{Dialogs, action_for};
+use super::pictures::Pictures;
+use super::{Actions, Scene, panels, shell, theme};
+use crate::problem::Problem;
+use crate::project::Machine;
+use crate::session::projects::Remembered;
+use crate::session::{Action, Effect, Purpose, Session, Step, ThemeChoice, ToastKind};
+use crate::worker::thumbnails::Thumbnails;
+use crate::worker::{Wake, Worker};
+use egui::{Context, Ui, ViewportCommand};
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Messages other than failures go away after this time.
+const TOAST_SECONDS: u64 = 6;
+
+/// The window's application.
+pub struct App {
+    session: Session,
+    worker: Worker,
+    pictures: RefCell<Pictures>,
+    dialogs: Dialogs,
+    /// The path field that stands in where the system has no dialog.
+    path_field: Option<(Purpose, String)>,
+    palette: shell::Palette,
+    may_close: bool,
+}
+
+impl App {
+    /// An application with its worker; reads what the last window left.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn new(context: &Context) -> Result<Self, Problem> {
+        theme::install(context);
+        let waker = context.clone();
+        let wake: Wake = Arc::new(move || waker.request_repaint());
+        let machine = Machine::cpu();
+        let device = format!("CPU, {} threads", machine.threads);
+        let worker = Worker::start(machine, wake.clone()).map_err(|e| {
+            Problem::other("the worker could not be started", e.to_string(), "close other programs and try again")
+        })?;
+        let mut app = Self {
+            session: Session::new(device, Remembered::load()),
+            worker,
+            pictures: RefCell::new(Pictures::new(Thumbnails::start(2, &wake))),
+            dialogs: Dialogs::new(),
+            path_field: None,
+            palette: shell::Palette::default(),
+            may_close: false,
+        };
+        let effects = app.session.start();
+        app.run(context, effects);
+        Ok(app)
+    }
+
+    /// What the window knows; for tests.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Does one action, as if the user had asked for it.
+    pub fn act(&mut self, context: &Context, action: Action) {
+        let effects = self.session.apply(action);
+        self.run(context, effects);
+    }
+
+    fn run(&mut self, context: &Context, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send(command) => {
+                    if let Err(problem) = self.worker.send(command) {
+                        self.session.fail("This was not started", &problem);
+                    }
+                }
+                Effect::Stop => self.worker.stop(),
+                Effect::Pause(paused) => self.worker.pause(paused),
+                Effect::PickFolder(purpose) => self.pick(context, purpose, true),
+                Effect::PickFile(purpose) => self.pick(context, purpose, false),
+                Effect::Quit => {
+                    self.may_close = true;
+                    context.send_viewport_cmd(ViewportCommand::Close);
+                }
+            }
+        }
+    }
+
+    fn pick(&mut self, context: &Context, purpose: Purpose, folder: bool) {
+        if !Dialogs::available() {
+            self.path_field = Some((purpose, String::new()));
+            return;
+        }
+        let waker = context.clone();
+        self.dialogs.open(purpose, folder, move || waker.request_repaint());
+    }
+
+    /// Events of the worker and of the system become actions and changes of the session.
+    fn drain(&mut self, context: &Context) {
+        for event in self.worker.drain() {
+            let effects = self.session.on_event(event);
+            self.run(context, effects);
+        }
+        let mut actions = self.dialogs.drain();
+        actions.extend(dropped(context, self.session.step, self.session.project.is_some()));
+        actions.extend(shell::shortcuts(context, &self.session));
+        if context.input(|i| i.viewport().close_requested()) && !self.may_close && self.session.is_training() {
+            context.send_viewport_cmd(ViewportCommand::CancelClose);
+            actions.push(Action::Quit);
+        }
+        for action in actions {
+            self.act(context, action);
+        }
+        self.session.toasts.retain(|toast| {
+            toast.kind == ToastKind::Failure || toast.born.elapsed() < Duration::from_secs(TOAST_SECONDS)
+        });
+        if !self.session.toasts.is_empty() {
+            context.request_repaint_after(Duration::from_secs(1));
+        }
+        context.set_theme(match self.session.remembered.theme {
+            ThemeChoice::System => egui::ThemePreference::System,
+            ThemeChoice::Light => egui::ThemePreference::Light,
+            ThemeChoice::Dark => egui::ThemePreference::Dark,
+        });
+    }
+
+    fn draw(&mut self, ui: &mut Ui) -> Actions {
+        let mut out = Actions::new();
+        let scene = Scene { session: &self.session, pictures: &self.pictures };
+        shell::top_bar(ui, &scene, &mut out);
+        shell::bottom_bar(ui, &scene, &mut out);
+        shell::rail(ui, &scene, &mut out);
+        panels::inspector(ui, &scene, &mut out);
+        panels::centre(ui, &scene, &mut out);
+        shell::toasts(ui, &scene, &mut out);
+        shell::quit_question(ui, &scene, &mut out);
+        self.palette.show(ui, &scene, &mut out);
+        if let Some((purpose, text)) = &mut self.path_field {
+            match shell::path_field(ui, text) {
+                shell::PathAnswer::Open => {}
+                shell::PathAnswer::Cancelled => self.path_field = None,
+                shell::PathAnswer::Chosen(path) => {
+                    out.extend(action_for(*purpose, vec![path]));
+                    self.path_field = None;
+                }
+            }
+        }
+        out
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
+        self.drain(context);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        let actions = self.draw(ui);
+        if !actions.is_empty() {
+            ui.ctx().request_repaint();
+        }
+        for action in actions {
+            self.act(&ui.ctx().clone(), action);
+        }
+    }
+}
+
+/// What dropped files mean: on Try they are tried, on Evaluate a folder is a test set, elsewhere they are opened.
+fn dropped(context: &Context, step: Step, has_project: bool) -> Vec<Action> {
+    let paths: Vec<PathBuf> = context.input(|i| i.raw.dropped_files.iter().filter_map(|f| f.path().map(Into::into)).collect());
+    let Some(first) = paths.first().cloned() else { return Vec::new() };
+    match step {
+        Step::Try if has_project => vec![Action::TryFiles(paths)],
+        Step::Evaluate if has_project => vec![Action::Evaluate(crate::worker::EvaluateOn::Data(first))],
+        _ => vec![Action::OpenPath(first)],
+    }
+}

@@ -1,0 +1,202 @@
+//! Evaluate: scores with intervals, the confusion matrix, mistakes.
+
+use super::super::theme::{self, Tokens};
+use super::super::widgets::{action_button, banner, bar, card, dim, empty, figure, page_title, section};
+use super::super::{Actions, Scene};
+use crate::evaluate::{Answer, Evaluation};
+use crate::session::scores::{cell, mistakes};
+use crate::session::{Action, EvaluationView, Step};
+use crate::worker::EvaluateOn;
+use egui::{Align, Align2, Color32, CornerRadius, Layout, Rect, RichText, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+
+/// Mistakes that are shown.
+const SHOWN: usize = 24;
+
+/// Figures, confusion, mistakes.
+pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
+    let Some(project) = &scene.session.project else { return };
+    let Some(view) = &project.evaluation else {
+        page_title(ui, "Evaluate", "How good the newest run is, and where it errs.");
+        if scene.session.newest_result().is_none() {
+            let action = Action::Go(Step::Train);
+            empty(ui, scene.session, "There is nothing to evaluate yet", "Train first.", Some((&action, "Go to Train")), out);
+        } else {
+            let action = Action::Evaluate(EvaluateOn::Validation);
+            empty(ui, scene.session, "Not evaluated yet", "Scores the newest run on its validation samples.", Some((&action, "Evaluate")), out);
+        }
+        return;
+    };
+    ui.horizontal(|ui| {
+        ui.vertical(|ui| page_title(ui, "Evaluate", &sentence(view)));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            action_button(ui, scene.session, &Action::ChooseTestSet, "Drop in a test set…", false, out);
+        });
+    });
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        figures(ui, view);
+        if view.evaluation.chosen_on_these_samples {
+            let tokens = Tokens::of(ui.ctx());
+            let text = "The best epoch was chosen on these same samples. A test set that was kept aside is a fairer judge.";
+            banner(ui, tokens.warning, "These scores flatter a little.", text);
+        }
+        ui.horizontal_top(|ui| {
+            let width = ui.available_width();
+            ui.allocate_ui(vec2(width * 0.58, 0.0), |ui| card(ui, |ui| confusion(ui, view, out)));
+            ui.vertical(|ui| {
+                ui.set_width(ui.available_width());
+                card(ui, |ui| chosen_cell(ui, scene, view));
+            });
+        });
+        card(ui, |ui| {
+            ui.set_width(ui.available_width());
+            section(ui, "Most confident mistakes");
+            let wrong = mistakes(&view.evaluation);
+            if wrong.is_empty() {
+                dim(ui, "None: every sample was answered right.");
+            }
+            samples(ui, scene, &view.evaluation, &wrong);
+        });
+    });
+}
+
+fn sentence(view: &EvaluationView) -> String {
+    let samples = view.evaluation.samples;
+    let kind = match &view.what {
+        EvaluateOn::Validation => "validation samples".to_string(),
+        EvaluateOn::Test => "test samples".to_string(),
+        EvaluateOn::Data(path) => format!("samples of {}", path.display()),
+    };
+    let wide = if samples < 200 { format!("; with {samples} samples they are wide") } else { String::new() };
+    format!("Run {} on {samples} {kind}. Intervals are 95 %{wide}.", view.run.trim_start_matches('0'))
+}
+
+fn figures(ui: &mut Ui, view: &EvaluationView) {
+    let (accuracy, f1) = (view.intervals.accuracy, view.intervals.macro_f1);
+    card(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.columns(4, |columns| {
+            figure(&mut columns[0], "Accuracy", &format!("{:.1} %", 100.0 * accuracy.value), &format!("± {:.1}", 100.0 * accuracy.half_width()));
+            figure(&mut columns[1], "Macro F1", &format!("{:.2}", f1.value), &format!("± {:.2}", f1.half_width()));
+            figure(&mut columns[2], "Largest class", &format!("{:.1} %", 100.0 * view.evaluation.largest_class_accuracy), "always guessing it");
+            let wrong = view.evaluation.answers.iter().filter(|a| a.truth != a.predicted).count();
+            figure(&mut columns[3], "Mistakes", &wrong.to_string(), &format!("of {}", view.evaluation.samples));
+        });
+    });
+}
+
+fn confusion(ui: &mut Ui, view: &EvaluationView, out: &mut Actions) {
+    let tokens = Tokens::of(ui.ctx());
+    let evaluation = &view.evaluation;
+    ui.horizontal(|ui| {
+        section(ui, "Confusion");
+        dim(ui, "row: truth, column: answer");
+    });
+    let classes = evaluation.labels.len();
+    let names = 88.0;
+    let side = ((ui.available_width() - names - 8.0) / classes.max(1) as f32).clamp(14.0, 40.0);
+    let (area, _) = ui.allocate_exact_size(vec2(names + side * classes as f32, side * classes as f32 + 64.0), Sense::hover());
+    let highest = evaluation.confusion.iter().flatten().copied().max().unwrap_or(1).max(1) as f32;
+    for (truth, row) in evaluation.confusion.iter().enumerate() {
+        let y = area.top() + side * truth as f32;
+        let clip = Rect::from_min_size(pos2(area.left(), y), vec2(names - 6.0, side));
+        let place = pos2(area.left() + names - 8.0, y + side / 2.0);
+        let painter = ui.painter().with_clip_rect(clip.intersect(ui.clip_rect()));
+        painter.text(place, Align2::RIGHT_CENTER, &evaluation.labels[truth], theme::caption(), tokens.dim);
+        for (predicted, count) in row.iter().enumerate() {
+            let place = Rect::from_min_size(pos2(area.left() + names + side * predicted as f32, y), vec2(side, side)).shrink(1.0);
+            cell_of(ui, view, place, (truth, predicted), *count, highest, out);
+        }
+    }
+    for (class, name) in evaluation.labels.iter().enumerate() {
+        let x = area.left() + names + side * (class as f32 + 0.5);
+        let galley = ui.painter().layout_no_wrap(name.chars().take(12).collect(), theme::caption(), tokens.dim);
+        let mut text = egui::epaint::TextShape::new(pos2(x - 4.0, area.top() + side * classes as f32 + 10.0 + galley.size().x.min(70.0) * 0.7), galley, tokens.dim);
+        text.angle = -0.8;
+        ui.painter().add(text);
+    }
+}
+
+fn cell_of(ui: &mut Ui, view: &EvaluationView, place: Rect, at: (usize, usize), count: u64, highest: f32, out: &mut Actions) {
+    let tokens = Tokens::of(ui.ctx());
+    let strength = (count as f32 / highest).sqrt();
+    let target = if at.0 == at.1 { tokens.ice } else { tokens.ember };
+    let blend = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * strength) as u8;
+    let ground = Color32::from_rgb(blend(tokens.raised.r(), target.r()), blend(tokens.raised.g(), target.g()), blend(tokens.raised.b(), target.b()));
+    ui.painter().rect_filled(place, CornerRadius::same(3), ground);
+    if count == 0 {
+        return;
+    }
+    let colour = if strength > 0.6 { tokens.on_ice } else { tokens.text };
+    ui.painter().text(place.center(), Align2::CENTER_CENTER, count.to_string(), theme::caption(), colour);
+    let response = ui.interact(place, ui.id().with(("cell", at)), Sense::click());
+    let labels = &view.evaluation.labels;
+    let name = format!("{}, answered {}: {count}", labels[at.0], labels[at.1]);
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+    if view.cell == Some(at) || response.has_focus() {
+        ui.painter().rect_stroke(place, CornerRadius::same(3), Stroke::new(2.0, tokens.text), egui::StrokeKind::Inside);
+    }
+    if response.on_hover_text(&name).clicked() {
+        out.push(Action::SelectCell((view.cell != Some(at)).then_some(at)));
+    }
+}
+
+fn chosen_cell(ui: &mut Ui, scene: &Scene, view: &EvaluationView) {
+    ui.set_width(ui.available_width());
+    let Some((truth, predicted)) = view.cell else {
+        section(ui, "Samples of a cell");
+        dim(ui, "Click a cell of the confusion matrix to see its samples.");
+        return;
+    };
+    let labels = &view.evaluation.labels;
+    let inside = cell(&view.evaluation, truth, predicted);
+    ui.horizontal_wrapped(|ui| {
+        section(ui, &format!("{}, answered {}", labels[truth], labels[predicted]));
+        dim(ui, format!("{} samples", inside.len()));
+    });
+    samples(ui, scene, &view.evaluation, &inside);
+}
+
+fn samples(ui: &mut Ui, scene: &Scene, evaluation: &Evaluation, answers: &[&Answer]) {
+    let tokens = Tokens::of(ui.ctx());
+    ui.horizontal_wrapped(|ui| {
+        for answer in answers.iter().take(SHOWN) {
+            let verdict = format!("{} {:.0} %", evaluation.labels[answer.predicted], 100.0 * answer.confidence);
+            let colour = if answer.truth == answer.predicted { tokens.ok } else { tokens.ember };
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = 2.0;
+                match &answer.text {
+                    Some(text) => {
+                        ui.set_width(260.0);
+                        ui.label(text.chars().take(160).collect::<String>());
+                    }
+                    None => {
+                        ui.set_width(98.0);
+                        let (rect, response) = ui.allocate_exact_size(vec2(98.0, 98.0), Sense::hover());
+                        ui.painter().rect_filled(rect, CornerRadius::same(4), Color32::WHITE);
+                        super::paint_picture(ui, ui.painter(), scene, &answer.path, rect.shrink(2.0));
+                        response.on_hover_text(answer.path.display().to_string());
+                    }
+                }
+                ui.label(RichText::new(&evaluation.labels[answer.truth]).font(theme::caption()));
+                ui.label(RichText::new(verdict).font(theme::caption()).color(colour));
+            });
+        }
+    });
+}
+
+/// F1 of each class.
+pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
+    let Some(view) = scene.session.project.as_ref().and_then(|p| p.evaluation.as_ref()) else { return };
+    let tokens = Tokens::of(ui.ctx());
+    section(ui, "F1 by class");
+    for class in &view.evaluation.per_class {
+        ui.horizontal(|ui| {
+            ui.add_sized([84.0, 18.0], egui::Label::new(&class.label).truncate().halign(Align::Min));
+            let width = (ui.available_width() - 44.0).max(20.0);
+            bar(ui, class.f1 as f32, width, tokens.ice);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| dim(ui, format!("{:.2}", class.f1)));
+        })
+        .response
+        .on_hover_text(format!("precision {:.2}, recall {:.2}, {} samples", class.precision, class.recall, class.support));
+    }
+}

@@ -1,0 +1,82 @@
+//! Export: write the trained head, reload it, compare.
+
+use super::super::theme::{self, Tokens};
+use super::super::widgets::{action_button, banner, card, dim, empty, fact_row, page_title, section};
+use super::super::{Actions, Scene};
+use super::bytes;
+use crate::backbone::InputSpec;
+use crate::session::{Action, Step};
+use egui::{CornerRadius, Frame, Margin, RichText, ScrollArea, Stroke, Ui};
+
+/// Where to, and what came of it.
+pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
+    let tokens = Tokens::of(ui.ctx());
+    page_title(ui, "Export", "What leaves this window answers the same outside: it is reloaded and compared before it counts as done.");
+    let Some(project) = &scene.session.project else { return };
+    let Some(run) = scene.session.newest_result() else {
+        let action = Action::Go(Step::Train);
+        empty(ui, scene.session, "There is nothing to export yet", "Train first; the best epoch is exported.", Some((&action, "Go to Train")), out);
+        return;
+    };
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        card(ui, |ui| {
+            ui.set_width(ui.available_width());
+            section(ui, &format!("Trained head of run {}", run.name.trim_start_matches('0')));
+            dim(ui, "head.safetensors and a manifest: labels, preprocessing, backbone, scores, golden inputs. For Frostline and the Rust library.");
+        });
+        ui.add_space(theme::SPACE);
+        let mut path = project.export_path.clone();
+        let label = ui.label("New folder");
+        ui.horizontal(|ui| {
+            let width = (ui.available_width() - 200.0).max(200.0);
+            let field = egui::TextEdit::singleline(&mut path).font(theme::mono()).desired_width(width).min_size(egui::vec2(0.0, theme::CONTROL_HEIGHT));
+            ui.add(field).labelled_by(label.id);
+            action_button(ui, scene.session, &Action::ChooseExportFolder, "Choose…", false, out);
+            action_button(ui, scene.session, &Action::Export, "Export", true, out);
+        });
+        if path != project.export_path {
+            out.push(Action::SetExportPath(path));
+        }
+        if let Some(done) = &scene.session.exported {
+            ui.add_space(theme::SPACE);
+            let text = format!("{} golden inputs gave the same logits after a reload. {} in {}.", done.golden, bytes(done.bytes), done.out.display());
+            banner(ui, tokens.ok, "Written and checked.", &text);
+        }
+    });
+}
+
+/// How to use it and what is inside.
+pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
+    let Some(project) = &scene.session.project else { return };
+    let tokens = Tokens::of(ui.ctx());
+    section(ui, "Use it");
+    let example = match scene.session.backbone().map(|b| &b.input) {
+        Some(InputSpec::Text(_)) => "  --text \"a new text\"",
+        _ => "  photo.jpg",
+    };
+    Frame::new()
+        .fill(tokens.raised)
+        .stroke(Stroke::new(1.0, tokens.line))
+        .inner_margin(Margin::same(12))
+        .corner_radius(CornerRadius::same(theme::CARD_CORNER))
+        .show(ui, |ui| {
+            let command = format!("frostline predict \\\n  {} \\\n{example}", project.export_path);
+            ui.add(egui::Label::new(RichText::new(command).font(theme::mono())).wrap());
+        });
+    ui.add_space(theme::SPACE);
+    section(ui, "What is inside");
+    fact_row(ui, "Labels", &format!("{}, in order", project.index.classes.len()));
+    if let Some(backbone) = scene.session.backbone() {
+        fact_row(ui, "Backbone", &backbone.name);
+        fact_row(ui, "Licence", backbone.card.licence.as_deref().unwrap_or("not known"));
+        if let InputSpec::Image(spec) = &backbone.input {
+            let resized = (spec.size as f64 / spec.crop_fraction).floor();
+            fact_row(ui, "Preprocessing", &format!("resize {resized}, crop {}", spec.size));
+        }
+    }
+    if let Some(run) = scene.session.newest_result() {
+        let half = run.half_width().map_or(String::new(), |h| format!(" ± {:.1}", 100.0 * h));
+        fact_row(ui, "Validation", &format!("{:.1} %{half}", 100.0 * run.best_accuracy.unwrap_or(0.0)));
+    }
+    dim(ui, "The backbone itself is not copied: the other side finds it by the hash of its weights.");
+}

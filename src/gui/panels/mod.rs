@@ -1,0 +1,104 @@
+//! One file for each step. `centre` and `inspector` choose by the step that is shown.
+
+mod backbone;
+mod data;
+mod evaluate;
+mod export;
+mod layers;
+mod start;
+mod train;
+mod tries;
+
+use super::pictures::Picture;
+use super::theme::{self, Tokens};
+use super::{Actions, Scene};
+use crate::session::Step;
+use egui::{CentralPanel, Frame, Margin, Panel, Ui};
+
+/// The step in the middle of the window; the start screen where no project is open.
+pub fn centre(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
+    let tokens = Tokens::of(ui.ctx());
+    let frame = Frame::new().fill(tokens.window).inner_margin(Margin::symmetric(theme::MARGIN as i8, 20));
+    CentralPanel::default().frame(frame).show(ui, |ui| match (&scene.session.project, scene.session.step) {
+        (None, _) => start::show(ui, scene, out),
+        (_, Step::Data) => data::show(ui, scene, out),
+        (_, Step::Backbone) => backbone::show(ui, scene, out),
+        (_, Step::Layers) => layers::show(ui, scene, out),
+        (_, Step::Train) => train::show(ui, scene, out),
+        (_, Step::Evaluate) => evaluate::show(ui, scene, out),
+        (_, Step::Try) => tries::show(ui, scene, out),
+        (_, Step::Export) => export::show(ui, scene, out),
+    });
+}
+
+/// What is selected, on the right.
+pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
+    if scene.session.project.is_none() || !scene.session.remembered.inspector_open {
+        return;
+    }
+    let tokens = Tokens::of(ui.ctx());
+    let frame = Frame::new().fill(tokens.panel).inner_margin(Margin::symmetric(16, 16));
+    Panel::right("inspector").default_size(theme::INSPECTOR).size_range(240.0..=480.0).frame(frame).show(ui, |ui| {
+        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match scene.session.step {
+            Step::Data => data::inspector(ui, scene, out),
+            Step::Backbone => backbone::inspector(ui, scene, out),
+            Step::Layers => layers::inspector(ui, scene, out),
+            Step::Train => train::inspector(ui, scene, out),
+            Step::Evaluate => evaluate::inspector(ui, scene, out),
+            Step::Try => tries::inspector(ui, scene, out),
+            Step::Export => export::inspector(ui, scene, out),
+        });
+    });
+}
+
+/// Paints the picture of a file into `place`, kept in shape; a grey ground while it is loading.
+pub fn paint_picture(ui: &Ui, painter: &egui::Painter, scene: &Scene, path: &std::path::Path, place: egui::Rect) {
+    let tokens = Tokens::of(ui.ctx());
+    match scene.pictures.borrow_mut().get(ui.ctx(), path) {
+        Picture::Ready(texture) => {
+            let size = texture.size_vec2();
+            let scale = (place.width() / size.x).min(place.height() / size.y);
+            let fitted = egui::Rect::from_center_size(place.center(), size * scale);
+            let whole = egui::Rect::from_min_max(egui::pos2(0.0, 0.0), egui::pos2(1.0, 1.0));
+            painter.image(texture.id(), fitted, whole, egui::Color32::WHITE);
+        }
+        Picture::Loading => {
+            painter.rect_filled(place, egui::CornerRadius::same(4), tokens.raised);
+        }
+        Picture::Unreadable => {
+            let sign = theme::icon::WARNING;
+            painter.text(place.center(), egui::Align2::CENTER_CENTER, sign, theme::icons(20.0), tokens.warning);
+        }
+    }
+}
+
+/// 4.70 MB.
+pub fn bytes(count: u64) -> String {
+    short(count as f64, &["B", "kB", "MB", "GB", "TB"])
+}
+
+/// 2.22 M.
+pub fn count(count: usize) -> String {
+    short(count as f64, &["", "k", "M", "G"]).trim_end().to_string()
+}
+
+fn short(mut value: f64, units: &[&str]) -> String {
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let digits = if unit == 0 || value >= 99.95 { 0 } else if value >= 9.995 { 1 } else { 2 };
+    format!("{value:.digits$} {}", units[unit])
+}
+
+/// 2 min 10 s.
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match seconds {
+        s if s < 1.0 => format!("{:.0} ms", s * 1000.0),
+        s if s < 59.95 => format!("{s:.1} s"),
+        s if s < 3600.0 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole / 60 % 60),
+    }
+}

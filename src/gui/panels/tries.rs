@@ -1,0 +1,107 @@
+//! Try: ask the model about files and texts.
+
+use super::super::theme::{self, Tokens};
+use super::super::widgets::{action_button, bar, card, dim, empty, page_title, section};
+use super::super::{Actions, Scene};
+use crate::data::index::Modality;
+use crate::jobs::Prediction;
+use crate::session::{Action, Step};
+use egui::{RichText, ScrollArea, Sense, Ui};
+use std::path::Path;
+
+/// Input and answers.
+pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
+    page_title(ui, "Try", "Ask the newest run about samples that it has never seen. Works while a run trains, too.");
+    let Some(project) = &scene.session.project else { return };
+    if scene.session.newest_result().is_none() {
+        let action = Action::Go(Step::Train);
+        empty(ui, scene.session, "There is no model yet", "Train first, then ask it here.", Some((&action, "Go to Train")), out);
+        return;
+    }
+    let takes_text = project.index.modality == Modality::Text;
+    input(ui, scene, takes_text, out);
+    if scene.session.tries.waiting {
+        ui.horizontal(|ui| {
+            ui.spinner();
+            dim(ui, "Asking…");
+        });
+    }
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        for prediction in &scene.session.tries.predictions {
+            answer(ui, scene, prediction, takes_text);
+        }
+    });
+}
+
+fn input(ui: &mut Ui, scene: &Scene, takes_text: bool, out: &mut Actions) {
+    card(ui, |ui| {
+        ui.set_width(ui.available_width());
+        if !takes_text {
+            ui.horizontal(|ui| {
+                dim(ui, "Drop pictures or a folder anywhere on the window, or");
+                action_button(ui, scene.session, &Action::ChooseTryFiles, "Choose files…", true, out);
+            });
+            return;
+        }
+        let id = ui.id().with("try-text");
+        let mut text = ui.data_mut(|d| d.get_temp::<String>(id)).unwrap_or_else(|| scene.session.tries.text.clone());
+        let label = ui.label("Text");
+        let field = egui::TextEdit::multiline(&mut text).desired_rows(3).desired_width(f32::INFINITY).hint_text("Type or paste a text");
+        ui.add(field).labelled_by(label.id);
+        ui.horizontal(|ui| {
+            let ready = !text.trim().is_empty();
+            let response = ui.add_enabled(ready, egui::Button::new("Ask")).on_disabled_hover_text("Type a text first.");
+            if response.clicked() {
+                out.push(Action::TryText(text.trim().to_string()));
+            }
+            action_button(ui, scene.session, &Action::ChooseTryFiles, "Choose files…", false, out);
+        });
+        ui.data_mut(|d| d.insert_temp(id, text));
+    });
+}
+
+fn answer(ui: &mut Ui, scene: &Scene, prediction: &Prediction, takes_text: bool) {
+    let tokens = Tokens::of(ui.ctx());
+    card(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal_top(|ui| {
+            if !takes_text {
+                let (rect, _) = ui.allocate_exact_size(egui::vec2(96.0, 96.0), Sense::hover());
+                super::paint_picture(ui, ui.painter(), scene, Path::new(&prediction.input), rect);
+            }
+            ui.vertical(|ui| {
+                let shown: String = prediction.input.chars().take(300).collect();
+                ui.label(RichText::new(shown).font(if takes_text { theme::body() } else { theme::mono() }).color(tokens.dim));
+                if let Some(error) = &prediction.error {
+                    ui.label(RichText::new(error).color(tokens.error));
+                }
+                for (rank, label) in prediction.labels.iter().flatten().enumerate() {
+                    ui.horizontal(|ui| {
+                        let font = if rank == 0 { theme::section() } else { theme::body() };
+                        ui.add_sized([150.0, 18.0], egui::Label::new(RichText::new(&label.label).font(font)).truncate().halign(egui::Align::Min));
+                        bar(ui, label.probability, 220.0, if rank == 0 { tokens.ice } else { tokens.line });
+                        dim(ui, format!("{:.1} %", 100.0 * label.probability));
+                    });
+                }
+            });
+        });
+    });
+}
+
+/// Which model answers.
+pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
+    section(ui, "Who answers");
+    match scene.session.newest_result() {
+        Some(run) => {
+            super::super::widgets::fact_row(ui, "Run", run.name.trim_start_matches('0'));
+            super::super::widgets::fact_row(ui, "Epoch", &run.best_epoch.unwrap_or_default().to_string());
+            let accuracy = run.best_accuracy.unwrap_or(0.0);
+            super::super::widgets::fact_row(ui, "Validation", &format!("{:.1} %", 100.0 * accuracy));
+        }
+        None => {
+            dim(ui, "No run has a result yet.");
+        }
+    }
+    ui.add_space(theme::SPACE);
+    dim(ui, "A percentage is how sure the model is, not how often it is right. On things unlike the training data it can be sure and wrong.");
+}

@@ -1,0 +1,51 @@
+//! Thumbnails as textures of the window.
+
+use crate::worker::thumbnails::Thumbnails;
+use egui::{ColorImage, Context, TextureHandle, TextureOptions};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Textures that are kept; those not asked for longest go first.
+const KEPT: usize = 600;
+
+/// Gives textures of sample files.
+pub struct Pictures {
+    thumbnails: Thumbnails,
+    textures: HashMap<PathBuf, (TextureHandle, u64)>,
+    clock: u64,
+}
+
+/// A picture, or why there is none.
+pub enum Picture {
+    Ready(TextureHandle),
+    Loading,
+    Unreadable,
+}
+
+impl Pictures {
+    pub fn new(thumbnails: Thumbnails) -> Self {
+        Self { thumbnails, textures: HashMap::new(), clock: 0 }
+    }
+
+    /// The picture of a file; it is decoded elsewhere and comes in a later frame.
+    pub fn get(&mut self, context: &Context, path: &Path) -> Picture {
+        self.clock += 1;
+        if let Some((texture, used)) = self.textures.get_mut(path) {
+            *used = self.clock;
+            return Picture::Ready(texture.clone());
+        }
+        let thumbnail = match self.thumbnails.get(path) {
+            None => return Picture::Loading,
+            Some(None) => return Picture::Unreadable,
+            Some(Some(thumbnail)) => thumbnail,
+        };
+        let image = ColorImage::from_rgba_unmultiplied([thumbnail.width, thumbnail.height], &thumbnail.rgba);
+        let texture = context.load_texture(path.to_string_lossy(), image, TextureOptions::LINEAR);
+        self.textures.insert(path.to_path_buf(), (texture.clone(), self.clock));
+        if self.textures.len() > KEPT {
+            let oldest = self.textures.iter().min_by_key(|(_, (_, used))| *used).map(|(path, _)| path.clone());
+            oldest.and_then(|path| self.textures.remove(&path));
+        }
+        Picture::Ready(texture)
+    }
+}

@@ -1,0 +1,153 @@
+//! Small things that every panel paints the same way.
+
+use super::theme::{self, Tokens, icon};
+use crate::session::{Action, Session};
+use egui::{Align, Button, Color32, CornerRadius, Frame, Layout, Margin, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo};
+
+/// A button for an action: its label, tooltip and whether it can be pressed come from the action. Pressed, it
+/// emits a copy.
+pub fn action_button(ui: &mut Ui, session: &Session, action: &Action, text: &str, primary: bool, out: &mut Vec<Action>) -> Response {
+    let tokens = Tokens::of(ui.ctx());
+    let label = action.label();
+    let why_not = session.why_not(action);
+    let rich = match primary && why_not.is_none() {
+        true => RichText::new(text).color(tokens.on_ice).font(theme::section()),
+        false => RichText::new(text),
+    };
+    let mut button = Button::new(rich).min_size(egui::vec2(0.0, theme::CONTROL_HEIGHT));
+    if primary && why_not.is_none() {
+        button = button.fill(tokens.ice);
+    }
+    let response = ui.add_enabled(why_not.is_none(), button);
+    let tooltip = match label.shortcut {
+        Some(shortcut) => format!("{} ({shortcut})", label.tooltip),
+        None => label.tooltip.to_string(),
+    };
+    let response = response.on_hover_text(tooltip).on_disabled_hover_text(why_not.unwrap_or_default());
+    if response.clicked() {
+        out.push(action.clone());
+    }
+    response
+}
+
+/// A square button with an icon and an accessible name.
+pub fn icon_button(ui: &mut Ui, icon: &str, name: &str, enabled: bool) -> Response {
+    let button = Button::new(RichText::new(icon).font(theme::icons(16.0))).min_size(egui::vec2(28.0, 28.0)).frame(false);
+    let response = ui.add_enabled(enabled, button).on_hover_text(name).on_disabled_hover_text(name);
+    let label = name.to_string();
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, &label));
+    response
+}
+
+/// The one card style: panel colour, one line around it.
+pub fn card<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> egui::InnerResponse<R> {
+    let tokens = Tokens::of(ui.ctx());
+    Frame::new()
+        .fill(tokens.panel)
+        .stroke(Stroke::new(1.0, tokens.line))
+        .corner_radius(CornerRadius::same(theme::CARD_CORNER))
+        .inner_margin(Margin::same(14))
+        .show(ui, contents)
+}
+
+/// A page's title and the sentence below it.
+pub fn page_title(ui: &mut Ui, title: &str, sentence: &str) {
+    let tokens = Tokens::of(ui.ctx());
+    ui.label(RichText::new(title).font(theme::title()));
+    ui.add_space(-4.0);
+    ui.label(RichText::new(sentence).color(tokens.dim));
+    ui.add_space(theme::SPACE);
+}
+
+/// A section's title.
+pub fn section(ui: &mut Ui, title: &str) {
+    ui.label(RichText::new(title).font(theme::section()));
+}
+
+/// Dim text.
+pub fn dim(ui: &mut Ui, text: impl Into<String>) -> Response {
+    let tokens = Tokens::of(ui.ctx());
+    ui.label(RichText::new(text).color(tokens.dim))
+}
+
+/// Name on the left, value on the right, a line below.
+pub fn fact_row(ui: &mut Ui, name: &str, value: &str) {
+    let tokens = Tokens::of(ui.ctx());
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(name).color(tokens.dim));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.add(egui::Label::new(value).truncate());
+        });
+    });
+    let line = ui.max_rect().x_range();
+    let y = ui.cursor().top() - 3.0;
+    ui.painter().hline(line, y, Stroke::new(1.0, tokens.line));
+}
+
+/// A number with its name above it and its unit, smaller, behind it.
+pub fn figure(ui: &mut Ui, name: &str, value: &str, small: &str) {
+    let tokens = Tokens::of(ui.ctx());
+    ui.vertical(|ui| {
+        ui.spacing_mut().item_spacing.y = 2.0;
+        ui.label(RichText::new(name).font(theme::caption()).color(tokens.dim));
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 4.0;
+            ui.label(RichText::new(value).font(theme::figure()));
+            if !small.is_empty() {
+                ui.label(RichText::new(small).color(tokens.dim));
+            }
+        });
+    });
+}
+
+/// A bar from 0 to 1.
+pub fn bar(ui: &mut Ui, share: f32, width: f32, colour: Color32) {
+    let tokens = Tokens::of(ui.ctx());
+    let (rect, _) = ui.allocate_exact_size(egui::vec2(width, 6.0), Sense::hover());
+    let radius = CornerRadius::same(3);
+    ui.painter().rect_filled(rect, radius, tokens.raised);
+    let mut filled = rect;
+    filled.set_width(rect.width() * share.clamp(0.0, 1.0));
+    ui.painter().rect_filled(filled, radius, colour);
+}
+
+/// What an empty screen says, with the one thing to do.
+pub fn empty(ui: &mut Ui, session: &Session, title: &str, sentence: &str, action: Option<(&Action, &str)>, out: &mut Vec<Action>) {
+    ui.add_space(theme::MARGIN);
+    card(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.vertical_centered(|ui| {
+            ui.add_space(theme::GAP);
+            section(ui, title);
+            dim(ui, sentence);
+            if let Some((action, text)) = action {
+                action_button(ui, session, action, text, true, out);
+            }
+            ui.add_space(theme::GAP);
+        });
+    });
+}
+
+/// A message with a coloured edge: what matters, then what it means.
+pub fn banner(ui: &mut Ui, colour: Color32, title: &str, text: &str) {
+    let tokens = Tokens::of(ui.ctx());
+    let response = card(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal_wrapped(|ui| {
+            ui.label(RichText::new(title).font(theme::section()));
+            ui.label(RichText::new(text).color(tokens.dim));
+        });
+    });
+    let mut edge = response.response.rect;
+    edge.set_width(3.0);
+    ui.painter().rect_filled(edge, CornerRadius::same(2), colour);
+}
+
+/// The sign of a freeze state, with its word.
+pub fn state_words(state: crate::backbone::FreezeState) -> (&'static str, &'static str) {
+    match state {
+        crate::backbone::FreezeState::Frozen => (icon::SNOWFLAKE, "frozen"),
+        crate::backbone::FreezeState::Thawed => (icon::FLAME, "thawed"),
+        crate::backbone::FreezeState::Mixed => (icon::STACK, "mixed"),
+    }
+}

@@ -1,0 +1,472 @@
+//! What each action does.
+
+use super::action::{Action, SampleName};
+use super::layers::{preset, range};
+use super::projects;
+use super::undo::Merge;
+use super::{Effect, JobView, OpenProject, Pending, Purpose, Session, Step, Toast, ToastKind};
+use crate::backbone::FreezeMask;
+use crate::data::index::DatasetIndex;
+use crate::data::split::Split;
+use crate::hub::places;
+use crate::jobs::ModelSource;
+use crate::problem::Problem;
+use crate::project::plan::split_spec;
+use crate::project::{Project, Recipe};
+use crate::worker::{Command, EvaluateOn};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Session {
+    /// Does what the user asked for, as far as it needs no window and no worker; what is left comes back.
+    pub fn apply(&mut self, action: Action) -> Vec<Effect> {
+        if let Some(why) = self.why_not(&action) {
+            self.toast(ToastKind::Note, &action.label().text, why);
+            return Vec::new();
+        }
+        match action {
+            Action::Go(step) => {
+                self.step = step;
+                self.on_enter(step)
+            }
+            Action::CloseProject => {
+                self.project = None;
+                self.remembered.last_project = None;
+                self.keep_memory();
+                Vec::new()
+            }
+            Action::OpenSample(sample) => self.open_sample(sample),
+            Action::OpenPath(path) => self.open_path(path),
+            Action::ChooseFolder => vec![Effect::PickFolder(Purpose::Open)],
+            Action::ChooseFile => vec![Effect::PickFile(Purpose::Open)],
+            Action::ChooseTestSet => vec![Effect::PickFolder(Purpose::TestSet)],
+            Action::ChooseTryFiles => vec![Effect::PickFile(Purpose::Try)],
+            Action::ChooseExportFolder => vec![Effect::PickFolder(Purpose::Export)],
+            Action::Train => self.train(false),
+            Action::Resume => self.train(true),
+            Action::Pause(paused) => {
+                if let Some(job) = &mut self.job {
+                    job.paused = paused;
+                }
+                vec![Effect::Pause(paused)]
+            }
+            Action::Stop => {
+                if let Some(job) = &mut self.job {
+                    job.stopping = true;
+                    job.paused = false;
+                }
+                vec![Effect::Stop]
+            }
+            Action::Evaluate(what) => self.evaluate(what),
+            Action::TryFiles(files) => self.ask(files, Vec::new()),
+            Action::TryText(text) => {
+                self.tries.text.clone_from(&text);
+                self.ask(Vec::new(), vec![text])
+            }
+            Action::Export => self.export(),
+            Action::Quit if self.is_training() => {
+                self.asks_to_quit = true;
+                Vec::new()
+            }
+            Action::Quit | Action::QuitAnyway => vec![Effect::Quit],
+            Action::StayOpen => {
+                self.asks_to_quit = false;
+                Vec::new()
+            }
+            other => self.apply_view(other),
+        }
+    }
+
+    /// Actions that change what is shown or the recipe.
+    fn apply_view(&mut self, action: Action) -> Vec<Effect> {
+        match action {
+            Action::SetTheme(theme) => {
+                self.remembered.theme = theme;
+                self.keep_memory();
+            }
+            Action::ToggleInspector => {
+                self.remembered.inspector_open = !self.remembered.inspector_open;
+                self.keep_memory();
+            }
+            Action::ToggleLog => self.log_open = !self.log_open,
+            Action::ShowPalette(open) => self.palette_open = open,
+            Action::DismissToast(id) => self.toasts.retain(|toast| toast.id != id),
+            other => return self.apply_project(other),
+        }
+        Vec::new()
+    }
+
+    fn apply_project(&mut self, action: Action) -> Vec<Effect> {
+        let layers = self.backbone().map(|b| (Arc::clone(&b.tree), Arc::clone(&b.cuts)));
+        let Some(project) = &mut self.project else { return Vec::new() };
+        match action {
+            Action::FilterClass(class) => project.data.class = class,
+            Action::FilterPart(part) => project.data.part = part,
+            Action::FilterFindings(only) => project.data.findings_only = only,
+            Action::SelectSample(item) => {
+                project.data.selected = item;
+                return Vec::new();
+            }
+            Action::SelectRun(run) => {
+                project.selected_run = run;
+                return Vec::new();
+            }
+            Action::SelectCell(cell) => {
+                if let Some(view) = &mut project.evaluation {
+                    view.cell = cell;
+                }
+                return Vec::new();
+            }
+            Action::ExpandLayer { path, open } => {
+                if open { project.layers.expanded.insert(path) } else { project.layers.expanded.remove(&path) };
+                return Vec::new();
+            }
+            Action::SearchLayers(search) => {
+                project.layers.search = search;
+                return Vec::new();
+            }
+            Action::SetExportPath(path) => {
+                project.export_path = path;
+                return Vec::new();
+            }
+            Action::SelectLayer(path) => return self.select_layer(path),
+            other => {
+                let (mut recipe, mut merge) = (project.recipe.clone(), None);
+                let mask = project.mask.clone();
+                let thawed = match (layers, mask, &other) {
+                    (Some((tree, cuts)), Some(mask), action) => thawed_by(action, &tree, &cuts, mask),
+                    _ => None,
+                };
+                match other {
+                    Action::SetSplit(split) => recipe.split = split,
+                    Action::SetTraining { training, field } => {
+                        recipe.training = training;
+                        merge = Some(Merge::Field(field));
+                    }
+                    Action::SetCache(enabled) => recipe.cache.enabled = enabled,
+                    Action::DragFrostline { drag, .. } => merge = Some(Merge::Drag(drag)),
+                    Action::ChooseBackbone(id) => return self.choose_backbone(&id),
+                    Action::Undo => return self.step_back(true),
+                    Action::Redo => return self.step_back(false),
+                    _ => {}
+                }
+                if let Some(thaw) = thawed {
+                    recipe.freeze.thaw = thaw;
+                }
+                self.change_recipe(recipe, merge);
+                return Vec::new();
+            }
+        }
+        let (index, split) = (Arc::clone(&project.index), project.split.clone());
+        project.data.refresh(&index, split.as_ref());
+        Vec::new()
+    }
+
+    /// Changes the recipe as one undo step and saves it.
+    fn change_recipe(&mut self, recipe: Recipe, merge: Option<Merge>) {
+        let Some(project) = &mut self.project else { return };
+        if project.recipe == recipe {
+            return;
+        }
+        project.undo.note(&project.recipe, merge);
+        project.recipe = recipe;
+        self.recipe_changed();
+    }
+
+    fn step_back(&mut self, undo: bool) -> Vec<Effect> {
+        let Some(project) = &mut self.project else { return Vec::new() };
+        let other = if undo { project.undo.undo(&project.recipe) } else { project.undo.redo(&project.recipe) };
+        if let Some(recipe) = other {
+            project.recipe = recipe;
+            self.recipe_changed();
+        }
+        self.ask_about_backbone()
+    }
+
+    /// Derives what follows from the recipe and saves it.
+    pub(super) fn recipe_changed(&mut self) {
+        let tree = self.backbone().map(|b| Arc::clone(&b.tree));
+        let Some(project) = &mut self.project else { return };
+        project.mask = tree.and_then(|tree| FreezeMask::from_patterns(&tree, &project.recipe.freeze.thaw).ok());
+        match Split::new(&project.index, &split_spec(&project.recipe)) {
+            Ok(split) => (project.split, project.split_problem) = (Some(split), None),
+            Err(why) => (project.split, project.split_problem) = (None, Some(why.to_string())),
+        }
+        let (index, split) = (Arc::clone(&project.index), project.split.clone());
+        project.data.refresh(&index, split.as_ref());
+        if project.recipe.check().is_err() {
+            return;
+        }
+        let saved = Project::open(&project.folder).and_then(|p| p.write_recipe(&project.recipe));
+        if let Err(problem) = saved {
+            self.fail("The recipe was not saved", &problem);
+        }
+    }
+
+    fn choose_backbone(&mut self, id: &str) -> Vec<Effect> {
+        let Some(facts) = self.backbones.iter().find(|b| b.id == id).cloned() else { return Vec::new() };
+        let Some(project) = &self.project else { return Vec::new() };
+        let mut recipe = project.recipe.clone();
+        recipe.backbone = projects::choice_of(&facts);
+        recipe.freeze.thaw.clear();
+        self.change_recipe(recipe, None);
+        self.ask_about_backbone()
+    }
+
+    /// Asks for what the screens show of the chosen backbone and is not known yet.
+    pub(super) fn ask_about_backbone(&mut self) -> Vec<Effect> {
+        let Some(id) = self.backbone().map(|b| b.id.clone()) else { return Vec::new() };
+        let mut effects = Vec::new();
+        if !self.calibrations.contains_key(&id) {
+            let job = self.new_job(Pending::Quiet);
+            effects.push(Effect::Send(Command::Calibrate { job, backbone: id.clone() }));
+        }
+        if !self.weights.contains_key(&id) {
+            let job = self.new_job(Pending::Quiet);
+            effects.push(Effect::Send(Command::Inspect { job, backbone: id }));
+        }
+        effects
+    }
+
+    fn select_layer(&mut self, path: Option<String>) -> Vec<Effect> {
+        let backbone = self.backbone().map(|b| b.id.clone());
+        let has_filters = path.as_ref().zip(self.backbone()).is_some_and(|(path, b)| {
+            let leaf = b.tree.leaves().iter().find(|l| l.path == *path);
+            leaf.is_some_and(|l| l.tensors.iter().any(|t| t.shape.len() == 4 && t.shape[2] > 1))
+        });
+        let Some(project) = &mut self.project else { return Vec::new() };
+        project.layers.selected.clone_from(&path);
+        match (backbone, path) {
+            (Some(backbone), Some(layer)) if has_filters => {
+                let job = self.new_job(Pending::Quiet);
+                vec![Effect::Send(Command::Filters { job, backbone, layer })]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn open_sample(&mut self, sample: SampleName) -> Vec<Effect> {
+        let relative = match sample {
+            SampleName::ClipArt => "samples/clip-art",
+            SampleName::Sentences => "samples/sentences.csv",
+        };
+        match places::asset(relative) {
+            Some(path) => self.open_path(path),
+            None => {
+                let problem = Problem::input(
+                    "the bundled sample was not found",
+                    format!("looked in {}", places::show(&places::asset_roots())),
+                    "set FROSTLINE_ASSETS to the folder `assets` of the source tree",
+                );
+                self.fail("Nothing was opened", &problem);
+                Vec::new()
+            }
+        }
+    }
+
+    /// A project is opened; anything else is taken for data.
+    fn open_path(&mut self, path: PathBuf) -> Vec<Effect> {
+        if self.is_training() {
+            let text = "Stop the run first, or wait until it has ended.";
+            self.toast(ToastKind::Note, "A run is being trained", text);
+            return Vec::new();
+        }
+        if path.join("recipe.toml").is_file() {
+            return self.open_project(&path);
+        }
+        let pending = Pending::NewData;
+        self.scan(path, Default::default(), pending)
+    }
+
+    fn open_project(&mut self, folder: &Path) -> Vec<Effect> {
+        let opened = Project::open(folder).and_then(|project| Ok((project.recipe()?, project)));
+        match opened {
+            Ok((recipe, project)) => {
+                let options = crate::data::scan::ScanOptions {
+                    text_column: recipe.data.text_column.clone(),
+                    label_column: recipe.data.label_column.clone(),
+                };
+                let data = project.data_path(&recipe);
+                let pending = Pending::OpenProject { folder: folder.to_path_buf(), recipe: Box::new(recipe) };
+                self.scan(data, options, pending)
+            }
+            Err(problem) => {
+                self.fail("The project was not opened", &problem);
+                Vec::new()
+            }
+        }
+    }
+
+    fn scan(&mut self, path: PathBuf, options: crate::data::scan::ScanOptions, pending: Pending) -> Vec<Effect> {
+        let job = self.new_job(pending);
+        self.show_job(job, "Reading the data", false);
+        vec![Effect::Send(Command::Scan { job, path, options })]
+    }
+
+    /// Makes a project of freshly read data and shows it.
+    pub(super) fn project_from(&mut self, index: Arc<DatasetIndex>) -> Result<(), Problem> {
+        crate::project::plan::check_classes(&index)?;
+        let backbone = projects::suitable(&self.backbones, index.modality).ok_or_else(|| {
+            Problem::input(
+                "there is no backbone for this data",
+                "none on this machine takes it",
+                "set FROSTLINE_ASSETS to the folder `assets` of the source tree",
+            )
+        })?;
+        let folder = projects::new_folder(&index.root)?;
+        let recipe = projects::recipe_for(&index, &folder, backbone)?;
+        Project::create(&folder, &recipe)?;
+        self.show_project(folder, recipe, index);
+        Ok(())
+    }
+
+    /// Shows an open project from its first screen.
+    pub(super) fn show_project(&mut self, folder: PathBuf, recipe: Recipe, index: Arc<DatasetIndex>) {
+        let title = projects::title(&index);
+        let name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        self.project = Some(OpenProject {
+            export_path: folder.join("exports").join(&name).display().to_string(),
+            folder,
+            title,
+            recipe,
+            undo: Default::default(),
+            index,
+            split: None,
+            split_problem: None,
+            mask: None,
+            data: Default::default(),
+            layers: Default::default(),
+            runs: Vec::new(),
+            selected_run: None,
+            evaluation: None,
+        });
+        (self.exported, self.filters) = (None, None);
+        self.tries = Default::default();
+        self.step = Step::Data;
+        self.recipe_changed();
+        self.remember_project();
+    }
+
+    fn on_enter(&mut self, step: Step) -> Vec<Effect> {
+        match step {
+            Step::Layers => self.ask_about_backbone(),
+            Step::Evaluate => {
+                let newest = self.newest_result().map(|r| r.name.clone());
+                let shown = self.project.as_ref().and_then(|p| p.evaluation.as_ref()).map(|e| e.run.clone());
+                let is_free = !self.pending.values().any(|p| *p == Pending::Evaluation);
+                if newest.is_some() && newest != shown && !self.is_training() && is_free {
+                    return self.evaluate(EvaluateOn::Validation);
+                }
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn train(&mut self, resume: bool) -> Vec<Effect> {
+        let Some(project) = &self.project else { return Vec::new() };
+        if let Err(why) = project.recipe.check() {
+            self.toast(ToastKind::Warning, "The recipe cannot be used", &why);
+            return Vec::new();
+        }
+        let folder = project.folder.clone();
+        let run = if resume { project.runs.last().map(|r| r.name.clone()) } else { None };
+        let name = run.clone().unwrap_or_else(|| format!("{:04}", self.highest_run() + 1));
+        let job = self.new_job(Pending::Training { run });
+        self.show_job(job, &format!("Run {}", name.trim_start_matches('0')), true);
+        self.begin_live_run(&name, resume);
+        self.step = Step::Train;
+        vec![Effect::Send(Command::Train { job, project: folder, resume })]
+    }
+
+    pub(super) fn highest_run(&self) -> u32 {
+        let runs = self.project.as_ref().map(|p| p.runs.as_slice()).unwrap_or_default();
+        runs.iter().filter_map(|r| r.name.parse().ok()).max().unwrap_or(0)
+    }
+
+    fn evaluate(&mut self, what: EvaluateOn) -> Vec<Effect> {
+        let run = self.newest_result().map(|r| r.name.clone());
+        let Some(project) = self.project.as_ref().map(|p| p.folder.clone()) else { return Vec::new() };
+        let job = self.new_job(Pending::Evaluation);
+        self.show_job(job, "Evaluating", false);
+        vec![Effect::Send(Command::Evaluate { job, project, run, what })]
+    }
+
+    fn ask(&mut self, files: Vec<PathBuf>, texts: Vec<String>) -> Vec<Effect> {
+        let model = match (&self.exported, &self.project) {
+            (_, Some(project)) => ModelSource::Run { project: project.folder.clone(), run: None },
+            (Some(exported), None) => ModelSource::Export(exported.out.clone()),
+            (None, None) => return Vec::new(),
+        };
+        self.tries.waiting = true;
+        let job = self.new_job(Pending::Try);
+        vec![Effect::Send(Command::Try { job, model, files, texts })]
+    }
+
+    fn export(&mut self) -> Vec<Effect> {
+        let run = self.newest_result().map(|r| r.name.clone());
+        let Some(project) = &self.project else { return Vec::new() };
+        let (folder, out) = (project.folder.clone(), PathBuf::from(project.export_path.trim()));
+        let job = self.new_job(Pending::Export);
+        self.show_job(job, "Exporting", false);
+        vec![Effect::Send(Command::Export { job, project: folder, run, out })]
+    }
+
+    pub(super) fn show_job(&mut self, id: u64, name: &str, can_pause: bool) {
+        self.job = Some(JobView {
+            id,
+            name: name.to_string(),
+            what: String::new(),
+            done: 0.0,
+            rate: None,
+            seconds_left: None,
+            paused: false,
+            stopping: false,
+            can_pause,
+            started: Instant::now(),
+        });
+    }
+
+    /// Shows a message.
+    pub fn toast(&mut self, kind: ToastKind, title: &str, text: &str) {
+        let id = self.new_id();
+        self.log.push(format!("{title}: {text}"));
+        self.toasts.retain(|t| t.title != title || t.text != text);
+        self.toasts.push(Toast { id, kind, title: title.to_string(), text: text.to_string(), born: Instant::now() });
+    }
+
+    /// Shows a failure with its remedy.
+    pub fn fail(&mut self, title: &str, problem: &Problem) {
+        let place = problem.path.as_ref().map(|p| format!(" ({})", p.display())).unwrap_or_default();
+        let text = format!("{}{place}: {}. Try: {}.", problem.what, problem.why.trim_end_matches('.'), problem.remedy.trim_end_matches('.'));
+        self.toast(ToastKind::Failure, title, &text);
+    }
+
+    pub(super) fn keep_memory(&mut self) {
+        if let Err(problem) = self.remembered.save() {
+            self.log.push(format!("not kept for the next start: {problem}"));
+        }
+    }
+}
+
+/// The patterns to thaw after a layer action; `None` for other actions.
+fn thawed_by(
+    action: &Action,
+    tree: &crate::backbone::LayerTree,
+    cuts: &[crate::backbone::Cut],
+    mut mask: FreezeMask,
+) -> Option<Vec<String>> {
+    match action {
+        Action::SetLayer { path, thawed } => mask.set(tree, path, *thawed),
+        Action::SetLayerRange { from, to, thawed } => {
+            for leaf in range(tree, from, to) {
+                mask.set(tree, &leaf, *thawed);
+            }
+        }
+        Action::Preset(chosen) => mask = preset(tree, cuts, *chosen),
+        Action::DragFrostline { cut, .. } => mask = FreezeMask::with_frostline(tree, *cut),
+        _ => return None,
+    }
+    Some(mask.to_patterns(tree))
+}

@@ -1,0 +1,278 @@
+//! The layer tree as rows ready to paint.
+
+use crate::backbone::layer_tree::is_at_or_below;
+use crate::backbone::{Cut, Dim, FreezeMask, FreezeState, Kind, LayerTree, Node};
+use crate::session::action::Preset;
+use std::collections::BTreeSet;
+
+/// One row: a layer, a group, or the frostline between two layers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Row {
+    Layer(LayerRow),
+    /// The line at cut `cut`.
+    Frostline { cut: usize, name: String, shape: String },
+}
+
+/// One layer or group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerRow {
+    pub path: String,
+    /// Last part of the path, except where that would be a bare number.
+    pub name: String,
+    pub depth: usize,
+    pub state: FreezeState,
+    pub kind: String,
+    pub shape: String,
+    pub parameters: usize,
+    /// `Some(open)` for groups.
+    pub open: Option<bool>,
+    /// Cut just below this row where there is one: the frostline can be dropped here.
+    pub cut: Option<usize>,
+    /// Leaves at or below it.
+    pub leaves: Vec<String>,
+}
+
+/// What the user has opened and looked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LayersView {
+    pub expanded: BTreeSet<String>,
+    pub selected: Option<String>,
+    pub search: String,
+}
+
+/// Rows from the input to the pooling, with the frostline in its place. A search opens what it finds.
+pub fn rows(tree: &LayerTree, cuts: &[Cut], mask: &FreezeMask, view: &LayersView) -> Vec<Row> {
+    let frostline = mask.frostline(tree, cuts.len());
+    let mut rows = Vec::new();
+    for child in &tree.root().children {
+        add(child, 0, tree, cuts, mask, view, &mut rows);
+    }
+    place_frostline(tree, cuts, frostline, rows)
+}
+
+fn add(node: &Node, depth: usize, tree: &LayerTree, cuts: &[Cut], mask: &FreezeMask, view: &LayersView, rows: &mut Vec<Row>) {
+    let search = view.search.trim().to_lowercase();
+    if !search.is_empty() && !contains(node, &search) {
+        return;
+    }
+    // A group with one child that only repeats it is passed through: `blocks` says nothing of its own.
+    if matches!(node.path.as_str(), "blocks" | "encoder" | "encoder.layer") {
+        for child in &node.children {
+            add(child, depth, tree, cuts, mask, view, rows);
+        }
+        return;
+    }
+    let is_group = !node.children.is_empty();
+    let open = is_group.then(|| view.expanded.contains(&node.path) || !search.is_empty());
+    rows.push(Row::Layer(LayerRow {
+        name: short_name(node),
+        depth,
+        state: mask.state(tree, &node.path),
+        kind: kind_name(node),
+        shape: shape(&node.output_shape),
+        parameters: node.parameters(),
+        open,
+        cut: cut_below(tree, node),
+        leaves: leaves_of(tree, &node.path),
+        path: node.path.clone(),
+    }));
+    if open == Some(true) {
+        for child in &node.children {
+            add(child, depth + 1, tree, cuts, mask, view, rows);
+        }
+    }
+}
+
+/// The number of the cut just below a node: where its first leaf begins a segment.
+fn cut_below(tree: &LayerTree, node: &Node) -> Option<usize> {
+    let leaves = tree.leaves();
+    let first = leaves.iter().position(|leaf| is_at_or_below(&leaf.path, &node.path))?;
+    let segment = leaves[first].segment;
+    (first == 0 || leaves[first - 1].segment < segment).then_some(segment)
+}
+
+/// Inserts the line before the first row whose leaves lie above it; at the top end where none does.
+fn place_frostline(tree: &LayerTree, cuts: &[Cut], frostline: usize, rows: Vec<Row>) -> Vec<Row> {
+    let Some(cut) = cuts.get(frostline) else { return rows };
+    let line = Row::Frostline { cut: frostline, name: cut.name.clone(), shape: shape(&cut.shape) };
+    let segment = |path: &str| tree.leaves().iter().find(|l| l.path == path).map_or(0, |l| l.segment);
+    let lies_above = |row: &Row| match row {
+        // An open group holds the line inside, so only its first leaf decides; a closed one needs its last.
+        Row::Layer(row) => row.leaves.first().is_some_and(|leaf| segment(leaf) >= frostline),
+        Row::Frostline { .. } => false,
+    };
+    let place = rows.iter().position(lies_above).unwrap_or(rows.len());
+    let mut rows = rows;
+    rows.insert(place, line);
+    rows
+}
+
+fn contains(node: &Node, search: &str) -> bool {
+    node.path.to_lowercase().contains(search)
+        || kind_name(node).to_lowercase().contains(search)
+        || node.children.iter().any(|child| contains(child, search))
+}
+
+fn leaves_of(tree: &LayerTree, path: &str) -> Vec<String> {
+    tree.leaves().iter().filter(|l| is_at_or_below(&l.path, path)).map(|l| l.path.clone()).collect()
+}
+
+/// `blocks.5` rather than `5`; `conv_dw` for a leaf.
+fn short_name(node: &Node) -> String {
+    match node.name().parse::<usize>() {
+        Ok(_) => node.path.strip_prefix("encoder.").unwrap_or(&node.path).to_string(),
+        Err(_) => node.name().to_string(),
+    }
+}
+
+/// `Conv 3×3 /2`, `3 blocks`, `Batch norm`.
+pub fn kind_name(node: &Node) -> String {
+    let kind = match node.kind {
+        Kind::Convolution => "Conv",
+        Kind::DepthwiseConvolution => "Depthwise",
+        Kind::Linear => "Linear",
+        Kind::Embedding => "Embedding",
+        Kind::BatchNorm => "Batch norm",
+        Kind::LayerNorm => "Layer norm",
+        Kind::Attention => "Attention",
+        Kind::Model | Kind::Stage | Kind::Block => "",
+    };
+    match (kind, node.detail.as_str()) {
+        ("", "") => format!("{} layers", node.children.len()),
+        ("", detail) => capitalised(detail),
+        (kind, "") => kind.to_string(),
+        (kind, detail) => format!("{kind} {detail}"),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// `96×14×14`, `T×384`.
+pub fn shape(dims: &[Dim]) -> String {
+    dims.iter().map(Dim::to_string).collect::<Vec<_>>().join("×")
+}
+
+/// The mask of a preset.
+pub fn preset(tree: &LayerTree, cuts: &[Cut], preset: Preset) -> FreezeMask {
+    let last = cuts.len().saturating_sub(1);
+    match preset {
+        Preset::HeadOnly => FreezeMask::frozen(tree),
+        Preset::LastBlock => FreezeMask::with_frostline(tree, last.saturating_sub(1)),
+        Preset::LastStages => FreezeMask::with_frostline(tree, last_stages_cut(tree, last)),
+        Preset::Everything => FreezeMask::with_frostline(tree, 0),
+        Preset::NormsOnly => {
+            let mut mask = FreezeMask::frozen(tree);
+            for leaf in tree.leaves().iter().filter(|leaf| leaf.kind.is_norm()) {
+                mask.set(tree, &leaf.path, true);
+            }
+            mask
+        }
+    }
+}
+
+/// The cut below the last but one stage of numbered blocks; for a plain stack of layers, below its last two.
+fn last_stages_cut(tree: &LayerTree, last: usize) -> usize {
+    let mut starts: Vec<usize> = Vec::new();
+    let mut stage = String::new();
+    for leaf in tree.leaves() {
+        let parts: Vec<&str> = leaf.path.split('.').collect();
+        let own = match parts.as_slice() {
+            ["encoder", "layer", number, ..] => format!("layer.{number}"),
+            [first, number, ..] if number.parse::<usize>().is_ok() => format!("{first}.{number}"),
+            _ => continue,
+        };
+        if own != stage {
+            stage = own;
+            starts.push(leaf.segment);
+        }
+    }
+    starts.get(starts.len().wrapping_sub(2)).copied().unwrap_or(last.saturating_sub(1))
+}
+
+/// All leaves from one row's first to another row's last, in tree order whichever comes first.
+pub fn range(tree: &LayerTree, from: &str, to: &str) -> Vec<String> {
+    let position = |path: &str| {
+        let inside = |leaf: &&crate::backbone::Leaf| is_at_or_below(&leaf.path, path);
+        let count = tree.leaves().iter().filter(inside).count();
+        tree.leaves().iter().position(|l| is_at_or_below(&l.path, path)).map(|first| (first, first + count.max(1) - 1))
+    };
+    let (Some(a), Some(b)) = (position(from), position(to)) else { return Vec::new() };
+    let leaves = &tree.leaves()[a.0.min(b.0)..=a.1.max(b.1)];
+    leaves.iter().map(|leaf| leaf.path.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(config: serde_json::Value) -> Box<dyn crate::backbone::Architecture> {
+        crate::backbone::registry::describe(&config, std::path::Path::new("x")).unwrap().1
+    }
+
+    fn mobilenet() -> Box<dyn crate::backbone::Architecture> {
+        network(serde_json::json!({"architecture": "mobilenetv2_100"}))
+    }
+
+    fn names(rows: &[Row]) -> Vec<String> {
+        let name = |row: &Row| match row {
+            Row::Layer(row) => row.name.clone(),
+            Row::Frostline { .. } => "~".to_string(),
+        };
+        rows.iter().map(name).collect()
+    }
+
+    #[test]
+    fn the_frostline_stands_where_the_thawed_layers_begin() {
+        let net = mobilenet();
+        let (tree, cuts) = (net.tree(), net.cuts());
+        let check = |chosen: Preset, before: &str| {
+            let rows = rows(tree, cuts, &preset(tree, cuts, chosen), &LayersView::default());
+            let names = names(&rows);
+            let line = names.iter().position(|n| n == "~").unwrap();
+            assert_eq!(names.get(line + 1).map_or("", String::as_str), before, "{chosen:?}: {names:?}");
+        };
+        check(Preset::HeadOnly, "");
+        check(Preset::LastBlock, "conv_head");
+        check(Preset::LastStages, "blocks.5");
+        check(Preset::Everything, "conv_stem");
+    }
+
+    #[test]
+    fn an_open_group_shows_its_layers_and_a_search_finds() {
+        let net = mobilenet();
+        let (tree, cuts) = (net.tree(), net.cuts());
+        let mask = FreezeMask::frozen(tree);
+        let mut view = LayersView::default();
+        let closed = rows(tree, cuts, &mask, &view).len();
+        view.expanded.insert("blocks.0".into());
+        assert_eq!(rows(tree, cuts, &mask, &view).len(), closed + 1);
+        view.search = "conv_stem".into();
+        assert_eq!(names(&rows(tree, cuts, &mask, &view)), ["conv_stem", "~"]);
+    }
+
+    #[test]
+    fn a_range_is_the_same_both_ways() {
+        let net = mobilenet();
+        let tree = net.tree();
+        let forth = range(tree, "blocks.6", "conv_head");
+        assert_eq!(forth, range(tree, "conv_head", "blocks.6"));
+        assert_eq!(forth.len(), 7);
+        assert!(range(tree, "no", "conv_head").is_empty());
+    }
+
+    #[test]
+    fn presets_of_a_transformer() {
+        let net = network(serde_json::json!({
+            "model_type": "bert", "vocab_size": 50, "hidden_size": 8, "num_hidden_layers": 4, "num_attention_heads": 2,
+            "intermediate_size": 16, "max_position_embeddings": 16, "type_vocab_size": 2,
+        }));
+        let (tree, cuts) = (net.tree(), net.cuts());
+        let frostline = |p: Preset| preset(tree, cuts, p).frostline(tree, cuts.len());
+        assert_eq!(cuts[frostline(Preset::LastStages)].name, "encoder.layer.2");
+        assert_eq!(cuts[frostline(Preset::LastBlock)].name, "encoder.layer.3");
+        assert_eq!(frostline(Preset::NormsOnly), 0);
+    }
+}

@@ -1,0 +1,133 @@
+//! Projects that the window makes and remembers.
+
+use crate::data::index::{DatasetIndex, Modality};
+use crate::hub::places;
+use crate::problem::{Problem, Result};
+use crate::project::files::{read_json, write_json};
+use crate::project::recipe::{
+    BackboneChoice, CacheChoice, DataChoice, FreezeChoice, RECIPE_VERSION, SplitChoice, TrainingChoice,
+};
+use crate::project::{Project, Recipe};
+use crate::session::action::ThemeChoice;
+use crate::worker::BackboneFacts;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Projects that are remembered.
+const RECENT: usize = 12;
+
+/// What the window remembers between two starts (`window.json` in Frostline's own folder).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Remembered {
+    pub version: u32,
+    pub theme: ThemeChoice,
+    pub inspector_open: bool,
+    pub last_project: Option<PathBuf>,
+    pub recent: Vec<Recent>,
+}
+
+/// One project of the start screen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recent {
+    pub folder: PathBuf,
+    pub name: String,
+    /// The last result in a few words.
+    pub result: String,
+    /// Files whose pictures stand on the card.
+    pub pictures: Vec<PathBuf>,
+    /// Texts that stand on the card.
+    pub texts: Vec<(String, String)>,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self { version: 1, theme: ThemeChoice::System, inspector_open: true, last_project: None, recent: Vec::new() }
+    }
+}
+
+impl Remembered {
+    /// What the last window left; the defaults where there is nothing usable.
+    pub fn load() -> Self {
+        let path = places::home().map(|home| home.join("window.json"));
+        path.and_then(|path| read_json(&path, "read the window's memory").ok()).unwrap_or_default()
+    }
+
+    /// Writes it for the next window.
+    ///
+    /// # Errors
+    /// Frostline's own folder cannot be written.
+    pub fn save(&self) -> Result<()> {
+        let Some(home) = places::home() else { return Ok(()) };
+        std::fs::create_dir_all(&home).map_err(|e| Problem::io("make Frostline's folder", &home, &e))?;
+        write_json(&home.join("window.json"), self, "keep the window's memory")
+    }
+
+    /// Puts a project first.
+    pub fn remember(&mut self, recent: Recent) {
+        self.last_project = Some(recent.folder.clone());
+        self.recent.retain(|r| r.folder != recent.folder);
+        self.recent.insert(0, recent);
+        self.recent.truncate(RECENT);
+    }
+}
+
+/// A recipe that suits `index` and a backbone, for a project in `folder`.
+///
+/// # Errors
+/// The data is gone.
+pub fn recipe_for(index: &DatasetIndex, folder: &Path, backbone: &BackboneFacts) -> Result<Recipe> {
+    let training = TrainingChoice::suited_to(index.modality, true, backbone.dropout);
+    Ok(Recipe {
+        version: RECIPE_VERSION,
+        data: DataChoice {
+            path: Project::data_reference(folder, &index.root)?,
+            text_column: None,
+            label_column: None,
+        },
+        split: SplitChoice::default(),
+        backbone: choice_of(backbone),
+        freeze: FreezeChoice::default(),
+        training,
+        cache: CacheChoice::default(),
+    })
+}
+
+/// How a recipe names a backbone.
+pub fn choice_of(backbone: &BackboneFacts) -> BackboneChoice {
+    BackboneChoice { id: backbone.id.clone(), sha256: backbone.sha256.clone(), folder: None }
+}
+
+/// The first backbone that takes what the data holds.
+pub fn suitable(backbones: &[BackboneFacts], modality: Modality) -> Option<&BackboneFacts> {
+    backbones.iter().find(|b| b.takes_images() == (modality == Modality::Image))
+}
+
+/// A folder for a new project named after its data, in Frostline's own folder.
+///
+/// # Errors
+/// The system names no place for application data.
+pub fn new_folder(data: &Path) -> Result<PathBuf> {
+    let home = places::home().ok_or_else(|| {
+        Problem::input("there is no place for projects", "the system names no folder for them", "set FROSTLINE_HOME")
+    })?;
+    let name = data.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_else(|| "project".into());
+    let projects = home.join("projects");
+    let free = |number: &u32| {
+        let suffix = if *number == 1 { String::new() } else { format!("-{number}") };
+        let folder = projects.join(format!("{name}{suffix}"));
+        (!folder.exists()).then_some(folder)
+    };
+    (1..10_000).find_map(|n| free(&n)).ok_or_else(|| {
+        Problem::input("there is no free project name", "10,000 projects have this name", "remove some").at(&projects)
+    })
+}
+
+/// What a person calls a project: the data's name and its number of classes.
+pub fn title(index: &DatasetIndex) -> String {
+    let name = index.root.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut words = name.replace(['-', '_'], " ");
+    if let Some(first) = words.get(..1).map(str::to_uppercase) {
+        words.replace_range(..1, &first);
+    }
+    format!("{words}, {} classes", index.classes.len())
+}

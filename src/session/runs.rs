@@ -1,0 +1,234 @@
+//! Runs as curves, rows and plain words.
+
+use crate::project::run::EpochRecord;
+use crate::project::{Recipe, RunRecord, RunState};
+use crate::worker::protocol::CURVE_POINTS;
+
+/// One run as the screens need it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunView {
+    pub name: String,
+    pub state: RunState,
+    /// (epochs trained so far, loss of the step).
+    pub train_loss: Vec<[f64; 2]>,
+    /// (epoch, loss on the validation samples).
+    pub val_loss: Vec<[f64; 2]>,
+    /// (epoch, share of validation samples answered right).
+    pub val_accuracy: Vec<[f64; 2]>,
+    pub best_epoch: Option<u32>,
+    pub best_accuracy: Option<f64>,
+    pub seconds: f64,
+    pub frostline: String,
+    pub validation_samples: usize,
+    pub failure: Option<String>,
+}
+
+/// Something that a person should know about a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alarm {
+    pub kind: AlarmKind,
+    /// The point in a few words.
+    pub title: String,
+    /// What it means and what to try.
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlarmKind {
+    Good,
+    Warning,
+    Bad,
+}
+
+impl RunView {
+    /// A run that begins now.
+    pub fn live(name: &str, frostline: &str, validation_samples: usize) -> Self {
+        Self {
+            name: name.to_string(),
+            state: RunState::Running,
+            train_loss: Vec::new(),
+            val_loss: Vec::new(),
+            val_accuracy: Vec::new(),
+            best_epoch: None,
+            best_accuracy: None,
+            seconds: 0.0,
+            frostline: frostline.to_string(),
+            validation_samples,
+            failure: None,
+        }
+    }
+
+    /// A run from disk.
+    pub fn of(record: &RunRecord, step_losses: Vec<[f64; 2]>) -> Self {
+        let mut view = Self::live(&record.run, &record.frostline, record.validation_samples);
+        for epoch in &record.epochs {
+            view.add_epoch(epoch);
+        }
+        view.train_loss = step_losses;
+        view.state = record.state;
+        view.seconds = record.seconds;
+        view.failure.clone_from(&record.failure);
+        view
+    }
+
+    /// Notes a step; `position` is in epochs. Beyond a bound every other point is dropped, so that memory stays flat.
+    pub fn add_step(&mut self, position: f64, loss: f64) {
+        self.train_loss.push([position, loss]);
+        if self.train_loss.len() > 2 * CURVE_POINTS {
+            let mut keep = false;
+            self.train_loss.retain(|_| {
+                keep = !keep;
+                keep
+            });
+        }
+    }
+
+    /// Notes an epoch; best is the highest accuracy, of equals the lowest loss, as the loop decides it.
+    pub fn add_epoch(&mut self, record: &EpochRecord) {
+        let position = f64::from(record.epoch);
+        let best_loss = self.best_epoch.and_then(|best| {
+            let found = self.val_loss.iter().find(|p| p[0] == f64::from(best));
+            found.map(|p| p[1])
+        });
+        let is_better = match (self.best_accuracy, best_loss) {
+            (Some(accuracy), Some(loss)) => {
+                record.val_accuracy > accuracy || (record.val_accuracy == accuracy && record.val_loss < loss)
+            }
+            _ => true,
+        };
+        if is_better {
+            self.best_epoch = Some(record.epoch);
+            self.best_accuracy = Some(record.val_accuracy);
+        }
+        self.val_loss.push([position, record.val_loss]);
+        self.val_accuracy.push([position, record.val_accuracy]);
+        self.seconds += record.seconds;
+    }
+
+    /// Half a 95 % interval of the best accuracy (Wald; rough for few samples).
+    pub fn half_width(&self) -> Option<f64> {
+        let accuracy = self.best_accuracy?;
+        let samples = self.validation_samples.max(1) as f64;
+        Some(1.96 * (accuracy * (1.0 - accuracy) / samples).sqrt())
+    }
+}
+
+/// What there is to say about `run`; `probe` is the best run of the same project that trained the head only.
+pub fn alarms(run: &RunView, probe: Option<&RunView>) -> Vec<Alarm> {
+    let mut alarms = Vec::new();
+    if run.failure.as_ref().is_some_and(|why| why.contains("diverged")) {
+        let text = "The loss is no longer a number. Lower the learning rate and train again.";
+        alarms.push(alarm(AlarmKind::Bad, "Diverged.", text.to_string()));
+    }
+    if let Some(epoch) = overfitting_since(&run.val_loss) {
+        let text = "Validation loss rises while training goes on. The best epoch is kept; fewer epochs, fewer thawed layers or more data help.";
+        alarms.push(alarm(AlarmKind::Warning, &format!("Overfitting since epoch {epoch}."), text.to_string()));
+    }
+    if let (Some(own), Some(probe)) = (run.best_accuracy, probe.filter(|p| p.name != run.name)) {
+        if let Some(frozen) = probe.best_accuracy {
+            let points = 100.0 * (own - frozen);
+            let margin = 100.0 * run.half_width().unwrap_or(0.0);
+            if points < -0.05 {
+                let text = format!("{:.1} points below run {} that trained the head only. Thaw less, or lower the learning rate.", -points, probe.name);
+                alarms.push(alarm(AlarmKind::Warning, "Below the frozen probe.", text));
+            } else if points > 0.05 {
+                let chance = if points < margin { " With so few validation samples that may be chance." } else { "" };
+                let text = format!("{points:.1} points above run {} that trained the head only.{chance}", probe.name);
+                alarms.push(alarm(AlarmKind::Good, "Ahead of the frozen probe.", text));
+            }
+        }
+    }
+    alarms
+}
+
+fn alarm(kind: AlarmKind, title: &str, text: String) -> Alarm {
+    Alarm { kind, title: title.to_string(), text }
+}
+
+/// The epoch after which validation loss only rose, where it has risen by a twentieth over three epochs or more.
+fn overfitting_since(val_loss: &[[f64; 2]]) -> Option<u32> {
+    let (lowest, point) = val_loss.iter().enumerate().min_by(|a, b| a.1[1].total_cmp(&b.1[1]))?;
+    let last = val_loss.last()?;
+    let risen = last[1] > 1.05 * point[1] && val_loss.len() - lowest > 3;
+    risen.then_some(point[0] as u32)
+}
+
+/// What differs between the recipe of a run and the one before it, in a few words.
+pub fn difference(own: &Recipe, before: Option<&Recipe>) -> String {
+    let thawed = match own.freeze.thaw.as_slice() {
+        [] => "head only".to_string(),
+        [all] if all == "*" => "everything".to_string(),
+        some => format!("{} thawed", some.join(", ")),
+    };
+    let Some(before) = before else { return thawed };
+    let (a, b) = (&own.training, &before.training);
+    let mut parts = Vec::new();
+    if own.freeze != before.freeze {
+        parts.push(thawed.clone());
+    }
+    if own.backbone.id != before.backbone.id {
+        parts.push(own.backbone.id.clone());
+    }
+    if a.learning_rate != b.learning_rate {
+        parts.push(format!("rate {:e}", a.learning_rate));
+    }
+    if a.epochs != b.epochs {
+        parts.push(format!("{} epochs", a.epochs));
+    }
+    if a.batch_size != b.batch_size {
+        parts.push(format!("batch {}", a.batch_size));
+    }
+    if own.split != before.split {
+        parts.push("other split".to_string());
+    }
+    if parts.is_empty() { format!("{thawed}, as before") } else { parts.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(losses: &[f64], accuracies: &[f64]) -> RunView {
+        let mut run = RunView::live("0002", "blocks.5", 100);
+        for (n, (val_loss, val_accuracy)) in losses.iter().zip(accuracies).enumerate() {
+            run.add_epoch(&EpochRecord {
+                epoch: n as u32 + 1,
+                train_loss: 1.0,
+                val_loss: *val_loss,
+                val_accuracy: *val_accuracy,
+                val_macro_f1: 0.5,
+                seconds: 1.0,
+                samples_per_second: 1.0,
+            });
+        }
+        run
+    }
+
+    #[test]
+    fn the_best_epoch_is_the_loops() {
+        let view = run(&[0.9, 0.7, 0.6, 0.8], &[0.5, 0.8, 0.8, 0.7]);
+        assert_eq!((view.best_epoch, view.best_accuracy), (Some(3), Some(0.8)));
+    }
+
+    #[test]
+    fn alarms_speak_when_they_should() {
+        let titles = |losses: &[f64], accuracies: &[f64], probe: f64| {
+            let probe = RunView { name: "0001".into(), best_accuracy: Some(probe), ..RunView::live("0001", "head", 100) };
+            alarms(&run(losses, accuracies), Some(&probe)).into_iter().map(|a| a.title).collect::<Vec<_>>()
+        };
+        assert_eq!(titles(&[0.9, 0.5, 0.6, 0.7, 0.8], &[0.6; 5], 0.6), ["Overfitting since epoch 2."]);
+        assert_eq!(titles(&[0.9, 0.8, 0.7], &[0.5; 3], 0.7), ["Below the frozen probe."]);
+        assert_eq!(titles(&[0.9, 0.8, 0.7], &[0.8; 3], 0.6), ["Ahead of the frozen probe."]);
+        assert!(titles(&[0.9, 0.8, 0.82], &[0.6; 3], 0.6).is_empty());
+    }
+
+    #[test]
+    fn memory_stays_flat_over_a_long_run() {
+        let mut view = RunView::live("0001", "head", 10);
+        for step in 0..500_000 {
+            view.add_step(f64::from(step), 1.0);
+        }
+        assert!(view.train_loss.len() <= 2 * CURVE_POINTS);
+        assert!(view.train_loss.windows(2).all(|w| w[0][0] < w[1][0]));
+    }
+}

@@ -1,0 +1,150 @@
+//! What the window and the worker say to each other. Plain data only: no tensor crosses the channel.
+
+use crate::backbone::{Cut, InputSpec, LayerTree};
+use crate::control::Fact;
+use crate::data::index::DatasetIndex;
+use crate::data::scan::ScanOptions;
+use crate::evaluate::Evaluation;
+use crate::inspect::{FilterTiles, WeightSummary};
+use crate::jobs::{ModelSource, Prediction};
+use crate::problem::Problem;
+use crate::project::RunRecord;
+use crate::train::estimate::Calibration;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Names a piece of work; given by the sender.
+pub type JobId = u64;
+
+/// What the worker can be asked for.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Which backbones are on this machine, with the facts of their files.
+    ListBackbones { job: JobId },
+    /// Reads a dataset; runs beside everything else.
+    Scan { job: JobId, path: PathBuf, options: ScanOptions },
+    /// Looks at the weights of every layer of a backbone.
+    Inspect { job: JobId, backbone: String },
+    /// Pictures of the filters of one convolution.
+    Filters { job: JobId, backbone: String, layer: String },
+    /// Measures how fast this machine runs a backbone.
+    Calibrate { job: JobId, backbone: String },
+    /// Reads the runs of a project with their curves.
+    Runs { job: JobId, project: PathBuf },
+    /// Trains a project, or goes on with its unfinished run.
+    Train { job: JobId, project: PathBuf, resume: bool },
+    /// Scores a run on its validation samples, its test samples or other data.
+    Evaluate { job: JobId, project: PathBuf, run: Option<String>, what: EvaluateOn },
+    /// Answers for files and texts; served between the batches of a training.
+    Try { job: JobId, model: ModelSource, files: Vec<PathBuf>, texts: Vec<String> },
+    /// Writes, reloads and compares an export.
+    Export { job: JobId, project: PathBuf, run: Option<String>, out: PathBuf },
+}
+
+/// Which samples to evaluate on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EvaluateOn {
+    Validation,
+    Test,
+    Data(PathBuf),
+}
+
+/// What the worker says. Every event names its job; a job ends with exactly one of the last three.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Something happened in a job; steps and progress may be dropped when nobody listens.
+    Fact { job: JobId, fact: Fact },
+    /// The job is done.
+    Finished { job: JobId, outcome: Box<Outcome> },
+    /// The user stopped it.
+    Stopped { job: JobId, problem: Problem },
+    /// It could not be done.
+    Failed { job: JobId, problem: Problem },
+}
+
+/// What a finished job gave.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    Backbones { backbones: Vec<BackboneFacts>, problems: Vec<Problem> },
+    Scanned { path: PathBuf, index: Arc<DatasetIndex> },
+    /// By the path of the layer.
+    Inspected { backbone: String, layers: BTreeMap<String, WeightSummary> },
+    Filters { backbone: String, layer: String, tiles: FilterTiles },
+    Calibrated { backbone: String, calibration: Calibration },
+    Runs { project: PathBuf, runs: Vec<RunHistory> },
+    Trained { record: RunRecord },
+    Evaluated { run: Option<String>, what: EvaluateOn, evaluation: Evaluation },
+    Tried { predictions: Vec<Prediction> },
+    Exported { out: PathBuf, bytes: u64, labels: usize, thawed: usize, golden: usize },
+}
+
+/// A run of a project with its curves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunHistory {
+    pub record: RunRecord,
+    /// (epochs trained so far, loss of the step), at most [`CURVE_POINTS`] of them.
+    pub step_losses: Vec<[f64; 2]>,
+}
+
+/// Points of a curve that are kept; more would not be seen.
+pub const CURVE_POINTS: usize = 20_000;
+
+/// A backbone without its weights, as plain data.
+#[derive(Debug, Clone)]
+pub struct BackboneFacts {
+    pub id: String,
+    pub name: String,
+    pub family: &'static str,
+    pub card: crate::backbone::spec::Card,
+    pub input: InputSpec,
+    pub tree: Arc<LayerTree>,
+    pub cuts: Arc<[Cut]>,
+    pub features: usize,
+    pub dropout: f32,
+    pub file_bytes: u64,
+    pub sha256: String,
+    pub folder: PathBuf,
+}
+
+impl BackboneFacts {
+    /// Reads the facts of a backbone; the weight file is hashed.
+    ///
+    /// # Errors
+    /// The weight file cannot be read.
+    pub fn of(backbone: &crate::backbone::Backbone) -> crate::problem::Result<Self> {
+        let weights = backbone.weights_path();
+        let bytes = std::fs::metadata(&weights).map_err(|e| Problem::io("read the weights", &weights, &e))?;
+        Ok(Self {
+            id: backbone.id.clone(),
+            name: backbone.name().to_string(),
+            family: backbone.family,
+            card: backbone.card.clone(),
+            input: backbone.input.clone(),
+            tree: Arc::new(backbone.architecture().tree().clone()),
+            cuts: backbone.architecture().cuts().into(),
+            features: backbone.feature_size(),
+            dropout: backbone.architecture().dropout(),
+            file_bytes: bytes.len(),
+            sha256: crate::backbone::weights::sha256_of_file(&weights)?,
+            folder: backbone.folder().to_path_buf(),
+        })
+    }
+
+    /// Whether it takes images rather than texts.
+    pub fn takes_images(&self) -> bool {
+        matches!(self.input, InputSpec::Image(_))
+    }
+}
+
+impl Event {
+    /// The job it speaks of.
+    pub fn job(&self) -> JobId {
+        match self {
+            Self::Fact { job, .. }
+            | Self::Finished { job, .. }
+            | Self::Stopped { job, .. }
+            | Self::Failed { job, .. } => *job,
+        }
+    }
+}

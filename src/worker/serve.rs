@@ -1,0 +1,260 @@
+//! The loop of the thread that owns every tensor.
+
+use super::protocol::{
+    BackboneFacts, CURVE_POINTS, Command, EvaluateOn, Event, JobId, Outcome, RunHistory,
+};
+use super::{Flags, Outbox};
+use crate::control::{Control, Fact};
+use crate::hub;
+use crate::jobs::{self, EvaluateWhat};
+use crate::problem::{Cause, Problem, Result};
+use crate::project::{Machine, Project, Recipe, Run};
+use crossbeam_channel::{Receiver, select};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Labels of an answer that the window shows.
+const TOP: usize = 5;
+/// The window is woken at most this often by steps.
+const WAKE_EVERY: Duration = Duration::from_millis(50);
+
+/// Everything that the compute thread needs.
+pub struct Server {
+    machine: Machine,
+    flags: Arc<Flags>,
+    out: Outbox,
+    short: Receiver<Command>,
+}
+
+impl Server {
+    pub fn new(machine: Machine, flags: Arc<Flags>, out: Outbox, short: Receiver<Command>) -> Self {
+        Self { machine, flags, out, short }
+    }
+
+    /// Serves commands until the window has gone.
+    pub fn run(&self, long: &Receiver<Command>) {
+        loop {
+            let command = select! {
+                recv(self.short) -> command => command,
+                recv(long) -> command => command,
+            };
+            match command {
+                Ok(command) => self.serve(command),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Does what the command says; the job ends with exactly one event, also when it panics.
+    fn serve(&self, command: Command) {
+        let job = job_of(&command);
+        self.flags.stop.store(false, Ordering::SeqCst);
+        let control = JobControl { job, server: self, last_wake: Mutex::new(Instant::now()) };
+        self.out.send(ending(job, catch_unwind(AssertUnwindSafe(|| self.work(command, &control)))));
+    }
+
+    fn work(&self, command: Command, control: &JobControl) -> Result<Outcome> {
+        match command {
+            Command::ListBackbones { .. } => list_backbones(),
+            Command::Scan { path, options, .. } => scan_now(&path, &options, control),
+            Command::Inspect { backbone, .. } => {
+                let layers = jobs::inspect_weights(&backbone)?;
+                Ok(Outcome::Inspected { backbone, layers })
+            }
+            Command::Filters { backbone, layer, .. } => {
+                let tiles = jobs::filter_tiles(&backbone, &layer)?;
+                Ok(Outcome::Filters { backbone, layer, tiles })
+            }
+            Command::Calibrate { backbone, .. } => {
+                let calibration = jobs::calibrate(&backbone, &self.machine)?;
+                Ok(Outcome::Calibrated { backbone, calibration })
+            }
+            Command::Runs { project, .. } => read_runs(project),
+            Command::Train { project, resume, .. } => {
+                let trained = jobs::train(&Project::open(&project)?, resume, &self.machine, control)?;
+                Ok(Outcome::Trained { record: trained.record })
+            }
+            Command::Evaluate { project, run, what, .. } => self.evaluate(&project, run, what, control),
+            Command::Try { model, files, texts, .. } => {
+                let predictions = jobs::predict(&model, &files, &texts, TOP, &self.machine, control)?;
+                Ok(Outcome::Tried { predictions })
+            }
+            Command::Export { project, run, out, .. } => self.export(&project, run, &out),
+        }
+    }
+
+    fn evaluate(&self, project: &Path, run: Option<String>, what: EvaluateOn, control: &dyn Control) -> Result<Outcome> {
+        let asked = match &what {
+            EvaluateOn::Validation => EvaluateWhat::Validation,
+            EvaluateOn::Test => EvaluateWhat::Test,
+            EvaluateOn::Data(path) => EvaluateWhat::Data(path),
+        };
+        let evaluation =
+            jobs::evaluate(project, run.as_deref(), asked, &Default::default(), &self.machine, control)?;
+        Ok(Outcome::Evaluated { run, what, evaluation })
+    }
+
+    fn export(&self, project: &Path, run: Option<String>, out: &Path) -> Result<Outcome> {
+        let manifest = jobs::export(&Project::open(project)?, run.as_deref(), out, &self.machine)?;
+        let files = std::fs::read_dir(out).into_iter().flatten().flatten();
+        let bytes = files.filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum();
+        Ok(Outcome::Exported {
+            out: out.to_path_buf(),
+            bytes,
+            labels: manifest.labels.len(),
+            thawed: manifest.thawed.len(),
+            golden: manifest.golden.len(),
+        })
+    }
+
+    /// Answers short questions that came in while a long job runs.
+    fn serve_between_batches(&self) {
+        while let Ok(command) = self.short.try_recv() {
+            let job = job_of(&command);
+            let quiet = JobControl { job, server: self, last_wake: Mutex::new(Instant::now()) };
+            let done = catch_unwind(AssertUnwindSafe(|| self.work(command, &quiet)));
+            self.out.send(ending(job, done));
+        }
+    }
+}
+
+/// Scans on the calling thread.
+pub fn scan(command: Command, out: &Outbox) {
+    let job = job_of(&command);
+    let done = catch_unwind(AssertUnwindSafe(|| match command {
+        Command::Scan { path, options, .. } => scan_now(&path, &options, &ScanControl { job, out }),
+        _ => Err(Problem::other("this is no scan", "", "please report this")),
+    }));
+    out.send(ending(job, done));
+}
+
+fn scan_now(path: &Path, options: &crate::data::scan::ScanOptions, control: &dyn Control) -> Result<Outcome> {
+    let index = jobs::scan(path, options, control)?;
+    Ok(Outcome::Scanned { path: path.to_path_buf(), index: Arc::new(index) })
+}
+
+fn list_backbones() -> Result<Outcome> {
+    let (found, mut problems) = hub::list();
+    let mut backbones = Vec::new();
+    for backbone in &found {
+        match BackboneFacts::of(backbone) {
+            Ok(facts) => backbones.push(facts),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    Ok(Outcome::Backbones { backbones, problems })
+}
+
+/// The runs of a project, oldest first; one that cannot be read is left out.
+fn read_runs(project: PathBuf) -> Result<Outcome> {
+    let read = |run: &Run| {
+        let record = run.record().ok()?;
+        let steps_per_epoch = record.train_samples.div_ceil(batch_size(run)).max(1) as f64;
+        let text = std::fs::read_to_string(run.history_path()).unwrap_or_default();
+        let steps = text.lines().filter_map(|line| serde_json::from_str::<StepLine>(line).ok());
+        let all: Vec<[f64; 2]> = steps.map(|s| [s.step as f64 / steps_per_epoch, s.loss]).collect();
+        let every = all.len().div_ceil(CURVE_POINTS).max(1);
+        Some(RunHistory { record, step_losses: all.into_iter().step_by(every).collect() })
+    };
+    let runs = Project::open(&project)?.runs().iter().filter_map(read).collect();
+    Ok(Outcome::Runs { project, runs })
+}
+
+fn batch_size(run: &Run) -> usize {
+    Recipe::read(&run.recipe_path()).map_or(1, |recipe| recipe.training.batch_size)
+}
+
+/// A step in `history.jsonl`; lines of other events lack these fields.
+#[derive(serde::Deserialize)]
+struct StepLine {
+    step: u64,
+    loss: f64,
+}
+
+/// The one event that ends a job.
+fn ending(job: JobId, done: std::thread::Result<Result<Outcome>>) -> Event {
+    match done {
+        Ok(Ok(outcome)) => Event::Finished { job, outcome: Box::new(outcome) },
+        Ok(Err(problem)) if problem.cause == Cause::Stopped => Event::Stopped { job, problem },
+        Ok(Err(problem)) => Event::Failed { job, problem },
+        Err(panic) => {
+            let why = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_string()))
+                .unwrap_or_else(|| "no message".to_string());
+            let remedy = "your project is as it was at the last checkpoint; please report this message";
+            Event::Failed { job, problem: Problem::other("the work broke off by a fault of the program", why, remedy) }
+        }
+    }
+}
+
+fn job_of(command: &Command) -> JobId {
+    match command {
+        Command::ListBackbones { job }
+        | Command::Scan { job, .. }
+        | Command::Inspect { job, .. }
+        | Command::Filters { job, .. }
+        | Command::Calibrate { job, .. }
+        | Command::Runs { job, .. }
+        | Command::Train { job, .. }
+        | Command::Evaluate { job, .. }
+        | Command::Try { job, .. }
+        | Command::Export { job, .. } => *job,
+    }
+}
+
+/// How a job on the compute thread talks to the window.
+struct JobControl<'s> {
+    job: JobId,
+    server: &'s Server,
+    last_wake: Mutex<Instant>,
+}
+
+impl Control for JobControl<'_> {
+    fn report(&self, fact: Fact) {
+        let out = &self.server.out;
+        if !matches!(fact, Fact::Step { .. } | Fact::Progress { .. }) {
+            return out.send(Event::Fact { job: self.job, fact });
+        }
+        out.send_step(Event::Fact { job: self.job, fact });
+        let mut last = self.last_wake.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if last.elapsed() >= WAKE_EVERY {
+            *last = Instant::now();
+            out.wake();
+        }
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.server.serve_between_batches();
+        self.server.flags.stop.load(Ordering::SeqCst)
+    }
+
+    fn wait_while_paused(&self) {
+        while self.server.flags.pause.load(Ordering::SeqCst) && !self.server.flags.stop.load(Ordering::SeqCst) {
+            self.server.serve_between_batches();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// How a scan talks to the window; it ends with its thread.
+struct ScanControl<'o> {
+    job: JobId,
+    out: &'o Outbox,
+}
+
+impl Control for ScanControl<'_> {
+    fn report(&self, fact: Fact) {
+        match fact {
+            Fact::Progress { .. } => {
+                self.out.send_step(Event::Fact { job: self.job, fact });
+                self.out.wake();
+            }
+            _ => self.out.send(Event::Fact { job: self.job, fact }),
+        }
+    }
+}
