@@ -1,0 +1,85 @@
+//! Invariant 8: a training that is killed at any instant goes on to where an undisturbed one ends, bit for bit.
+
+mod support;
+
+use serde_json::Value;
+use std::path::Path;
+use std::time::Duration;
+use support::{Scratch, Training, mix};
+
+const KILLS: u64 = 20;
+/// Kills by the clock from the start of the program: loading, scanning, caching. The others follow an event.
+const EARLY: u64 = 7;
+
+/// 20 SIGKILLs while the frozen ground is computed, between and in steps, while the best epoch, the checkpoint
+/// and the record are written.
+///
+/// Seen to fail when the checkpoint does not hold the second moments, when it is written without the rename, and
+/// when a new session does not skip the batches of the epoch that it is in.
+#[test]
+fn twenty_kills_change_nothing() {
+    let scratch = Scratch::new();
+    let data = scratch.images("photos", 20);
+    let (whole, killed) = (scratch.path("whole"), scratch.path("killed"));
+    for project in [&whole, &killed] {
+        let fixed = ["new", "--backbone", "mobilenetv2_100", "--thaw", "conv_head", "--thaw", "bn2"];
+        let more = ["--epochs", "8", "--batch-size", "12", "--seed", "5"];
+        let paths = ["--data", data.to_str().unwrap(), "--out", project.to_str().unwrap()];
+        support::frostline(fixed.iter().chain(&more).chain(&paths)).code(0);
+    }
+    let (answer, _) = Training::start(&whole, &[]).end();
+    answer.code(0);
+    let expected = support::Result::of(&whole, "0001");
+    assert_eq!(expected.steps.len(), 8 * 4);
+
+    let (mut kills, mut sessions, mut computed) = (0, 0, Vec::new());
+    while kills < KILLS {
+        sessions += 1;
+        assert!(sessions < 3 * KILLS, "the training ends before it can be killed");
+        let mut training = start(&killed);
+        wait(&mut training, kills, sessions);
+        let alive = training.kill();
+        let (_, events) = training.end();
+        kills += u64::from(alive && !events.iter().any(|e| e["event"] == "finished"));
+        computed.extend(events.iter().filter(|e| e["event"] == "cache").map(|e| e["computed"].as_u64().unwrap()));
+    }
+    let (answer, _) = start(&killed).end();
+    answer.code(0);
+
+    let names = runs(&killed);
+    println!("{kills} kills in {sessions} sessions, runs {names:?}, computed {computed:?}");
+    for (name, state) in &names {
+        assert_eq!(state, "finished", "run {name}");
+        expected.assert_same(&support::Result::of(&killed, name));
+        let leftovers = support::leftovers(&killed.join("runs").join(name));
+        assert!(leftovers.is_empty(), "{leftovers:?}");
+    }
+    assert!(computed.iter().any(|n| *n < 60), "no kill came between two chunks of the cache: {computed:?}");
+}
+
+/// Goes on with the unfinished run where there is one, as a person would.
+fn start(project: &Path) -> Training {
+    let unfinished = runs(project).last().is_some_and(|(_, state)| state != "finished");
+    Training::start(project, if unfinished { &["--resume"] } else { &[] })
+}
+
+/// Name and state of each run.
+fn runs(project: &Path) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_string();
+    run!("runs", project, "--json").code(0).lines().iter().map(|r| (text(&r["run"]), text(&r["state"]))).collect()
+}
+
+/// Waits until the drawn instant of kill number `kill`.
+fn wait(training: &mut Training, kill: u64, session: u64) {
+    let draw = |purpose: u64, below: u64| mix(mix(session) ^ purpose) % below;
+    if kill < EARLY {
+        return std::thread::sleep(Duration::from_millis(40 + draw(1, 700)));
+    }
+    // Every fourth or fifth event ends an epoch: what follows it is validation, best epoch and checkpoint.
+    for _ in 0..4 + draw(2, 8) {
+        if training.next().is_none() {
+            return;
+        }
+    }
+    std::thread::sleep(Duration::from_micros(draw(3, 30_000)));
+}
