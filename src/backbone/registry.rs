@@ -11,8 +11,11 @@ pub struct Family {
     /// What people call it.
     pub name: &'static str,
     /// `None` where the configuration is another family's; an error where it is this one's but unusable.
-    pub describe: fn(config: &Value) -> Option<Result<Box<dyn Architecture>>>,
+    pub describe: fn(config: &Value) -> Option<Described>,
 }
+
+/// A network without weights, or why its configuration cannot be used.
+pub type Described = Result<Box<dyn Architecture>>;
 
 /// All families, asked in this order.
 pub const FAMILIES: &[Family] =

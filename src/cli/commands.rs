@@ -148,7 +148,7 @@ fn train(project: &Path, json: bool, resume: bool, machine: &MachineArgs) -> Res
              (the epoch was chosen on these same samples, so the scores flatter a little)\n\
              export it with `frostline export {} --out EXPORT`",
             record.run,
-            show::duration(record.seconds),
+            show::duration(trained.seconds),
             record.best_epoch.unwrap_or_default(),
             record.validation_samples,
             project.display(),
@@ -166,7 +166,7 @@ fn last_event(trained: &crate::problem::Result<jobs::Trained>) -> Value {
             json!({
                 "event": "finished", "run": record.run, "best_epoch": record.best_epoch,
                 "val_accuracy": best.map(|b| b.val_accuracy), "val_macro_f1": best.map(|b| b.val_macro_f1),
-                "seconds": record.seconds,
+                "seconds": trained.seconds,
             })
         }
         Err(problem) if problem.cause == Cause::Stopped => {

@@ -33,6 +33,7 @@ pub struct Console {
     /// Also prints epochs as rows of a table.
     trains: bool,
     bar: ProgressBar,
+    has_header: AtomicBool,
 }
 
 impl Console {
@@ -50,7 +51,7 @@ impl Console {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
         let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec} ETA {eta}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { json, trains, bar }
+        Self { json, trains, bar, has_header: AtomicBool::new(false) }
     }
 
     /// Takes the bar off the screen.
@@ -104,9 +105,13 @@ impl Control for Console {
                     show::bytes(*bytes),
                     show::duration(*seconds)
                 ));
-                self.print(show::EPOCH_HEADER);
             }
-            Fact::Epoch { .. } => self.print(&show::epoch_row(&fact)),
+            Fact::Epoch { .. } => {
+                if !self.has_header.swap(true, Ordering::Relaxed) {
+                    self.print(show::EPOCH_HEADER);
+                }
+                self.print(&show::epoch_row(&fact));
+            }
             Fact::Step { loss, step, .. } => self.bar.set_message(format!("step {step}, loss {loss:.4}")),
             _ => {}
         }

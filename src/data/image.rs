@@ -149,7 +149,10 @@ pub enum ImageError {
     NotAnImage { path: PathBuf },
     #[error("{} cannot be read here: it is {what}", path.display())]
     Unsupported { path: PathBuf, what: String },
-    #[error("{} is too large: {width} x {height} pixels, and at most {MAX_PIXELS} are decoded", path.display())]
+    #[error(
+        "{} is too large: {width} x {height} pixels, and at most {MAX_PIXELS} are decoded",
+        path.display()
+    )]
     TooLarge { path: PathBuf, width: usize, height: usize },
     #[error("{} is too large: {bytes} bytes, and at most {MAX_FILE_BYTES} are read", path.display())]
     TooManyBytes { path: PathBuf, bytes: u64 },

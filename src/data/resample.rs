@@ -2,8 +2,8 @@
 //!
 //! Networks were trained on images that Pillow resized. A resize that is off by one level here and
 //! there (fast_image_resize: one value in six, bilinear) moves features by more than the tolerance
-//! of this project, so this one follows Pillow's arithmetic (`src/libImaging/Resample.c`): weights in fixed point with 22 fractional bits, rows
-//! first, rounded to eight bits, then columns.
+//! of this project, so this one follows Pillow's arithmetic (`src/libImaging/Resample.c`): weights in
+//! fixed point with 22 fractional bits, rows first, rounded to eight bits, then columns.
 
 use serde::{Deserialize, Serialize};
 

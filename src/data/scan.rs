@@ -43,6 +43,9 @@ pub struct ScanOptions {
 /// does not exist, or no item is left.
 pub fn scan(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result<DatasetIndex, ScanError> {
     let path = || root.to_owned();
+    if root.to_str().is_none() {
+        return Err(ScanError::Unreadable { path: path(), why: "its name is not UTF-8".to_owned() });
+    }
     let about = std::fs::metadata(root).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => ScanError::NotFound { path: path() },
         _ => ScanError::Unreadable { path: path(), why: source.to_string() },

@@ -14,13 +14,15 @@ use crate::train::features::Features;
 use crate::train::fit::{Ending, fit};
 use crate::train::top::Top;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// A run that finished.
 #[derive(Debug, Clone)]
 pub struct Trained {
     pub run: Run,
     pub record: RunRecord,
+    /// From the request to the end: scan, cache and training of this session.
+    pub seconds: f64,
 }
 
 /// Trains the project's recipe as a new run, or goes on with the newest unfinished one.
@@ -28,14 +30,16 @@ pub struct Trained {
 /// # Errors
 /// Whatever stands in the way, or [`Cause::Stopped`]: then the checkpoint is kept and `resume` goes on.
 pub fn train(project: &Project, resume: bool, machine: &Machine, control: &dyn Control) -> Result<Trained> {
+    let started = Instant::now();
     let _lock = project.lock()?;
-    in_pool(machine, || match resume {
+    let (run, record) = in_pool(machine, || match resume {
         true => resume_run(project, machine, control),
         false => start_run(project, machine, control),
-    })
+    })?;
+    Ok(Trained { run, record, seconds: started.elapsed().as_secs_f64() })
 }
 
-fn start_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<Trained> {
+fn start_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<(Run, RunRecord)> {
     let recipe = project.recipe()?;
     let index = Arc::new(scan_of(project, &recipe, control)?);
     let backbone = pinned_backbone(project, &recipe)?;
@@ -52,7 +56,7 @@ fn start_run(project: &Project, machine: &Machine, control: &dyn Control) -> Res
     execute(&plan, &weights, &features, run, record, control)
 }
 
-fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<Trained> {
+fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<(Run, RunRecord)> {
     let run = project.unfinished_run()?.ok_or_else(|| {
         Problem::input(
             "there is nothing to resume",
@@ -108,7 +112,7 @@ fn execute(
     run: Run,
     mut record: RunRecord,
     control: &dyn Control,
-) -> Result<Trained> {
+) -> Result<(Run, RunRecord)> {
     let ended = attempt(plan, weights, features, &run, &mut record, control);
     record.state = match &ended {
         Ok(Ending::Finished) => RunState::Finished,
@@ -125,7 +129,7 @@ fn execute(
         }
         Ending::Finished => {
             noted?;
-            Ok(Trained { run, record })
+            Ok((run, record))
         }
     }
 }

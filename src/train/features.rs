@@ -121,6 +121,7 @@ fn warm(
     control: &dyn Control,
 ) -> Result<(FeatureCache, Unusable)> {
     let started = Instant::now();
+    tracing::debug!(cache = %cache.path().display(), cut = plan.frostline, "feature cache opened");
     let (missing, followers) = missing_items(plan, &cache, items);
     let mut unusable = Unusable::new();
     let trunk = match missing.is_empty() {

@@ -37,7 +37,7 @@ impl Loader {
     /// A loader for what `backbone` takes, with `input` as an export or a plan keeps it.
     pub fn new(backbone: &Backbone, input: &InputSpec, device: &Device) -> Result<Self> {
         let input = match input {
-            InputSpec::Image(spec) => Input::Image(spec.clone()),
+            InputSpec::Image(spec) => Input::Image(*spec),
             InputSpec::Text(spec) => Input::Text(Box::new(backbone.open_tokenizer(spec)?)),
         };
         Ok(Self { input, device: device.clone() })

@@ -4,7 +4,8 @@
 //! everywhere, mean pooling over the tokens of each text (special tokens included), not normalised.
 //! Inside a pass tokens lie one after another without padding, so no attention mask is needed.
 
-use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node, Role};
+use super::nodes::{embedding_node, layer_norm_node, linear_node, token_shape};
+use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
 use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
@@ -263,28 +264,6 @@ fn text_lengths(below: &Boundary) -> candle_core::Result<&[usize]> {
     }
 }
 
-fn token_shape(features: usize) -> Vec<Dim> {
-    vec![Dim::Tokens, Dim::Fixed(features)]
-}
-
-fn embedding_node(name: &str, rows: usize, hidden: usize) -> Node {
-    let path = format!("embeddings.{name}");
-    Node::leaf(path, Kind::Embedding, token_shape(hidden), &[("weight", &[rows, hidden], Role::Weight)])
-        .with_detail(format!("{rows} rows"))
-}
-
-fn linear_node(path: String, output: usize, input: usize) -> Node {
-    let tensors: [(&str, &[usize], Role); 2] =
-        [("weight", &[output, input], Role::Weight), ("bias", &[output], Role::Vector)];
-    Node::leaf(path, Kind::Linear, token_shape(output), &tensors).with_detail(format!("{input} to {output}"))
-}
-
-fn norm_node(path: String, hidden: usize) -> Node {
-    let tensors: [(&str, &[usize], Role); 2] =
-        [("weight", &[hidden], Role::Vector), ("bias", &[hidden], Role::Vector)];
-    Node::leaf(path, Kind::LayerNorm, token_shape(hidden), &tensors)
-}
-
 fn layer_node(number: usize, size: &Size) -> Node {
     let (hidden, wide) = (size.hidden, size.intermediate);
     let path = |name: &str| format!("encoder.layer.{number}{name}");
@@ -300,7 +279,7 @@ fn layer_node(number: usize, size: &Size) -> Node {
         Kind::Block,
         vec![
             linear_node(path(".attention.output.dense"), hidden, hidden),
-            norm_node(path(".attention.output.LayerNorm"), hidden),
+            layer_norm_node(path(".attention.output.LayerNorm"), hidden),
         ],
     );
     let children = vec![
@@ -315,7 +294,7 @@ fn layer_node(number: usize, size: &Size) -> Node {
             Kind::Block,
             vec![
                 linear_node(path(".output.dense"), hidden, wide),
-                norm_node(path(".output.LayerNorm"), hidden),
+                layer_norm_node(path(".output.LayerNorm"), hidden),
             ],
         ),
     ];
@@ -324,10 +303,10 @@ fn layer_node(number: usize, size: &Size) -> Node {
 
 fn build_tree(size: &Size) -> LayerTree {
     let embeddings = vec![
-        embedding_node("word_embeddings", size.vocabulary, size.hidden),
-        embedding_node("token_type_embeddings", size.types, size.hidden),
-        embedding_node("position_embeddings", size.positions, size.hidden),
-        norm_node("embeddings.LayerNorm".into(), size.hidden),
+        embedding_node("embeddings.word_embeddings", size.vocabulary, size.hidden),
+        embedding_node("embeddings.token_type_embeddings", size.types, size.hidden),
+        embedding_node("embeddings.position_embeddings", size.positions, size.hidden),
+        layer_norm_node("embeddings.LayerNorm".into(), size.hidden),
     ];
     let layers: Vec<Node> = (0..size.layers).map(|number| layer_node(number, size)).collect();
     let layer_list =

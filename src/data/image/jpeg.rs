@@ -12,6 +12,7 @@ use super::{Format, ImageError, MAX_PIXELS, Rgb, damaged, truncated};
 /// Decodes a JPEG and turns it upright.
 pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Rgb, ImageError> {
     let failed = |error: turbojpeg::Error| damaged(Format::Jpeg, &plain(&error), path);
+    let structure = Structure::read(bytes, path)?;
     let mut decompressor = Decompressor::new().map_err(failed)?;
     // A few kilobytes can ask for thousands of passes over 100 million pixels.
     decompressor.set_scan_limit(500).map_err(failed)?;
@@ -28,13 +29,16 @@ pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Rgb, ImageError> {
     let target = Image { pixels: &mut pixels[..], width, pitch, height, format };
     match decompressor.decompress(bytes, target) {
         Ok(()) => {}
-        Err(error) => outcome_of(&plain(&error), path)?,
+        Err(error) => {
+            // Only the first warning comes through, so the missing end has its own check.
+            structure.require_end(path)?;
+            outcome_of(&plain(&error), path)?;
+        }
     }
     if inks {
         pixels = cmyk_to_rgb(&pixels);
     }
-    let orientation = Structure::read(bytes, path)?.orientation;
-    Ok(pixels::oriented(Rgb { width, height, pixels }, orientation))
+    Ok(pixels::oriented(Rgb { width, height, pixels }, structure.orientation))
 }
 
 /// libjpeg goes on after small damage and reports it as a warning when all is decoded. Like

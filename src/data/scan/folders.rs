@@ -43,17 +43,12 @@ pub(super) enum Kind {
 /// Class folders in `tree`, or `None` where there are none and tables lie at the top.
 pub(super) fn recognise(root: &Path, tree: &Tree) -> Result<Option<ClassFolders>, ScanError> {
     let kinds: Vec<Kind> = tree.files.iter().map(|path| kind(root, path)).collect();
-    let data: Vec<(&Path, Kind)> = tree
-        .files
-        .iter()
-        .map(PathBuf::as_path)
-        .zip(kinds.iter().copied())
-        .filter(|(_, kind)| *kind != Kind::Other)
-        .collect();
+    let all = || tree.files.iter().map(PathBuf::as_path).zip(kinds.iter().copied());
+    let data: Vec<(&Path, Kind)> = all().filter(|(_, kind)| *kind != Kind::Other).collect();
     let top = top_folder(&data);
-    let below = |path: &Path| path.strip_prefix(&top).map(Path::to_owned).unwrap_or_default();
-    let nested = data.iter().any(|(path, _)| depth(&below(path)) > 1);
-    if !nested {
+    let below: Vec<PathBuf> =
+        data.iter().filter_map(|(path, _)| path.strip_prefix(&top).ok()).map(Path::to_owned).collect();
+    if below.iter().all(|path| depth(path) <= 1) {
         // A table beside images describes the images; it is no dataset of texts.
         let tables = tree.files.iter().any(|p| depth(p) == 1 && table::named_like_a_table(p));
         if tables && data.iter().all(|(_, kind)| *kind == Kind::Text) {
@@ -61,33 +56,22 @@ pub(super) fn recognise(root: &Path, tree: &Tree) -> Result<Option<ClassFolders>
         }
         return Err(without_folders(root, &top, &data, tree));
     }
-    let parted = are_parts(&data.iter().map(|(path, _)| below(path)).collect::<Vec<_>>());
+    let parted = are_parts(&below);
     let folders = class_folders(tree, &top, parted);
-    let mut files = Vec::new();
-    let mut stray: BTreeMap<PathBuf, (u64, PathBuf)> = BTreeMap::new();
     let level = depth(&top) + 1 + usize::from(parted);
-    for (path, kind) in tree.files.iter().zip(kinds) {
+    let (mut files, mut strays) = (Vec::new(), Vec::new());
+    for (path, kind) in all() {
         let holder: PathBuf = path.components().take(level).collect();
         match folders.get(&holder) {
             Some(ClassFolder { label, part }) => {
-                let (path, label) = (path.clone(), label.clone());
+                let (path, label) = (path.to_owned(), label.clone());
                 files.push(ClassFile { path, label, part: *part, kind });
             }
-            None if kind == Kind::Image || (kind == Kind::Text && path.starts_with(&top)) => {
-                let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-                stray.entry(folder).or_insert_with(|| (0, path.clone())).0 += 1;
-            }
-            None => {}
+            None => strays.push((path, kind)),
         }
     }
     let modality = modality(root, &files)?;
-    let mut findings = Vec::new();
-    for (folder, (number, first)) in stray {
-        // A read-me beside the class folders is no lost sample.
-        if modality == Modality::Text || kind(root, &first) == Kind::Image {
-            findings.push(outside(&folder, number, first));
-        }
-    }
+    let findings = outside(&top, modality, &strays);
     let parts: BTreeSet<Part> = folders.values().filter_map(|folder| folder.part).collect();
     let parts = parts.into_iter().collect();
     Ok(Some(ClassFolders { modality, files, folders, parts, findings }))
@@ -242,19 +226,35 @@ fn depth(path: &Path) -> usize {
     path.components().count()
 }
 
-fn outside(folder: &Path, number: u64, first: PathBuf) -> Finding {
-    let place = match portable(folder) {
-        place if place.is_empty() => "the top folder".to_owned(),
-        place => format!("the folder {place}"),
-    };
-    let lie = if number == 1 { "lies" } else { "lie" };
-    Finding {
-        file: first,
-        line: None,
-        kind: FindingKind::MissingLabel,
-        reason: format!("{} in {place} {lie} in no class folder", counted(number, "file")),
-        remedy: "Move them into the folder of their class.".to_owned(),
+/// A finding for each folder that holds samples of no class. A text at the top is a read-me.
+fn outside(top: &Path, modality: Modality, strays: &[(&Path, Kind)]) -> Vec<Finding> {
+    let mut folders: BTreeMap<&Path, (u64, &Path)> = BTreeMap::new();
+    for (path, kind) in strays {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let is_sample = match modality {
+            Modality::Image => *kind == Kind::Image,
+            Modality::Text => *kind == Kind::Text && folder != top && path.starts_with(top),
+        };
+        if is_sample {
+            folders.entry(folder).or_insert((0, path)).0 += 1;
+        }
     }
+    let finding = |(folder, (number, first)): (&Path, (u64, &Path))| {
+        let place = match portable(folder) {
+            place if place.is_empty() => "the top folder".to_owned(),
+            place => format!("the folder {place}"),
+        };
+        let (it, lies) = if number == 1 { ("it", "lies") } else { ("them", "lie") };
+        let files = counted(number, "file");
+        Finding {
+            file: first.to_owned(),
+            line: None,
+            kind: FindingKind::MissingLabel,
+            reason: format!("{files} in {place} {lies} in no class folder"),
+            remedy: format!("Move {it} into a folder named after the class."),
+        }
+    };
+    folders.into_iter().map(finding).collect()
 }
 
 fn empty(folder: PathBuf, modality: Modality) -> Finding {

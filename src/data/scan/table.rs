@@ -169,14 +169,12 @@ impl<'a> Reader<'a> {
     }
 
     fn read_json(&mut self, bytes: &[u8], options: &ScanOptions) -> Result<ScanOptions, ScanError> {
-        if bytes.trim_ascii().starts_with(b"[") && !bytes.trim_ascii_start().starts_with(b"[\"") {
-            let why = "is one JSON list, not an object on each line";
-            self.find(None, FindingKind::BadRow, why, LINES_REMEDY);
-            return Ok(options.clone());
-        }
         let (names, rows) = json_sample(bytes);
         if names.is_empty() {
-            let why = "has no line that is a JSON object";
+            let why = match bytes.trim_ascii_start().first() {
+                Some(b'[') => "is one JSON list, not an object on each line",
+                _ => "has no line that is a JSON object",
+            };
             self.find(None, FindingKind::BadRow, why, LINES_REMEDY);
             return Ok(options.clone());
         }
@@ -184,8 +182,9 @@ impl<'a> Reader<'a> {
         let chosen = chosen(&names, columns);
         let key = |column: &Option<String>| column.clone().unwrap_or_default();
         let (text_key, label_key) = (key(&chosen.text_column), key(&chosen.label_column));
+        let total = bytes.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
         for (number, line) in jsonl::lines(bytes).enumerate() {
-            self.go_on(number, number as u64, number as u64 + 1)?;
+            self.go_on(number, number as u64, total)?;
             match line {
                 jsonl::Line::NotUtf8 { line } => self.not_utf8(line),
                 jsonl::Line::Bad { line, why } => {

@@ -364,6 +364,18 @@ fn links_in_loops_end() {
     assert_eq!(findings(&index), ["unreadable cat/dead.png"]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn names_that_are_not_utf8_are_found() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = folder(&[("cat/1.png", &png(1)), ("cat/2.png", &png(2))]);
+    let name = std::ffi::OsStr::from_bytes(b"cat/\xff.png");
+    std::fs::write(folder.path().join(name), png(3)).unwrap();
+    let index = scan(folder.path(), &ScanOptions::default(), &Silent).unwrap();
+    assert_eq!((index.items.len(), findings(&index)), (2, vec!["not_utf8 cat/\u{fffd}.png".to_owned()]));
+    assert!(serde_json::to_string(&index).is_ok());
+}
+
 /// Stops after so many questions.
 struct Stopping(AtomicUsize);
 

@@ -35,8 +35,10 @@ impl Tree {
             match list(&root.join(&folder)) {
                 Ok(names) => {
                     for (name, is_folder) in names {
-                        let path = folder.join(name);
-                        if is_folder {
+                        let path = folder.join(&name);
+                        if name.to_str().is_none() {
+                            tree.findings.push(nameless(&path));
+                        } else if is_folder {
                             tree.folders.insert(path.clone());
                             open.push(path);
                         } else {
@@ -59,6 +61,17 @@ impl Tree {
         }
         tree.files.sort_unstable();
         Ok(tree)
+    }
+}
+
+/// An index names its files in JSON, which has no bytes but UTF-8.
+fn nameless(path: &Path) -> Finding {
+    Finding {
+        file: PathBuf::from(path.to_string_lossy().into_owned()),
+        line: None,
+        kind: FindingKind::NotUtf8,
+        reason: "the name is not UTF-8".to_owned(),
+        remedy: "Give it a name of common letters.".to_owned(),
     }
 }
 

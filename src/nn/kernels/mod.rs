@@ -1,7 +1,7 @@
 //! Inner loops for the CPU, on plain slices.
 //!
 //! Every loop is written once, as an `#[inline(always)]` function generic over `const FMA: bool`, and
-//! instantiated by [`multiversion!`] for AVX-512, AVX2 with FMA, and the plain instruction set of the
+//! instantiated by `multiversion!` for AVX-512, AVX2 with FMA, and the plain instruction set of the
 //! target. Which one runs is decided by the [`Level`] that is passed in, once per chunk of work. The
 //! plain version never calls `f32::mul_add`, which without the instruction is a slow library call.
 //!
@@ -26,7 +26,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 /// An instruction set that this processor was found to have. It cannot be made by hand, which is what
-/// makes the calls in [`multiversion!`] sound.
+/// makes the calls in `multiversion!` sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level(Instructions);
 
