@@ -96,13 +96,14 @@ fn wait(training: &mut Training, project: &Path, kill: u64, session: u64) {
         return std::thread::sleep(Duration::from_micros(draw(2, 30_000)));
     }
     if kill < LOADING + CACHING + WRITING {
-        // Chance decides which of the writes it is, and how far that one has come.
-        for _ in 0..draw(5, 4) {
-            await_writing(training, project, true);
-            await_writing(training, project, false);
+        // Two of three come in the middle of a checkpoint, the others in any file of the run.
+        let at_least = if kill % 3 == 0 { 0 } else { CHECKPOINT_BYTES / 2 };
+        for _ in 0..draw(5, 3) {
+            await_writing(training, project, at_least, true);
+            await_writing(training, project, at_least, false);
         }
-        await_writing(training, project, true);
-        return std::thread::sleep(Duration::from_micros(draw(6, 3000)));
+        await_writing(training, project, at_least, true);
+        return std::thread::sleep(Duration::from_micros(250 * draw(6, 3)));
     }
     // Every fourth or fifth event ends an epoch: what follows it is validation, best epoch and checkpoint.
     for _ in 0..4 + draw(3, 8) {
@@ -114,21 +115,23 @@ fn wait(training: &mut Training, project: &Path, kill: u64, session: u64) {
 }
 
 /// Waits until a file of the newest run is being written, or none.
-fn await_writing(training: &mut Training, project: &Path, wanted: bool) {
-    while is_written(project) != wanted && training.is_running() {
-        std::thread::sleep(Duration::from_micros(50));
+fn await_writing(training: &mut Training, project: &Path, at_least: u64, wanted: bool) {
+    while is_written(project, at_least) != wanted && training.is_running() {
+        std::thread::sleep(Duration::from_micros(20));
     }
 }
 
-/// Whether a file of the newest run is unfinished: under a name of its own, or, were it written in place, short.
-fn is_written(project: &Path) -> bool {
+/// Whether a file of the newest run is unfinished: under a name of its own and with this many bytes already, or,
+/// were the checkpoint written in place, too short.
+fn is_written(project: &Path, at_least: u64) -> bool {
     let newest =
         std::fs::read_dir(project.join("runs")).into_iter().flatten().flatten().map(|e| e.path()).max();
     let files = newest.and_then(|run| std::fs::read_dir(run).ok()).into_iter().flatten().flatten();
     let mut unfinished = files.filter(|file| {
         let name = file.file_name().to_string_lossy().into_owned();
-        let is_short = || file.metadata().is_ok_and(|about| about.len() < CHECKPOINT_BYTES);
-        name.starts_with(".partial-") || (name == "checkpoint.safetensors" && is_short())
+        let bytes = file.metadata().map_or(0, |about| about.len());
+        let is_checkpoint = name == "checkpoint.safetensors";
+        (name.starts_with(".partial-") && bytes >= at_least) || (is_checkpoint && bytes < CHECKPOINT_BYTES)
     });
     unfinished.next().is_some()
 }
