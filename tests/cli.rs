@@ -529,7 +529,7 @@ fn an_interrupted_training_goes_on_to_the_same_end() {
             "--backbone",
             TEXT_BACKBONE,
             "--epochs",
-            "3",
+            "4",
             "--batch-size",
             "4",
             "--thaw",
@@ -560,7 +560,7 @@ fn an_interrupted_training_goes_on_to_the_same_end() {
     let events = run!("train", parts, "--json", "--resume", "--threads", support::THREADS).code(0).lines();
     assert_eq!(names(&events).last(), Some(&"finished"));
     let (whole, parts) = (support::Result::of(&whole, "0001"), support::Result::of(&parts, "0001"));
-    assert_eq!(whole.steps.len(), 3 * 12);
+    assert_eq!(whole.steps.len(), 4 * 12);
     whole.assert_same(&parts);
 }
 

@@ -97,7 +97,7 @@ fn wait(training: &mut Training, project: &Path, kill: u64, session: u64) {
     }
     if kill < LOADING + CACHING + WRITING {
         // Two of three come in the middle of a checkpoint, the others in any file of the run.
-        let at_least = if kill % 3 == 0 { 0 } else { CHECKPOINT_BYTES / 2 };
+        let at_least = if kill.is_multiple_of(3) { 0 } else { CHECKPOINT_BYTES / 2 };
         for _ in 0..draw(5, 3) {
             await_writing(training, project, at_least, true);
             await_writing(training, project, at_least, false);
