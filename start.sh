@@ -11,7 +11,7 @@ build() {
     echo "cargo build --release --locked (the first time takes minutes)"
     cargo build --release --locked || fail 1 "the build; the compiler's words stand above" \
         "Without a network, crates cannot be fetched: connect and run $0 again." \
-        "A full disk or too little memory ends it too: it needs about 2 GB of each." \
+        "A full disk (about 1 GB is needed) or too little memory ends it too." \
         "For anything else please report the lines above."
     local target
     target=$(cargo metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
