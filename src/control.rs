@@ -31,26 +31,11 @@ pub enum Fact {
         total: u64,
     },
     /// A dataset was read.
-    Scan {
-        items: u64,
-        classes: u64,
-        findings: u64,
-        seconds: f64,
-    },
+    Scan { items: u64, classes: u64, findings: u64, seconds: f64 },
     /// The frozen ground was computed, or found in the cache (`computed` is then 0).
-    Cache {
-        items: u64,
-        computed: u64,
-        bytes: u64,
-        seconds: f64,
-    },
+    Cache { items: u64, computed: u64, bytes: u64, seconds: f64 },
     /// One optimiser step. `epoch` counts from 1, `step` from 1 over the whole run.
-    Step {
-        epoch: u32,
-        step: u64,
-        loss: f64,
-        lr: f64,
-    },
+    Step { epoch: u32, step: u64, loss: f64, lr: f64 },
     /// One pass over the training samples, measured on the validation samples.
     Epoch {
         epoch: u32,

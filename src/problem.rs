@@ -53,19 +53,8 @@ impl Problem {
         Self::new(Cause::Stopped, "stopped", "you asked to stop", kept)
     }
 
-    fn new(
-        cause: Cause,
-        what: impl Into<String>,
-        why: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self {
-            what: what.into(),
-            why: why.into(),
-            remedy: remedy.into(),
-            path: None,
-            cause,
-        }
+    fn new(cause: Cause, what: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { what: what.into(), why: why.into(), remedy: remedy.into(), path: None, cause }
     }
 
     /// Names the file or folder concerned.

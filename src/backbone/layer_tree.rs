@@ -124,14 +124,7 @@ impl Node {
     /// An inner node; its shape is its last child's.
     pub fn inner(path: impl Into<String>, kind: Kind, children: Vec<Node>) -> Self {
         let output_shape = children.last().map(|c| c.output_shape.clone()).unwrap_or_default();
-        Self {
-            path: path.into(),
-            kind,
-            detail: String::new(),
-            output_shape,
-            tensors: Vec::new(),
-            children,
-        }
+        Self { path: path.into(), kind, detail: String::new(), output_shape, tensors: Vec::new(), children }
     }
 
     /// A leaf; `tensors` are (last part of the name, shape, role).
@@ -150,14 +143,7 @@ impl Node {
                 role: *role,
             })
             .collect();
-        Self {
-            path,
-            kind,
-            detail: String::new(),
-            output_shape,
-            tensors,
-            children: Vec::new(),
-        }
+        Self { path, kind, detail: String::new(), output_shape, tensors, children: Vec::new() }
     }
 
     /// Says what tells this node from others of its kind.
@@ -266,7 +252,11 @@ mod tests {
     fn find_walks_down() {
         let leaf = |p: &str| Node::leaf(p, Kind::Linear, vec![], &[("weight", &[2, 3], Role::Weight)]);
         let tree = LayerTree::new(
-            Node::inner("", Kind::Model, vec![leaf("a"), Node::inner("b", Kind::Stage, vec![leaf("b.0"), leaf("b.1")])]),
+            Node::inner(
+                "",
+                Kind::Model,
+                vec![leaf("a"), Node::inner("b", Kind::Stage, vec![leaf("b.0"), leaf("b.1")])],
+            ),
             |path| usize::from(path != "a"),
         );
         assert_eq!(tree.find("b.1").map(Node::parameters), Some(6));

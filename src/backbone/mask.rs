@@ -99,11 +99,7 @@ impl FreezeMask {
     /// Parameters of the backbone that are trained.
     pub fn trainable_parameters(&self, tree: &LayerTree) -> usize {
         let thawed = self.thawed.iter().zip(tree.leaves()).filter(|(thawed, _)| **thawed);
-        thawed
-            .flat_map(|(_, leaf)| &leaf.tensors)
-            .filter(|t| t.is_parameter())
-            .map(|t| t.elements())
-            .sum()
+        thawed.flat_map(|(_, leaf)| &leaf.tensors).filter(|t| t.is_parameter()).map(|t| t.elements()).sum()
     }
 
     fn collect_patterns(&self, tree: &LayerTree, node: &Node, patterns: &mut Vec<String>) {

@@ -11,11 +11,15 @@ pub struct Family {
     /// What people call it.
     pub name: &'static str,
     /// `None` where the configuration is another family's; an error where it is this one's but unusable.
-    pub describe: fn(config: &Value) -> Option<Result<Box<dyn Architecture>>>,
+    pub describe: fn(config: &Value) -> Option<Described>,
 }
 
+/// A network without weights, or why its configuration cannot be used.
+pub type Described = Result<Box<dyn Architecture>>;
+
 /// All families, asked in this order.
-pub const FAMILIES: &[Family] = &[families::efficientnet::MOBILENET_V2, families::efficientnet::EFFICIENTNET_LITE, families::bert::BERT];
+pub const FAMILIES: &[Family] =
+    &[families::efficientnet::MOBILENET_V2, families::efficientnet::EFFICIENTNET_LITE, families::bert::BERT];
 
 /// Finds the family of a configuration and describes the network.
 ///
@@ -54,7 +58,8 @@ pub fn check_weights(backbone: &Backbone, weights: &super::WeightFile) -> Result
         match weights.shape(&tensor.name) {
             Some(shape) if shape == tensor.shape => {}
             Some(shape) => {
-                let why = format!("tensor {} has shape {shape:?} where {:?} is needed", tensor.name, tensor.shape);
+                let why =
+                    format!("tensor {} has shape {shape:?} where {:?} is needed", tensor.name, tensor.shape);
                 return Err(mismatch(why));
             }
             None => return Err(mismatch(format!("tensor {} is missing", tensor.name))),

@@ -63,7 +63,9 @@ impl Backbone {
         let (family, architecture) = registry::describe(&config, &config_path)?;
         let card = read_card(folder, &config)?;
         let input = match architecture.input() {
-            InputKind::Image { size } => InputSpec::Image(image_spec(&config, size).map_err(|p| p.at(&config_path))?),
+            InputKind::Image { size } => {
+                InputSpec::Image(image_spec(&config, size).map_err(|p| p.at(&config_path))?)
+            }
             InputKind::Text { max_tokens } => InputSpec::Text(text_spec(folder, max_tokens)?),
         };
         let folder_name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
@@ -104,6 +106,23 @@ impl Backbone {
         Ok(weights)
     }
 
+    /// Reads the very weights that a recipe pins.
+    ///
+    /// # Errors
+    /// As for [`Backbone::open_weights`], or the file is another one.
+    pub fn open_pinned_weights(&self, sha256: &str) -> Result<WeightFile> {
+        let weights = self.open_weights()?;
+        match weights.sha256() == sha256 {
+            true => Ok(weights),
+            false => Err(Problem::input(
+                "the backbone's weights are not those of the recipe",
+                format!("the file has SHA-256 {}, the recipe pins {sha256}", weights.sha256()),
+                "put the right weight file in place, or make a new project",
+            )
+            .at(weights.path())),
+        }
+    }
+
     /// The tokenizer of a text backbone.
     pub fn open_tokenizer(&self, spec: &TextSpec) -> Result<TextTokenizer> {
         Ok(TextTokenizer::load(&self.folder.join("tokenizer.json"), spec.max_tokens)?)
@@ -125,7 +144,8 @@ impl Backbone {
 }
 
 fn read_json(path: &Path) -> Result<Value> {
-    let text = fs_err::read_to_string(path).map_err(|e| Problem::io("read the backbone's configuration", path, &e))?;
+    let text = fs_err::read_to_string(path)
+        .map_err(|e| Problem::io("read the backbone's configuration", path, &e))?;
     serde_json::from_str(&text).map_err(|e| bad_config(&e.to_string()).at(path))
 }
 
@@ -146,7 +166,8 @@ fn image_spec(config: &Value, size: usize) -> Result<ImageSpec> {
     let preprocessing = config.get("pretrained_cfg").unwrap_or(config);
     let triple = |key: &str| -> Result<[f32; 3]> {
         let list = preprocessing.get(key).and_then(Value::as_array);
-        let numbers: Vec<f32> = list.into_iter().flatten().filter_map(Value::as_f64).map(|v| v as f32).collect();
+        let numbers: Vec<f32> =
+            list.into_iter().flatten().filter_map(Value::as_f64).map(|v| v as f32).collect();
         <[f32; 3]>::try_from(numbers).map_err(|_| bad_config(&format!("{key:?} must be three numbers")))
     };
     let crop_fraction = preprocessing.get("crop_pct").and_then(Value::as_f64).unwrap_or(0.875);

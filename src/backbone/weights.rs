@@ -67,9 +67,9 @@ impl WeightFile {
     /// # Errors
     /// It is missing, has another shape or an unsupported type, or holds a value that is not finite.
     pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let parsed =
-            SafeTensors::deserialize(&self.bytes).map_err(|e| broken(&self.path, &e.to_string()))?;
-        let stored = self.names.get(name).ok_or_else(|| broken(&self.path, &format!("tensor {name} is missing")))?;
+        let parsed = SafeTensors::deserialize(&self.bytes).map_err(|e| broken(&self.path, &e.to_string()))?;
+        let stored =
+            self.names.get(name).ok_or_else(|| broken(&self.path, &format!("tensor {name} is missing")))?;
         let view = parsed.tensor(stored).map_err(|e| broken(&self.path, &e.to_string()))?;
         if view.shape() != shape {
             let why = format!("tensor {name} has shape {:?} where {shape:?} is needed", view.shape());
@@ -123,7 +123,9 @@ fn broken(path: &Path, why: &str) -> Problem {
 pub fn to_f32(dtype: Dtype, data: &[u8]) -> Option<Vec<f32>> {
     let pairs = || data.chunks_exact(2).map(|c| u16::from_le_bytes([c[0], c[1]]));
     match dtype {
-        Dtype::F32 => Some(data.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect()),
+        Dtype::F32 => {
+            Some(data.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect())
+        }
         Dtype::F16 => Some(pairs().map(|bits| half::f16::from_bits(bits).to_f32()).collect()),
         Dtype::BF16 => Some(pairs().map(|bits| half::bf16::from_bits(bits).to_f32()).collect()),
         _ => None,

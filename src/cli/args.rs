@@ -90,7 +90,7 @@ pub enum Command {
         #[arg(long, value_name = "T")]
         text: Vec<String>,
         /// How many labels to show for each input
-        #[arg(long, value_name = "K", default_value_t = 3)]
+        #[arg(long, value_name = "K", default_value_t = 3, value_parser = at_least_one())]
         top: usize,
         /// A JSON line for each input
         #[arg(long)]
@@ -119,6 +119,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// A number of things of which there must be one.
+fn at_least_one() -> clap::builder::RangedU64ValueParser<usize> {
+    clap::builder::RangedU64ValueParser::new().range(1..)
 }
 
 /// Columns of a table.

@@ -1,7 +1,7 @@
 //! One function for each command.
 
 use super::args::{Columns, Command, MachineArgs, New, SplitName};
-use super::control::{Console, stop_on_interrupt};
+use super::control::{Console, stop_on_interrupt, tell};
 use super::{DONE, FAILED, show};
 use crate::data::index::Modality;
 use crate::data::scan::ScanOptions;
@@ -31,7 +31,9 @@ pub fn run(command: Command) -> Result<u8> {
             };
             evaluate(&folder, run.as_deref(), what, &columns, json, &machine)
         }
-        Command::Predict { export, inputs, text, top, json, machine } => predict(&export, &inputs, &text, top, json, &machine),
+        Command::Predict { export, inputs, text, top, json, machine } => {
+            predict(&export, &inputs, &text, top, json, &machine)
+        }
         Command::Export { project, out, run, format: _ } => export(&project, &out, run.as_deref()),
         Command::Runs { project, json } => runs(&project, json),
     }
@@ -50,7 +52,12 @@ fn scan(path: &Path, columns: &Columns, json: bool) -> Result<u8> {
         Modality::Image => "image",
         Modality::Text => "text",
     };
-    let classes: Vec<Value> = index.classes.iter().zip(index.counts()).map(|(name, items)| json!({"name": name, "items": items})).collect();
+    let classes: Vec<Value> = index
+        .classes
+        .iter()
+        .zip(index.counts())
+        .map(|(name, items)| json!({"name": name, "items": items}))
+        .collect();
     print_json(&json!({"modality": modality, "classes": classes, "findings": index.findings}))?;
     Ok(DONE)
 }
@@ -58,7 +65,7 @@ fn scan(path: &Path, columns: &Columns, json: bool) -> Result<u8> {
 fn backbones(json: bool) -> Result<u8> {
     let (list, problems) = hub::list();
     for problem in &problems {
-        eprintln!("left out: {problem}");
+        tell(&format!("left out: {problem}"));
     }
     if !json {
         print_text(&show::backbones(&list))?;
@@ -104,7 +111,7 @@ fn create(new: New) -> Result<u8> {
     console.finish();
     let (project, plan) = created?;
     for warning in &plan.warnings {
-        eprintln!("warning: {warning}");
+        tell(&format!("warning: {warning}"));
     }
     let cut = plan.architecture().cuts().get(plan.frostline);
     let split = &plan.split;
@@ -125,7 +132,8 @@ fn create(new: New) -> Result<u8> {
 
 fn train(project: &Path, json: bool, resume: bool, machine: &MachineArgs) -> Result<u8> {
     let console = Console::for_training(json);
-    let trained = Project::open(project).and_then(|project| jobs::train(&project, resume, &machine_of(machine)?, &console));
+    let trained = Project::open(project)
+        .and_then(|project| jobs::train(&project, resume, &machine_of(machine)?, &console));
     console.finish();
     if json {
         print_json(&last_event(&trained))?;
@@ -140,7 +148,7 @@ fn train(project: &Path, json: bool, resume: bool, machine: &MachineArgs) -> Res
              (the epoch was chosen on these same samples, so the scores flatter a little)\n\
              export it with `frostline export {} --out EXPORT`\n",
             record.run,
-            show::duration(record.seconds),
+            show::duration(trained.seconds),
             record.best_epoch.unwrap_or_default(),
             record.validation_samples,
             project.display(),
@@ -158,7 +166,7 @@ fn last_event(trained: &crate::problem::Result<jobs::Trained>) -> Value {
             json!({
                 "event": "finished", "run": record.run, "best_epoch": record.best_epoch,
                 "val_accuracy": best.map(|b| b.val_accuracy), "val_macro_f1": best.map(|b| b.val_macro_f1),
-                "seconds": record.seconds,
+                "seconds": trained.seconds,
             })
         }
         Err(problem) if problem.cause == Cause::Stopped => {
@@ -170,9 +178,17 @@ fn last_event(trained: &crate::problem::Result<jobs::Trained>) -> Value {
     }
 }
 
-fn evaluate(folder: &Path, run: Option<&str>, what: EvaluateWhat, columns: &Columns, json: bool, machine: &MachineArgs) -> Result<u8> {
+fn evaluate(
+    folder: &Path,
+    run: Option<&str>,
+    what: EvaluateWhat,
+    columns: &Columns,
+    json: bool,
+    machine: &MachineArgs,
+) -> Result<u8> {
     let console = Console::new();
-    let evaluation = machine_of(machine).and_then(|m| jobs::evaluate(folder, run, what, &options(columns), &m, &console));
+    let evaluation =
+        machine_of(machine).and_then(|m| jobs::evaluate(folder, run, what, &options(columns), &m, &console));
     console.finish();
     let evaluation = evaluation?;
     match json {
@@ -182,12 +198,25 @@ fn evaluate(folder: &Path, run: Option<&str>, what: EvaluateWhat, columns: &Colu
     Ok(DONE)
 }
 
-fn predict(export: &Path, inputs: &[PathBuf], texts: &[String], top: usize, json: bool, machine: &MachineArgs) -> Result<u8> {
+fn predict(
+    export: &Path,
+    inputs: &[PathBuf],
+    texts: &[String],
+    top: usize,
+    json: bool,
+    machine: &MachineArgs,
+) -> Result<u8> {
     if inputs.is_empty() && texts.is_empty() {
-        return Err(Problem::input("there is nothing to predict", "no input was given", "name files or folders, or give --text").into());
+        return Err(Problem::input(
+            "there is nothing to predict",
+            "no input was given",
+            "name files or folders, or give --text",
+        )
+        .into());
     }
     let console = Console::new();
-    let predictions = machine_of(machine).and_then(|m| jobs::predict(export, inputs, texts, top, &m, &console));
+    let predictions =
+        machine_of(machine).and_then(|m| jobs::predict(export, inputs, texts, top, &m, &console));
     console.finish();
     let predictions = predictions?;
     for prediction in &predictions {
@@ -216,7 +245,7 @@ fn runs(project: &Path, json: bool) -> Result<u8> {
     for run in Project::open(project)?.runs() {
         match run.record() {
             Ok(record) => records.push(record),
-            Err(problem) => eprintln!("left out: {problem}"),
+            Err(problem) => tell(&format!("left out: {problem}")),
         }
     }
     if !json {

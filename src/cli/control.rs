@@ -16,9 +16,15 @@ pub fn stop_on_interrupt() -> Result<()> {
         if STOP.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(super::STOPPED));
         }
-        eprintln!("\nstopping after this batch; press Ctrl+C again to stop at once");
+        tell("\nstopping after this batch; press Ctrl+C again to stop at once");
     };
-    ctrlc::set_handler(handler).map_err(|e| Problem::other("Ctrl+C cannot be caught", e.to_string(), "run it in a terminal"))
+    ctrlc::set_handler(handler)
+        .map_err(|e| Problem::other("Ctrl+C cannot be caught", e.to_string(), "run it in a terminal"))
+}
+
+/// Writes a line to stderr. A reader that went away must not end a training, so nobody hears of a failure.
+pub fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", show::printable(line));
 }
 
 /// What a command prints while its job runs.
@@ -27,6 +33,7 @@ pub struct Console {
     /// Also prints epochs as rows of a table.
     trains: bool,
     bar: ProgressBar,
+    has_header: AtomicBool,
 }
 
 impl Console {
@@ -44,7 +51,7 @@ impl Console {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
         let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec} ETA {eta}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { json, trains, bar }
+        Self { json, trains, bar, has_header: AtomicBool::new(false) }
     }
 
     /// Takes the bar off the screen.
@@ -61,7 +68,7 @@ impl Console {
     }
 
     fn note(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
+        self.bar.suspend(|| tell(line));
     }
 
     fn progress(&self, what: &'static str, done: u64, total: u64) {
@@ -93,10 +100,18 @@ impl Control for Console {
         }
         match &fact {
             Fact::Cache { items, bytes, seconds, .. } => {
-                self.note(&format!("frozen layers: {items} samples, {} cached, {}", show::bytes(*bytes), show::duration(*seconds)));
-                self.print(show::EPOCH_HEADER);
+                self.note(&format!(
+                    "frozen layers: {items} samples, {} cached, {}",
+                    show::bytes(*bytes),
+                    show::duration(*seconds)
+                ));
             }
-            Fact::Epoch { .. } => self.print(&show::epoch_row(&fact)),
+            Fact::Epoch { .. } => {
+                if !self.has_header.swap(true, Ordering::Relaxed) {
+                    self.print(show::EPOCH_HEADER);
+                }
+                self.print(&show::epoch_row(&fact));
+            }
             Fact::Step { loss, step, .. } => self.bar.set_message(format!("step {step}, loss {loss:.4}")),
             _ => {}
         }

@@ -7,6 +7,7 @@ mod show;
 
 use crate::problem::{Cause, Problem};
 use clap::Parser;
+use control::tell;
 use std::process::ExitCode;
 
 /// Exit codes: done, anything else, wrong use or bad input, stopped by the user.
@@ -37,7 +38,7 @@ fn explain(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<Problem>() {
         Some(problem) => {
             let word = if problem.cause == Cause::Stopped { "stopped" } else { "error" };
-            eprintln!("{word}: {problem}");
+            tell(&format!("{word}: {problem}"));
             match problem.cause {
                 Cause::Input => BAD_INPUT,
                 Cause::Stopped => STOPPED,
@@ -45,7 +46,7 @@ fn explain(error: &anyhow::Error) -> u8 {
             }
         }
         None => {
-            eprintln!("error: {error:#}");
+            tell(&format!("error: {error:#}"));
             FAILED
         }
     }

@@ -4,21 +4,59 @@ use crate::backbone::{Backbone, Dim, InputSpec, Node};
 use crate::control::Fact;
 use crate::data::index::DatasetIndex;
 use crate::evaluate::Evaluation;
-use crate::jobs::Prediction;
+use crate::jobs::{LabelProbability, Prediction};
 use crate::project::RunRecord;
 use std::fmt::Write;
 
-pub const EPOCH_HEADER: &str = "epoch   train loss   val loss   val accuracy   val macro F1     time   samples/s";
+pub const EPOCH_HEADER: &str =
+    "epoch   train loss   val loss   val accuracy   val macro F1     time   samples/s";
 
 /// One epoch as a row below [`EPOCH_HEADER`].
 pub fn epoch_row(fact: &Fact) -> String {
     match fact {
-        Fact::Epoch { epoch, train_loss, val_loss, val_accuracy, val_macro_f1, seconds, samples_per_second } => format!(
+        Fact::Epoch {
+            epoch,
+            train_loss,
+            val_loss,
+            val_accuracy,
+            val_macro_f1,
+            seconds,
+            samples_per_second,
+        } => format!(
             "{epoch:>5} {train_loss:>12.4} {val_loss:>10.4} {val_accuracy:>14.3} {val_macro_f1:>14.3} {:>8} {samples_per_second:>11.0}",
             duration(*seconds)
         ),
         _ => String::new(),
     }
+}
+
+/// A name of the user's in a table: on one line and not too long.
+fn short_name(name: &str) -> String {
+    const LONGEST: usize = 60;
+    match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", one_line(&name[..end])),
+        None => one_line(name),
+    }
+}
+
+/// A text of the user's on one line.
+fn one_line(text: &str) -> String {
+    printable(text).replace('\n', "\\n")
+}
+
+/// Names and texts come from files: what would steer a terminal is shown, not obeyed. Line breaks stay.
+pub fn printable(text: &str) -> String {
+    let steers = |c: char| {
+        (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match steers(c) {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    out
 }
 
 /// 4.7 MB.
@@ -37,7 +75,13 @@ fn short(mut value: f64, units: &[&str]) -> String {
         value /= 1000.0;
         unit += 1;
     }
-    let digits = if unit == 0 || value >= 99.95 { 0 } else if value >= 9.995 { 1 } else { 2 };
+    let digits = if unit == 0 || value >= 99.95 {
+        0
+    } else if value >= 9.995 {
+        1
+    } else {
+        2
+    };
     format!("{value:.digits$} {}", units[unit])
 }
 
@@ -61,9 +105,10 @@ pub fn shape(dims: &[Dim]) -> String {
 pub fn dataset(index: &DatasetIndex) -> String {
     let mut out = format!("{}\n", index.layout);
     let counts = index.counts();
-    let widest = index.classes.iter().map(|c| c.chars().count()).max().unwrap_or(0);
+    let names: Vec<String> = index.classes.iter().map(|c| short_name(c)).collect();
+    let widest = names.iter().map(|c| c.chars().count()).max().unwrap_or(0);
     let largest = counts.iter().copied().max().unwrap_or(1).max(1);
-    for (class, items) in index.classes.iter().zip(&counts) {
+    for (class, items) in names.iter().zip(&counts) {
         let bar = "█".repeat((items * 30).div_ceil(largest));
         let _ = writeln!(out, "  {class:<widest$} {items:>7}  {bar}");
     }
@@ -72,7 +117,8 @@ pub fn dataset(index: &DatasetIndex) -> String {
     }
     for finding in &index.findings {
         let line = finding.line.map(|n| format!(", line {n}")).unwrap_or_default();
-        let _ = writeln!(out, "  {}{line}: {}\n    {}", finding.file.display(), finding.reason, finding.remedy);
+        let file = one_line(&finding.file.display().to_string());
+        let _ = writeln!(out, "  {file}{line}: {}\n    {}", one_line(&finding.reason), finding.remedy);
     }
     out
 }
@@ -83,7 +129,13 @@ pub fn backbones(list: &[Backbone]) -> String {
     for backbone in list {
         let parameters = count(backbone.architecture().tree().root().parameters());
         let licence = backbone.card.licence.as_deref().unwrap_or("unknown");
-        let _ = writeln!(out, "{:<24} {:<18} {parameters:>10}  {:<14} {licence}", backbone.id, backbone.family, input(&backbone.input));
+        let _ = writeln!(
+            out,
+            "{:<24} {:<18} {parameters:>10}  {:<14} {licence}",
+            backbone.id,
+            backbone.family,
+            input(&backbone.input)
+        );
     }
     out
 }
@@ -105,10 +157,18 @@ pub fn tree(backbone: &Backbone) -> String {
 
 fn add_node(out: &mut String, node: &Node, depth: usize) {
     let name = if node.path.is_empty() { "(all)" } else { &node.path };
-    let kind = serde_json::to_value(node.kind).ok().and_then(|k| k.as_str().map(|k| k.replace('_', " "))).unwrap_or_default();
+    let kind = serde_json::to_value(node.kind)
+        .ok()
+        .and_then(|k| k.as_str().map(|k| k.replace('_', " ")))
+        .unwrap_or_default();
     let kind = format!("{kind} {}", node.detail);
     let indented = format!("{}{name}", "  ".repeat(depth));
-    let _ = writeln!(out, "{indented:<48} {kind:<24} {:>14} {:>11}", shape(&node.output_shape), count(node.parameters()));
+    let _ = writeln!(
+        out,
+        "{indented:<48} {kind:<24} {:>14} {:>11}",
+        shape(&node.output_shape),
+        count(node.parameters())
+    );
     for child in &node.children {
         add_node(out, child, depth + 1);
     }
@@ -126,13 +186,18 @@ pub fn evaluation(e: &Evaluation) -> String {
     if e.unusable > 0 {
         let _ = writeln!(out, "{} samples could not be read and are left out.", e.unusable);
     }
-    let widest = e.labels.iter().map(|l| l.chars().count()).max().unwrap_or(0).max(5);
+    let labels: Vec<String> = e.labels.iter().map(|l| short_name(l)).collect();
+    let widest = labels.iter().map(|l| l.chars().count()).max().unwrap_or(0).max(5);
     let _ = writeln!(out, "\n{:<widest$} precision  recall     F1  support", "class");
-    for c in &e.per_class {
-        let _ = writeln!(out, "{:<widest$} {:>9.3} {:>7.3} {:>6.3} {:>8}", c.label, c.precision, c.recall, c.f1, c.support);
+    for (label, c) in labels.iter().zip(&e.per_class) {
+        let _ = writeln!(
+            out,
+            "{label:<widest$} {:>9.3} {:>7.3} {:>6.3} {:>8}",
+            c.precision, c.recall, c.f1, c.support
+        );
     }
     let _ = writeln!(out, "\nconfusion (rows: true class, columns: predicted, in the same order)");
-    for (label, row) in e.labels.iter().zip(&e.confusion) {
+    for (label, row) in labels.iter().zip(&e.confusion) {
         let cells: String = row.iter().map(|n| format!("{n:>6}")).collect();
         let _ = writeln!(out, "{label:<widest$}{cells}");
     }
@@ -141,23 +206,31 @@ pub fn evaluation(e: &Evaluation) -> String {
 
 /// One answer.
 pub fn prediction(p: &Prediction) -> String {
+    let input = one_line(&p.input);
     match (&p.labels, &p.error) {
         (Some(labels), _) => {
-            let shown: Vec<String> = labels.iter().map(|l| format!("{} {:.1} %", l.label, 100.0 * l.probability)).collect();
-            format!("{}: {}", p.input, shown.join(", "))
+            let shown =
+                |l: &LabelProbability| format!("{} {:.1} %", short_name(&l.label), 100.0 * l.probability);
+            format!("{input}: {}", labels.iter().map(shown).collect::<Vec<_>>().join(", "))
         }
-        (None, Some(error)) => format!("{}: error: {error}", p.input),
-        (None, None) => p.input.clone(),
+        (None, Some(error)) => format!("{input}: error: {}", one_line(error)),
+        (None, None) => input,
     }
 }
 
 /// A table of runs.
 pub fn runs(records: &[RunRecord]) -> String {
-    let mut out = format!("{:<5} {:<9} {:>6} {:>5} {:>12} {:>12} {:>9}  frostline\n", "run", "state", "epochs", "best", "val accuracy", "val macro F1", "time");
+    let mut out = format!(
+        "{:<5} {:<9} {:>6} {:>5} {:>12} {:>12} {:>9}  frostline\n",
+        "run", "state", "epochs", "best", "val accuracy", "val macro F1", "time"
+    );
     for r in records {
         let best = r.best_epoch.and_then(|n| r.epochs.iter().find(|e| e.epoch == n));
         let number = |value: Option<f64>| value.map_or("-".to_string(), |v| format!("{v:.3}"));
-        let state = serde_json::to_value(r.state).ok().and_then(|s| s.as_str().map(str::to_string)).unwrap_or_default();
+        let state = serde_json::to_value(r.state)
+            .ok()
+            .and_then(|s| s.as_str().map(str::to_string))
+            .unwrap_or_default();
         let _ = writeln!(
             out,
             "{:<5} {state:<9} {:>6} {:>5} {:>12} {:>12} {:>9}  {}",
@@ -176,6 +249,16 @@ pub fn runs(records: &[RunRecord]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_from_files_do_not_steer_the_terminal() {
+        let check = |name: &str, expected: &str| assert_eq!(short_name(name), expected);
+        check("cats 😀", "cats 😀");
+        check("a\nb\u{1b}[31m\t", "a\\nb\\u{1b}[31m\\t");
+        check("\u{202e}gpj", "\\u{202e}gpj");
+        check(&"é".repeat(61), &format!("{}…", "é".repeat(60)));
+        assert_eq!(printable("two\nlines"), "two\nlines");
+    }
 
     #[test]
     fn numbers_are_short_and_times_human() {

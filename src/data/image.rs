@@ -67,6 +67,7 @@ pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<Rgb, ImageError> {
     contained(header.format, path, || match header.format {
         Format::Jpeg => jpeg::decode(bytes, path),
         format => {
+            format::require_end(format, bytes, path)?;
             let failed = |error| failure(format, &error, path);
             let mut decoder = reader(bytes, format).into_decoder().map_err(failed)?;
             let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
@@ -83,48 +84,27 @@ pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<Rgb, ImageError> {
 /// As for [`decode`], as far as the header tells.
 pub fn probe(bytes: &[u8], path: &Path) -> Result<Header, ImageError> {
     if bytes.is_empty() {
-        return Err(ImageError::Empty {
-            path: path.to_owned(),
-        });
+        return Err(ImageError::Empty { path: path.to_owned() });
     }
     let format = Format::of(bytes).map_err(|found| match found {
-        Some(what) => ImageError::Unsupported {
-            path: path.to_owned(),
-            what: what.to_owned(),
-        },
-        None => ImageError::NotAnImage {
-            path: path.to_owned(),
-        },
+        Some(what) => ImageError::Unsupported { path: path.to_owned(), what: what.to_owned() },
+        None => ImageError::NotAnImage { path: path.to_owned() },
     })?;
     let (width, height) = contained(format, path, || match format {
         Format::Jpeg => jpeg::Structure::read(bytes, path).map(|s| (s.width, s.height)),
         format => {
             let decoder = reader(bytes, format).into_decoder();
-            let (width, height) = decoder
-                .map_err(|error| failure(format, &error, path))?
-                .dimensions();
+            let (width, height) = decoder.map_err(|error| failure(format, &error, path))?.dimensions();
             Ok((width as usize, height as usize))
         }
     })?;
     if width as u64 * height as u64 > MAX_PIXELS {
-        return Err(ImageError::TooLarge {
-            path: path.to_owned(),
-            width,
-            height,
-        });
+        return Err(ImageError::TooLarge { path: path.to_owned(), width, height });
     }
     if width == 0 || height == 0 {
-        return Err(damaged(
-            format,
-            "its header says that it has no pixels",
-            path,
-        ));
+        return Err(damaged(format, "its header says that it has no pixels", path));
     }
-    Ok(Header {
-        format,
-        width,
-        height,
-    })
+    Ok(Header { format, width, height })
 }
 
 /// Reads the header and looks, without decoding what is large, whether the file is all there.
@@ -138,7 +118,7 @@ pub fn check(bytes: &[u8], path: &Path) -> Result<Header, ImageError> {
     let header = probe(bytes, path)?;
     match header.format {
         Format::Jpeg => jpeg::Structure::read(bytes, path)?.require_end(path)?,
-        Format::Png => format::require_png_end(bytes, path)?,
+        Format::Png => format::require_end(Format::Png, bytes, path)?,
         _ if header.width * header.height <= DECODED_PIXELS => {
             decode_bytes(bytes, path)?;
         }
@@ -149,16 +129,10 @@ pub fn check(bytes: &[u8], path: &Path) -> Result<Header, ImageError> {
 
 /// Reads a file of at most [`MAX_FILE_BYTES`].
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
-    let failed = |source| ImageError::Read {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| ImageError::Read { path: path.to_owned(), source };
     let bytes = std::fs::metadata(path).map_err(failed)?.len();
     if bytes > MAX_FILE_BYTES {
-        return Err(ImageError::TooManyBytes {
-            path: path.to_owned(),
-            bytes,
-        });
+        return Err(ImageError::TooManyBytes { path: path.to_owned(), bytes });
     }
     std::fs::read(path).map_err(failed)
 }
@@ -168,22 +142,18 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
 #[derive(Debug, Error)]
 pub enum ImageError {
     #[error("{} cannot be read: {source}", path.display())]
-    Read {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Read { path: PathBuf, source: std::io::Error },
     #[error("{} is empty: it has no bytes", path.display())]
     Empty { path: PathBuf },
     #[error("{} is no image: its content is of no known image format", path.display())]
     NotAnImage { path: PathBuf },
     #[error("{} cannot be read here: it is {what}", path.display())]
     Unsupported { path: PathBuf, what: String },
-    #[error("{} is too large: {width} x {height} pixels, and at most {MAX_PIXELS} are decoded", path.display())]
-    TooLarge {
-        path: PathBuf,
-        width: usize,
-        height: usize,
-    },
+    #[error(
+        "{} is too large: {width} x {height} pixels, and at most {MAX_PIXELS} are decoded",
+        path.display()
+    )]
+    TooLarge { path: PathBuf, width: usize, height: usize },
     #[error("{} is too large: {bytes} bytes, and at most {MAX_FILE_BYTES} are read", path.display())]
     TooManyBytes { path: PathBuf, bytes: u64 },
     #[error("{} ends too early: {why}", path.display())]
@@ -211,11 +181,7 @@ impl ImageError {
     pub fn reason(&self) -> String {
         let whole = self.to_string();
         let path = self.path().display().to_string();
-        whole
-            .strip_prefix(&path)
-            .unwrap_or(&whole)
-            .trim_start()
-            .to_owned()
+        whole.strip_prefix(&path).unwrap_or(&whole).trim_start().to_owned()
     }
 
     /// What a person can try.
@@ -232,9 +198,7 @@ impl ImageError {
             ImageError::TooLarge { .. } | ImageError::TooManyBytes { .. } => {
                 "Scale it down; networks look at a few hundred pixels a side."
             }
-            ImageError::Damaged { .. } => {
-                "Open it in an image viewer and save it again, or remove it."
-            }
+            ImageError::Damaged { .. } => "Open it in an image viewer and save it again, or remove it.",
         }
         .to_owned()
     }
@@ -254,38 +218,32 @@ impl ImageError {
 }
 
 fn truncated(why: impl Into<String>, path: &Path) -> ImageError {
-    ImageError::Truncated {
-        path: path.to_owned(),
-        why: why.into(),
-    }
+    ImageError::Truncated { path: path.to_owned(), why: why.into() }
 }
 
 fn damaged(format: Format, why: &str, path: &Path) -> ImageError {
-    ImageError::Damaged {
-        path: path.to_owned(),
-        why: format!("as {format}, {why}"),
-    }
+    ImageError::Damaged { path: path.to_owned(), why: format!("as {format}, {why}") }
 }
 
 fn failure(format: Format, error: &::image::ImageError, path: &Path) -> ImageError {
-    use ::image::ImageError as E;
     let path = path.to_owned();
     match error {
-        E::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            ImageError::Truncated {
-                path,
-                why: format!("its {format} data are not all there"),
-            }
+        _ if ends_early(error) => {
+            ImageError::Truncated { path, why: format!("its {format} data are not all there") }
         }
-        E::Unsupported(error) => ImageError::Unsupported {
-            path,
-            what: format!("a {format} of a rare kind ({error})"),
-        },
-        error => ImageError::Damaged {
-            path,
-            why: format!("as {format}, {error}"),
-        },
+        ::image::ImageError::Unsupported(error) => {
+            ImageError::Unsupported { path, what: format!("a {format} of a rare kind ({error})") }
+        }
+        error => ImageError::Damaged { path, why: format!("as {format}, {error}") },
     }
+}
+
+/// Whether a decoder failed for want of bytes. Each of them wraps that differently, and most keep
+/// the error of the reader only in words.
+fn ends_early(error: &::image::ImageError) -> bool {
+    const WORDS: [&str; 3] = ["unexpected end", "unexpected eof", "failed to fill whole buffer"];
+    let words = error.to_string().to_ascii_lowercase();
+    WORDS.iter().any(|end| words.contains(end))
 }
 
 fn reader(bytes: &[u8], format: Format) -> ImageReader<Cursor<&[u8]>> {
@@ -315,3 +273,6 @@ fn contained<T>(
     catch_unwind(AssertUnwindSafe(decode))
         .unwrap_or_else(|_| Err(damaged(format, "it makes the decoder fail", path)))
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

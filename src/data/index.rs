@@ -33,11 +33,7 @@ impl DatasetIndex {
     /// Names the samples and labels: equal for equal content, wherever the root lies and in
     /// whatever order the items are listed. Findings do not count.
     pub fn digest(&self) -> Digest {
-        let mut rows: Vec<[u8; 32]> = self
-            .items
-            .iter()
-            .map(|item| self.item_digest(item).0)
-            .collect();
+        let mut rows: Vec<[u8; 32]> = self.items.iter().map(|item| self.item_digest(item).0).collect();
         rows.sort_unstable();
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"frostline dataset 1");
@@ -79,12 +75,7 @@ impl DatasetIndex {
         };
         field(portable(&item.path).as_bytes());
         field(&item.line.unwrap_or(0).to_le_bytes());
-        field(
-            self.classes
-                .get(item.class)
-                .map_or("", String::as_str)
-                .as_bytes(),
-        );
+        field(self.classes.get(item.class).map_or("", String::as_str).as_bytes());
         field(&item.digest.0);
         field(item.part.map_or("", Part::name).as_bytes());
         Digest(*hasher.finalize().as_bytes())
@@ -154,7 +145,8 @@ impl Part {
 pub struct Finding {
     /// Relative to the root, as in [`Item::path`]; a folder where the finding is about a folder.
     pub file: PathBuf,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Always written, `null` where the finding is about the whole file.
+    #[serde(default)]
     pub line: Option<u64>,
     pub kind: FindingKind,
     /// What is wrong, as a sentence without a full stop.
@@ -230,12 +222,7 @@ impl FindingKind {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Layout {
     /// One folder of files for each class, below part folders where `parts` are named.
-    Folders {
-        modality: Modality,
-        items: u64,
-        folders: u64,
-        parts: Vec<Part>,
-    },
+    Folders { modality: Modality, items: u64, folders: u64, parts: Vec<Part> },
     /// Rows of one or more tables.
     Table {
         files: Vec<PathBuf>,
@@ -251,41 +238,21 @@ pub enum Layout {
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = match self {
-            Layout::Folders {
-                modality,
-                items,
-                folders,
-                parts,
-            } => {
+            Layout::Folders { modality, items, folders, parts } => {
                 let noun = match modality {
                     Modality::Image => "image",
                     Modality::Text => "text",
                 };
-                write!(
-                    f,
-                    "{} in {}",
-                    counted(*items, noun),
-                    counted(*folders, "folder")
-                )?;
+                write!(f, "{} in {}", counted(*items, noun), counted(*folders, "folder"))?;
                 parts
             }
-            Layout::Table {
-                files,
-                rows,
-                text_column,
-                label_column,
-                parts,
-                ..
-            } => {
+            Layout::Table { files, rows, text_column, label_column, parts, .. } => {
                 write!(f, "{} in ", counted(*rows, "text"))?;
                 match files.as_slice() {
                     [file] => write!(f, "{}", file.display())?,
                     files => write!(f, "{}", counted(files.len() as u64, "table"))?,
                 }
-                write!(
-                    f,
-                    ", text in column “{text_column}”, label in “{label_column}”"
-                )?;
+                write!(f, ", text in column “{text_column}”, label in “{label_column}”")?;
                 parts
             }
         };
@@ -343,10 +310,7 @@ impl<'de> Deserialize<'de> for Digest {
 
 /// A relative path with `/` between its components on every system.
 pub(crate) fn portable(path: &Path) -> String {
-    let parts: Vec<_> = path
-        .components()
-        .map(|part| part.as_os_str().to_string_lossy())
-        .collect();
+    let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
     parts.join("/")
 }
 
@@ -389,12 +353,7 @@ mod tests {
                 reason: "the file ends too early".into(),
                 remedy: "copy it again".into(),
             }],
-            layout: Layout::Folders {
-                modality: Modality::Image,
-                items: 2,
-                folders: 2,
-                parts: vec![],
-            },
+            layout: Layout::Folders { modality: Modality::Image, items: 2, folders: 2, parts: vec![] },
         }
     }
 
@@ -412,10 +371,7 @@ mod tests {
         let table = r#"{"kind":"table","files":["a.csv"],"rows":2000,"text_column":"text",
             "label_column":"label","parts":[],"is_root":true}"#;
         let layout: Layout = serde_json::from_str(table).unwrap();
-        assert_eq!(
-            layout.to_string(),
-            "2,000 texts in a.csv, text in column “text”, label in “label”"
-        );
+        assert_eq!(layout.to_string(), "2,000 texts in a.csv, text in column “text”, label in “label”");
     }
 
     #[test]
@@ -443,15 +399,8 @@ mod tests {
 
     #[test]
     fn kinds_are_written_as_they_are_named() {
-        for kind in [
-            FindingKind::NotUtf8,
-            FindingKind::BadRow,
-            FindingKind::LeakAcrossParts,
-        ] {
-            assert_eq!(
-                serde_json::to_string(&kind).unwrap(),
-                format!("\"{}\"", kind.name())
-            );
+        for kind in [FindingKind::NotUtf8, FindingKind::BadRow, FindingKind::LeakAcrossParts] {
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.name()));
         }
     }
 

@@ -14,6 +14,8 @@
 //! Tensors are plain `Vec<f32>` here; nothing in this folder knows Candle. No file of the user is
 //! ever written.
 
+#[cfg(test)]
+mod goldens;
 pub mod image;
 pub mod index;
 pub mod preprocess;

@@ -35,8 +35,7 @@ impl ImageSpec {
         let mut tensor = vec![0.0; 3 * area];
         for channel in 0..3 {
             let (mean, std) = (self.mean[channel], self.std[channel]);
-            let values: [f32; 256] =
-                std::array::from_fn(|level| (level as f32 / 255.0 - mean) / std);
+            let values: [f32; 256] = std::array::from_fn(|level| (level as f32 / 255.0 - mean) / std);
             let plane = &mut tensor[channel * area..(channel + 1) * area];
             for (value, pixel) in plane.iter_mut().zip(crop.chunks_exact(3)) {
                 *value = values[usize::from(pixel[channel])];
@@ -74,22 +73,14 @@ impl ImageSpec {
     fn cropped(&self, image: &Rgb) -> Vec<u8> {
         let size = self.size;
         let mut crop = vec![0; size * size * 3];
-        if image.width == 0 || image.height == 0 {
+        if size == 0 || image.width == 0 || image.height == 0 {
             return crop;
         }
         let (width, height) = self.resized(image);
         let (left, columns, into_x) = centre(width, size);
         let (top, rows, into_y) = centre(height, size);
-        let across = Window {
-            full: width,
-            start: left,
-            len: columns,
-        };
-        let down = Window {
-            full: height,
-            start: top,
-            len: rows,
-        };
+        let across = Window { full: width, start: left, len: columns };
+        let down = Window { full: height, start: top, len: rows };
         let part = resample::resize(image, across, down, self.filter);
         for (row, line) in part.chunks_exact(columns * 3).enumerate() {
             let at = ((into_y + row) * size + into_x) * 3;
@@ -101,8 +92,7 @@ impl ImageSpec {
     /// Width and height after the resize of torchvision: the longer side is rounded down.
     fn resized(&self, image: &Rgb) -> (usize, usize) {
         let short = ((self.size as f64 / self.crop_fraction).floor() as usize).max(1);
-        let long =
-            |long: usize, of: usize| ((short as f64 * long as f64 / of as f64) as usize).max(1);
+        let long = |long: usize, of: usize| ((short as f64 * long as f64 / of as f64) as usize).max(1);
         if image.width <= image.height {
             (short, long(image.height, image.width))
         } else {
@@ -121,4 +111,81 @@ fn centre(full: usize, size: usize) -> (usize, usize, usize) {
     let twice = full - size;
     let start = twice / 2 + usize::from(twice % 4 == 3);
     (start, size, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::goldens::{Reader, compare};
+
+    fn spec(size: usize, crop_fraction: f64, filter: ResizeFilter) -> ImageSpec {
+        ImageSpec { size, crop_fraction, filter, mean: [0.0; 3], std: [1.0; 3] }
+    }
+
+    #[test]
+    fn crops_are_timms_to_the_bit() {
+        let sources = Reader::new(include_bytes!("goldens/resize.bin")).images(2);
+        let mut cases = Reader::new(include_bytes!("goldens/crop.bin"));
+        for case in 0..cases.number() {
+            let source = &sources[cases.number()];
+            let filter = cases.filter();
+            let fraction = cases.float();
+            let expected = cases.image();
+            let crop = spec(expected.width, fraction, filter).cropped(source);
+            let what = format!("case {case}: {}, {fraction}, {filter:?}", expected.width);
+            compare(&crop, &expected.pixels, 0, &what);
+        }
+    }
+
+    #[test]
+    fn values_are_normalised_by_channel() {
+        let image = Rgb { width: 2, height: 2, pixels: [255, 0, 51].repeat(4) };
+        let mut spec = spec(2, 1.0, ResizeFilter::Bicubic);
+        (spec.mean, spec.std) = ([0.5, 0.25, 0.0], [0.5, 0.5, 0.1]);
+        let tensor = spec.apply(&image);
+        let expected = [[1.0f32; 4], [-0.5; 4], [0.2 / 0.1; 4]].concat();
+        assert_eq!(tensor.len(), 12);
+        for (value, expected) in tensor.iter().zip(expected) {
+            assert!((value - expected).abs() < 1e-6, "{tensor:?}");
+        }
+    }
+
+    #[test]
+    fn the_middle_rounds_to_even_as_python_does() {
+        let check = |full, size, expected| assert_eq!(centre(full, size), expected);
+        check(256, 224, (16, 224, 0));
+        check(257, 224, (16, 224, 0)); // 16.5
+        check(255, 224, (16, 224, 0)); // 15.5
+        check(259, 224, (18, 224, 0)); // 17.5
+        check(10, 13, (0, 10, 1));
+        check(10, 10, (0, 10, 0));
+    }
+
+    #[test]
+    fn odd_shapes_are_borne() {
+        for (width, height) in [(1, 1), (1, 500), (20_000, 1), (0, 0)] {
+            let image = Rgb { width, height, pixels: vec![7; width * height * 3] };
+            for filter in [ResizeFilter::Bilinear, ResizeFilter::Bicubic] {
+                assert_eq!(spec(32, 0.875, filter).apply(&image).len(), 3 * 32 * 32);
+            }
+        }
+        let image = Rgb { width: 3, height: 3, pixels: vec![7; 27] };
+        assert!(spec(0, 0.875, ResizeFilter::Bilinear).apply(&image).is_empty());
+    }
+
+    #[test]
+    fn the_digest_knows_every_field() {
+        let plain = spec(224, 0.875, ResizeFilter::Bicubic);
+        let mut others = vec![plain; 5];
+        others[0].size = 225;
+        others[1].crop_fraction = 0.9;
+        others[2].filter = ResizeFilter::Bilinear;
+        others[3].mean[2] = 0.1;
+        others[4].std[0] = 0.1;
+        for other in others {
+            assert_ne!(other.digest(), plain.digest(), "{other:?}");
+        }
+        let json = serde_json::to_string(&plain).unwrap();
+        assert_eq!(serde_json::from_str::<ImageSpec>(&json).unwrap(), plain);
+    }
 }

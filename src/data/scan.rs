@@ -18,7 +18,7 @@ use std::path::Path;
 pub use error::ScanError;
 
 use super::image::named_like_an_image;
-use super::index::{DatasetIndex, Digest, Finding, INDEX_VERSION, Item, Layout, Modality, Part};
+use super::index::{DatasetIndex, Digest, Finding, FindingKind, INDEX_VERSION, Item, Layout, Modality, Part};
 use crate::control::Control;
 use walk::Tree;
 
@@ -41,32 +41,34 @@ pub struct ScanOptions {
 ///
 /// When there is nothing at `root`, its layout is not one of these, a column that was asked for
 /// does not exist, or no item is left.
-pub fn scan(
-    root: &Path,
-    options: &ScanOptions,
-    control: &dyn Control,
-) -> Result<DatasetIndex, ScanError> {
+pub fn scan(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result<DatasetIndex, ScanError> {
     let path = || root.to_owned();
+    if root.to_str().is_none() {
+        return Err(ScanError::Unreadable { path: path(), why: "its name is not UTF-8".to_owned() });
+    }
     let about = std::fs::metadata(root).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => ScanError::NotFound { path: path() },
-        _ => ScanError::Unreadable {
-            path: path(),
-            why: source.to_string(),
-        },
+        _ => ScanError::Unreadable { path: path(), why: source.to_string() },
     })?;
     if !about.is_dir() {
         return if table::named_like_a_table(root) {
             table::scan_file(root, options, control)?.into_index(root)
         } else {
-            Err(ScanError::NotADataset {
-                path: path(),
-                why: what_a_file_is(root).to_owned(),
-            })
+            Err(ScanError::NotADataset { path: path(), why: what_a_file_is(root).to_owned() })
         };
     }
     let tree = Tree::walk(root, control)?;
     let found = match folders::recognise(root, &tree)? {
-        Some(layout) => layout.read(root, tree.findings, control)?,
+        Some(layout) => {
+            if let Some(asked) = options.text_column.as_ref().or(options.label_column.as_ref()) {
+                return Err(ScanError::UnknownColumn {
+                    path: path(),
+                    asked: asked.clone(),
+                    available: Vec::new(),
+                });
+            }
+            layout.read(root, tree.findings, control)?
+        }
         None => table::scan_folder(root, tree, options, control)?,
     };
     found.into_index(root)
@@ -93,12 +95,7 @@ struct Found {
 impl Found {
     /// Numbers the classes, sorts, and looks for what only the whole shows.
     fn into_index(self, root: &Path) -> Result<DatasetIndex, ScanError> {
-        let Found {
-            modality,
-            mut samples,
-            mut findings,
-            mut layout,
-        } = self;
+        let Found { modality, mut samples, mut findings, mut layout } = self;
         samples.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
         let mut classes: Vec<String> = samples.iter().map(|s| s.label.clone()).collect();
         classes.sort_unstable();
@@ -107,31 +104,17 @@ impl Found {
             .into_iter()
             .filter_map(|sample| {
                 let class = classes.binary_search(&sample.label).ok()?;
-                let Sample {
-                    path,
-                    line,
-                    text,
-                    digest,
-                    part,
-                    ..
-                } = sample;
-                Some(Item {
-                    path,
-                    line,
-                    text,
-                    class,
-                    digest,
-                    part,
-                })
+                let Sample { path, line, text, digest, part, .. } = sample;
+                Some(Item { path, line, text, class, digest, part })
             })
             .collect();
         if items.is_empty() {
             findings.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
-            let first = findings.first().map(error::in_words);
-            return Err(ScanError::Empty {
-                path: root.to_owned(),
-                first,
-            });
+            // A broken file says more than that its folder is then empty.
+            let of_folder = |finding: &&Finding| finding.kind == FindingKind::EmptyFolder;
+            let first = findings.iter().find(|finding| !of_folder(finding)).or(findings.first());
+            let first = first.map(error::in_words);
+            return Err(ScanError::Empty { path: root.to_owned(), first });
         }
         match &mut layout {
             Layout::Folders { items: number, .. } | Layout::Table { rows: number, .. } => {
@@ -141,15 +124,7 @@ impl Found {
         findings.extend(audit::findings(&classes, &items));
         findings.sort_by(|a, b| (&a.file, a.line, a.kind).cmp(&(&b.file, b.line, b.kind)));
         let root = root.to_owned();
-        Ok(DatasetIndex {
-            version: INDEX_VERSION,
-            root,
-            modality,
-            classes,
-            items,
-            findings,
-            layout,
-        })
+        Ok(DatasetIndex { version: INDEX_VERSION, root, modality, classes, items, findings, layout })
     }
 }
 
@@ -160,3 +135,6 @@ fn what_a_file_is(path: &Path) -> &'static str {
         "a single file must be a table (.csv, .tsv, .jsonl, .ndjson)"
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,11 +27,7 @@ pub struct SplitSpec {
 
 impl Default for SplitSpec {
     fn default() -> SplitSpec {
-        SplitSpec {
-            validation_fraction: 0.2,
-            test_fraction: 0.0,
-            seed: 0,
-        }
+        SplitSpec { validation_fraction: 0.2, test_fraction: 0.0, seed: 0 }
     }
 }
 
@@ -49,9 +45,7 @@ pub enum SplitError {
          folders; add images or texts to a train folder"
     )]
     NothingToTrain,
-    #[error(
-        "nothing is left to validate on: no class has two different items; add items to each class"
-    )]
+    #[error("nothing is left to validate on: no class has two different items; add items to each class")]
     NothingToValidate,
 }
 
@@ -77,12 +71,7 @@ impl Split {
 
         let mut pool = Pool::new(index);
         if draws_test {
-            pool.draw(
-                Part::Test,
-                spec.test_fraction,
-                spec.seed,
-                usize::from(draws_validation) + 1,
-            );
+            pool.draw(Part::Test, spec.test_fraction, spec.seed, usize::from(draws_validation) + 1);
         }
         if draws_validation {
             pool.draw(Part::Validation, spec.validation_fraction, spec.seed, 1);
@@ -112,11 +101,7 @@ impl SplitSpec {
     fn check(&self, draws_validation: bool) -> Result<(), SplitError> {
         let (validation, test) = (self.validation_fraction, self.test_fraction);
         let validation_holds = !draws_validation || (validation > 0.0 && validation < 1.0);
-        let sum = if draws_validation {
-            validation + test
-        } else {
-            test
-        };
+        let sum = if draws_validation { validation + test } else { test };
         if validation_holds && test >= 0.0 && sum < 1.0 {
             Ok(())
         } else {
@@ -157,18 +142,9 @@ impl Pool {
                     *counts.entry(index.items[item].class).or_default() += 1;
                 }
                 let most = counts.values().copied().max().unwrap_or(0);
-                let class = counts
-                    .iter()
-                    .find(|(_, n)| **n == most)
-                    .map_or(0, |(class, _)| *class);
+                let class = counts.iter().find(|(_, n)| **n == most).map_or(0, |(class, _)| *class);
                 let labels = counts.into_keys().collect();
-                Group {
-                    digest,
-                    items,
-                    labels,
-                    class,
-                    part: Part::Train,
-                }
+                Group { digest, items, labels, class, part: Part::Train }
             })
             .collect();
         Pool { groups }
@@ -205,11 +181,8 @@ impl Pool {
     /// Contents with several labels count for one class only when drawn; this finds a validation
     /// item for the other classes, where no class loses its last training item by it.
     fn validate_every_class(&mut self) {
-        let labels: BTreeSet<usize> = self
-            .groups
-            .iter()
-            .flat_map(|group| group.labels.iter().copied())
-            .collect();
+        let labels: BTreeSet<usize> =
+            self.groups.iter().flat_map(|group| group.labels.iter().copied()).collect();
         for label in labels {
             let has = |group: &Group, part| group.part == part && group.labels.contains(&label);
             if self.groups.iter().any(|group| has(group, Part::Validation)) {
@@ -229,34 +202,20 @@ impl Pool {
     }
 
     fn into_split(self, index: &DatasetIndex) -> Split {
-        let mut parts: Vec<Part> = index
-            .items
-            .iter()
-            .map(|item| item.part.unwrap_or(Part::Train))
-            .collect();
+        let mut parts: Vec<Part> = index.items.iter().map(|item| item.part.unwrap_or(Part::Train)).collect();
         for group in &self.groups {
             for &item in &group.items {
                 parts[item] = group.part;
             }
         }
-        let of = |part| {
-            (0..parts.len())
-                .filter(|&item| parts[item] == part)
-                .collect()
-        };
-        Split {
-            train: of(Part::Train),
-            validation: of(Part::Validation),
-            test: of(Part::Test),
-        }
+        let of = |part| (0..parts.len()).filter(|&item| parts[item] == part).collect();
+        Split { train: of(Part::Train), validation: of(Part::Validation), test: of(Part::Test) }
     }
 }
 
 fn draw_key(seed: u64, part: Part, digest: Digest) -> Digest {
     let mut hasher = blake3::Hasher::new();
-    hasher
-        .update(b"frostline split ")
-        .update(part.name().as_bytes());
+    hasher.update(b"frostline split ").update(part.name().as_bytes());
     hasher.update(&seed.to_le_bytes()).update(&digest.0);
     Digest(*hasher.finalize().as_bytes())
 }
@@ -301,33 +260,15 @@ mod tests {
     }
 
     fn spec(validation_fraction: f64, test_fraction: f64, seed: u64) -> SplitSpec {
-        SplitSpec {
-            validation_fraction,
-            test_fraction,
-            seed,
-        }
+        SplitSpec { validation_fraction, test_fraction, seed }
     }
 
     #[test]
     fn folders_win() {
-        let (train, validation, test) =
-            (Some(Part::Train), Some(Part::Validation), Some(Part::Test));
-        let items = [
-            (0, 1, train),
-            (1, 2, train),
-            (0, 3, validation),
-            (1, 4, test),
-            (0, 5, test),
-        ];
+        let (train, validation, test) = (Some(Part::Train), Some(Part::Validation), Some(Part::Test));
+        let items = [(0, 1, train), (1, 2, train), (0, 3, validation), (1, 4, test), (0, 5, test)];
         let split = Split::new(&index(&items), &spec(0.5, 0.5, 1)).unwrap();
-        assert_eq!(
-            split,
-            Split {
-                train: vec![0, 1],
-                validation: vec![2],
-                test: vec![3, 4]
-            }
-        );
+        assert_eq!(split, Split { train: vec![0, 1], validation: vec![2], test: vec![3, 4] });
     }
 
     #[test]
@@ -335,25 +276,18 @@ mod tests {
         let mut items: Vec<_> = (0..10).map(|n| (0, n, Some(Part::Train))).collect();
         items.push((0, 99, Some(Part::Test)));
         let split = Split::new(&index(&items), &spec(0.2, 0.3, 1)).unwrap();
-        assert_eq!(
-            (split.train.len(), split.validation.len(), split.test),
-            (8, 2, vec![10])
-        );
+        assert_eq!((split.train.len(), split.validation.len(), split.test), (8, 2, vec![10]));
     }
 
     #[test]
     fn small_classes_are_served_first() {
         // One item: trained on. Two: one each. Three with a test share: one each.
         let items = [(0, 1), (1, 2), (1, 3), (2, 4), (2, 5), (2, 6)];
-        let items: Vec<_> = items
-            .iter()
-            .map(|&(class, content)| (class, content, None))
-            .collect();
+        let items: Vec<_> = items.iter().map(|&(class, content)| (class, content, None)).collect();
         let index = index(&items);
         let split = Split::new(&index, &spec(0.1, 0.1, 7)).unwrap();
-        let classes = |items: &[usize]| -> Vec<usize> {
-            items.iter().map(|&item| index.items[item].class).collect()
-        };
+        let classes =
+            |items: &[usize]| -> Vec<usize> { items.iter().map(|&item| index.items[item].class).collect() };
         assert_eq!(classes(&split.train), [0, 1, 2]);
         assert_eq!(classes(&split.validation), [1, 2]);
         assert_eq!(classes(&split.test), [2]);
@@ -373,19 +307,11 @@ mod tests {
     #[test]
     fn senseless_fractions_are_refused() {
         let items: Vec<_> = (0..10).map(|n| (n as usize % 2, n, None)).collect();
-        for (validation, test) in [
-            (0.0, 0.0),
-            (1.0, 0.0),
-            (0.6, 0.4),
-            (-0.1, 0.2),
-            (0.2, -0.1),
-            (f64::NAN, 0.0),
-        ] {
+        for (validation, test) in
+            [(0.0, 0.0), (1.0, 0.0), (0.6, 0.4), (-0.1, 0.2), (0.2, -0.1), (f64::NAN, 0.0)]
+        {
             let error = Split::new(&index(&items), &spec(validation, test, 0)).unwrap_err();
-            assert!(
-                matches!(error, SplitError::Fractions { .. }),
-                "{validation} {test}"
-            );
+            assert!(matches!(error, SplitError::Fractions { .. }), "{validation} {test}");
         }
     }
 
@@ -401,19 +327,12 @@ mod tests {
 
     fn items() -> impl Strategy<Value = Vec<(usize, u32, Option<Part>)>> {
         // 0..60 contents over up to 120 items: duplicates, within and across classes.
-        prop::collection::vec((0usize..4, 0u32..60), 2..120).prop_map(|items| {
-            items
-                .into_iter()
-                .map(|(class, n)| (class, n, None))
-                .collect()
-        })
+        prop::collection::vec((0usize..4, 0u32..60), 2..120)
+            .prop_map(|items| items.into_iter().map(|(class, n)| (class, n, None)).collect())
     }
 
     fn distinct(items: &[(usize, u32, Option<Part>)], class: usize) -> usize {
-        let contents = items
-            .iter()
-            .filter(|item| item.0 == class)
-            .map(|item| item.1);
+        let contents = items.iter().filter(|item| item.0 == class).map(|item| item.1);
         contents.collect::<BTreeSet<u32>>().len()
     }
 

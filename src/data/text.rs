@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tokenizers::{
-    PostProcessor, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy,
-};
+use tokenizers::{PostProcessor, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
 
 use super::index::Digest;
 
@@ -34,10 +32,7 @@ pub enum TextError {
         "the tokenizer {} cannot be read: {source}; check that the backbone's folder is complete",
         path.display()
     )]
-    Read {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Read { path: PathBuf, source: std::io::Error },
     #[error(
         "the tokenizer {} cannot be understood: {why}; fetch the backbone's tokenizer.json again",
         path.display()
@@ -48,17 +43,9 @@ pub enum TextError {
          tokens; allow more tokens",
         path.display()
     )]
-    TooFewTokens {
-        path: PathBuf,
-        max_tokens: usize,
-        special: usize,
-    },
+    TooFewTokens { path: PathBuf, max_tokens: usize, special: usize },
     #[error("the tokenizer {} fails on the text “{text}”: {why}", path.display())]
-    Encode {
-        path: PathBuf,
-        text: String,
-        why: String,
-    },
+    Encode { path: PathBuf, text: String, why: String },
 }
 
 impl TextTokenizer {
@@ -70,24 +57,16 @@ impl TextTokenizer {
     ///
     /// When the file cannot be read or understood, or `max_tokens` leaves no room for a text.
     pub fn load(path: &Path, max_tokens: usize) -> Result<TextTokenizer, TextError> {
-        let bytes = std::fs::read(path).map_err(|source| TextError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let bytes =
+            std::fs::read(path).map_err(|source| TextError::Read { path: path.to_owned(), source })?;
         let bad = |error: tokenizers::Error| TextError::BadTokenizer {
             path: path.to_owned(),
             why: error.to_string(),
         };
         let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(bad)?;
-        let special = tokenizer
-            .get_post_processor()
-            .map_or(0, |added| added.added_tokens(false));
+        let special = tokenizer.get_post_processor().map_or(0, |added| added.added_tokens(false));
         if max_tokens <= special {
-            return Err(TextError::TooFewTokens {
-                path: path.to_owned(),
-                max_tokens,
-                special,
-            });
+            return Err(TextError::TooFewTokens { path: path.to_owned(), max_tokens, special });
         }
         let truncation = TruncationParams {
             direction: TruncationDirection::Right,
@@ -95,19 +74,9 @@ impl TextTokenizer {
             strategy: TruncationStrategy::LongestFirst,
             stride: 0,
         };
-        tokenizer
-            .with_padding(None)
-            .with_truncation(Some(truncation))
-            .map_err(bad)?;
-        let spec = TextSpec {
-            tokenizer_json: Digest::of(&bytes),
-            max_tokens,
-        };
-        Ok(TextTokenizer {
-            tokenizer,
-            spec,
-            path: path.to_owned(),
-        })
+        tokenizer.with_padding(None).with_truncation(Some(truncation)).map_err(bad)?;
+        let spec = TextSpec { tokenizer_json: Digest::of(&bytes), max_tokens };
+        Ok(TextTokenizer { tokenizer, spec, path: path.to_owned() })
     }
 
     /// What names this tokenizer and its limit.
@@ -136,14 +105,8 @@ impl TextTokenizer {
     /// # Errors
     ///
     /// With the first text that fails.
-    pub fn encode_batch<T: AsRef<str> + Sync>(
-        &self,
-        texts: &[T],
-    ) -> Result<Vec<Vec<u32>>, TextError> {
-        texts
-            .par_iter()
-            .map(|text| self.encode(text.as_ref()))
-            .collect()
+    pub fn encode_batch<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Vec<Vec<u32>>, TextError> {
+        texts.par_iter().map(|text| self.encode(text.as_ref())).collect()
     }
 }
 
@@ -151,9 +114,7 @@ impl TextSpec {
     /// Names the tokenizer and the limit in one.
     pub fn digest(&self) -> Digest {
         let mut hasher = blake3::Hasher::new();
-        hasher
-            .update(b"frostline text preprocessing 1")
-            .update(&self.tokenizer_json.0);
+        hasher.update(b"frostline text preprocessing 1").update(&self.tokenizer_json.0);
         hasher.update(&(self.max_tokens as u64).to_le_bytes());
         Digest(*hasher.finalize().as_bytes())
     }
@@ -186,11 +147,7 @@ mod tests {
     #[test]
     fn padding_is_off_and_the_limit_is_ours() {
         let check = |max_tokens, text, expected: &[u32]| {
-            assert_eq!(
-                tokenizer(max_tokens).unwrap().encode(text).unwrap(),
-                expected,
-                "{text}"
-            );
+            assert_eq!(tokenizer(max_tokens).unwrap().encode(text).unwrap(), expected, "{text}");
         };
         check(256, "Red fox runs", &[2, 4, 5, 6, 3]);
         check(256, "fox fox fox fox fox fox", &[2, 5, 5, 5, 5, 5, 5, 3]);
@@ -212,10 +169,7 @@ mod tests {
     fn what_cannot_be_used_is_said() {
         let missing = TextTokenizer::load(Path::new("/nowhere/tokenizer.json"), 8);
         assert!(matches!(missing, Err(TextError::Read { .. })));
-        assert!(matches!(
-            tokenizer(2),
-            Err(TextError::TooFewTokens { special: 2, .. })
-        ));
+        assert!(matches!(tokenizer(2), Err(TextError::TooFewTokens { special: 2, .. })));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokenizer.json");
         std::fs::write(&path, "{}").unwrap();

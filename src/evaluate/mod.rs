@@ -43,7 +43,14 @@ pub struct LabelledScore {
 ///
 /// # Errors
 /// The data has a class that the classifier does not know, no sample could be answered, or the user stopped.
-pub fn evaluate(classifier: &Classifier, index: &DatasetIndex, items: &[usize], split: &str, chosen_here: bool, control: &dyn Control) -> Result<Evaluation> {
+pub fn evaluate(
+    classifier: &Classifier,
+    index: &DatasetIndex,
+    items: &[usize],
+    split: &str,
+    chosen_here: bool,
+    control: &dyn Control,
+) -> Result<Evaluation> {
     let labels = classifier.labels();
     let class_of = match_classes(index, items, labels)?;
     let samples: Vec<Sample> = items.iter().filter_map(|n| Sample::of(index, *n)).collect();
@@ -63,14 +70,20 @@ pub fn evaluate(classifier: &Classifier, index: &DatasetIndex, items: &[usize], 
         }
     }
     if confusion.samples() == 0 {
-        return Err(Problem::input("nothing was evaluated", "no sample could be answered", "check the data with `frostline scan`").at(&index.root));
+        return Err(Problem::input(
+            "nothing was evaluated",
+            "no sample could be answered",
+            "check the data with `frostline scan`",
+        )
+        .at(&index.root));
     }
     Ok(summarise(&confusion, labels, split, chosen_here, unusable))
 }
 
 /// Number of each class of the data among the classifier's labels.
 fn match_classes(index: &DatasetIndex, items: &[usize], labels: &[String]) -> Result<Vec<usize>> {
-    let used: std::collections::BTreeSet<usize> = items.iter().filter_map(|n| index.items.get(*n)).map(|i| i.class).collect();
+    let used: std::collections::BTreeSet<usize> =
+        items.iter().filter_map(|n| index.items.get(*n)).map(|i| i.class).collect();
     index
         .classes
         .iter()
@@ -89,7 +102,13 @@ fn match_classes(index: &DatasetIndex, items: &[usize], labels: &[String]) -> Re
         .collect()
 }
 
-fn summarise(confusion: &Confusion, labels: &[String], split: &str, chosen_here: bool, unusable: u64) -> Evaluation {
+fn summarise(
+    confusion: &Confusion,
+    labels: &[String],
+    split: &str,
+    chosen_here: bool,
+    unusable: u64,
+) -> Evaluation {
     let scores = confusion.per_class().into_iter().zip(labels).map(|(score, label)| LabelledScore {
         label: label.clone(),
         precision: score.precision,

@@ -22,7 +22,12 @@ const TOLERANCE: f32 = 1e-5;
 /// of it stays.
 pub fn export_head(run: &Run, backbone: &Backbone, machine: &Machine, out: &Path) -> Result<Manifest> {
     if out.exists() && !std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none()) {
-        return Err(Problem::input("the export was not written", "there is something of this name already", "choose a new folder").at(out));
+        return Err(Problem::input(
+            "the export was not written",
+            "there is something of this name already",
+            "choose a new folder",
+        )
+        .at(out));
     }
     let parent = match out.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -32,7 +37,7 @@ pub fn export_head(run: &Run, backbone: &Backbone, machine: &Machine, out: &Path
     std::fs::create_dir_all(parent).map_err(fail)?;
     let partial = tempfile::Builder::new().prefix(".partial-export-").tempdir_in(parent).map_err(fail)?;
     let manifest = write_files(run, backbone, machine, partial.path())?;
-    compare(partial.path(), &manifest, machine)?;
+    compare(partial.path(), backbone, &manifest, machine)?;
     if out.exists() {
         std::fs::remove_dir(out).map_err(fail)?;
     }
@@ -64,8 +69,17 @@ fn write_files(run: &Run, backbone: &Backbone, machine: &Machine, folder: &Path)
     Ok(manifest)
 }
 
-fn describe(record: &RunRecord, recipe: Recipe, backbone: &Backbone, golden: Vec<Golden>, best: u32, thawed: Vec<String>) -> Manifest {
+fn describe(
+    record: &RunRecord,
+    mut recipe: Recipe,
+    backbone: &Backbone,
+    golden: Vec<Golden>,
+    best: u32,
+    thawed: Vec<String>,
+) -> Manifest {
     let epoch = record.epochs.iter().find(|e| e.epoch == best);
+    // Where the data lies is nobody's business but the user's.
+    recipe.data.path = recipe.data.path.file_name().map(Into::into).unwrap_or_default();
     Manifest {
         format: MANIFEST_FORMAT.to_string(),
         version: MANIFEST_VERSION,
@@ -103,15 +117,14 @@ fn trained_names(file: &Path) -> Result<Vec<String>> {
 }
 
 /// Reloads what was written and asks it for the golden inputs.
-fn compare(folder: &Path, manifest: &Manifest, machine: &Machine) -> Result<()> {
-    let reloaded = Classifier::from_export(folder, machine)?;
+fn compare(folder: &Path, backbone: &Backbone, manifest: &Manifest, machine: &Machine) -> Result<()> {
+    let reloaded = Classifier::from_export_on(backbone, folder, machine)?;
     let samples: Vec<_> = manifest.golden.iter().map(|g| golden::sample(folder, &g.input)).collect();
     for (golden, answer) in manifest.golden.iter().zip(reloaded.logits(&samples, &mut |_| true)?) {
         let answer = answer?;
         let largest = golden.logits.iter().fold(1e-6f32, |a, b| a.max(b.abs()));
         let difference = golden.logits.iter().zip(&answer).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
-        // Also true where the difference is no number.
-        if !(difference <= TOLERANCE * largest) {
+        if difference.is_nan() || difference > TOLERANCE * largest {
             let why = format!("the reloaded export differs by {difference} on a golden input");
             return Err(Problem::other("the export was not written", why, "please report this"));
         }

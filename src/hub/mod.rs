@@ -27,9 +27,17 @@ pub fn list() -> (Vec<Backbone>, Vec<Problem>) {
 /// There is none, or it cannot be used.
 pub fn open(id: &str) -> Result<Backbone> {
     let as_path = Path::new(id);
-    if as_path.join("config.json").is_file() {
-        return Backbone::open(as_path);
+    match as_path.join("config.json").is_file() {
+        true => Backbone::open(as_path),
+        false => named(id),
     }
+}
+
+/// The backbone called `id` in [`list`].
+///
+/// # Errors
+/// There is none, or it cannot be used.
+pub fn named(id: &str) -> Result<Backbone> {
     for place in places() {
         let named = place.folder.file_name().is_some_and(|name| name == id);
         if named || place.open().is_ok_and(|b| b.id == id) {
@@ -54,16 +62,18 @@ pub fn open(id: &str) -> Result<Backbone> {
 /// # Errors
 /// No backbone on this machine has these weights.
 pub fn find_by_sha256(id: &str, sha256: &str) -> Result<Backbone> {
-    let named = open(id).ok();
     let (others, _) = list();
-    for backbone in named.into_iter().chain(others) {
+    for backbone in named(id).ok().into_iter().chain(others) {
         if sha256_of_file(&backbone.weights_path()).is_ok_and(|found| found == sha256) {
             return Ok(backbone);
         }
     }
     Err(Problem::input(
         format!("the weights of backbone {id:?} are not on this machine"),
-        format!("no weight file with SHA-256 {sha256} was found in {}", places::show(&places::backbone_roots())),
+        format!(
+            "no weight file with SHA-256 {sha256} was found in {}",
+            places::show(&places::backbone_roots())
+        ),
         "copy the backbone's folder (config.json and model.safetensors) into one of these places",
     ))
 }
@@ -88,7 +98,8 @@ impl Place {
 fn places() -> Vec<Place> {
     let mut found = Vec::new();
     for root in places::backbone_roots() {
-        let mut inside: Vec<PathBuf> = subfolders(&root).filter(|f| f.join("config.json").is_file()).collect();
+        let mut inside: Vec<PathBuf> =
+            subfolders(&root).filter(|f| f.join("config.json").is_file()).collect();
         inside.sort();
         found.extend(inside.into_iter().map(|folder| Place { folder, repository: None }));
     }

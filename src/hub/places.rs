@@ -43,8 +43,10 @@ pub fn backbone_roots() -> Vec<PathBuf> {
 /// `~/.cache/huggingface/hub`), with the repository's name (`owner/model`).
 pub fn hub_snapshots() -> Vec<(PathBuf, String)> {
     let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let user_cache = || directories::BaseDirs::new().map(|dirs| dirs.home_dir().join(".cache/huggingface/hub"));
-    let cache = set("HF_HUB_CACHE").or_else(|| set("HF_HOME").map(|home| home.join("hub"))).or_else(user_cache);
+    let user_cache =
+        || directories::BaseDirs::new().map(|dirs| dirs.home_dir().join(".cache/huggingface/hub"));
+    let cache =
+        set("HF_HUB_CACHE").or_else(|| set("HF_HOME").map(|home| home.join("hub"))).or_else(user_cache);
     let Some(cache) = cache else { return Vec::new() };
     let mut repositories: Vec<PathBuf> = super::subfolders(&cache).collect();
     repositories.sort();

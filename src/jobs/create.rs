@@ -1,16 +1,17 @@
 //! A new project: checked against the data and the backbone before anything is written.
 
 use super::scan;
-use crate::backbone::weights::sha256_of_file;
-use crate::backbone::{FreezeMask, InputSpec};
+use crate::backbone::{Backbone, FreezeMask, InputSpec};
 use crate::control::Control;
 use crate::data::index::Modality;
 use crate::data::scan::ScanOptions;
 use crate::hub;
 use crate::problem::Result;
-use crate::project::recipe::{BackboneChoice, CacheChoice, DataChoice, FreezeChoice, RECIPE_VERSION, SplitChoice, TrainingChoice};
+use crate::project::recipe::{
+    BackboneChoice, CacheChoice, DataChoice, FreezeChoice, RECIPE_VERSION, SplitChoice, TrainingChoice,
+};
 use crate::project::{Machine, Plan, Project, Recipe};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What a new project is made of; what is not given takes a value that suits the data and the backbone.
@@ -34,11 +35,12 @@ pub struct NewProject {
 ///
 /// # Errors
 /// The folder is not empty; the data has no two classes or lacks a column; there is no such backbone; a
-/// pattern to thaw matches nothing; a value is out of range. Nothing is written then.
+/// pattern to thaw matches nothing; a value is out of range; the weights are damaged. Nothing is written then.
 pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)> {
     let backbone = hub::open(&new.backbone)?;
     let mask = FreezeMask::from_patterns(backbone.architecture().tree(), &new.thaw)?;
-    let options = ScanOptions { text_column: new.text_column.clone(), label_column: new.label_column.clone() };
+    let options =
+        ScanOptions { text_column: new.text_column.clone(), label_column: new.label_column.clone() };
     let index = Arc::new(scan(&new.data, &options, control)?);
     let modality = match backbone.input {
         InputSpec::Image(_) => Modality::Image,
@@ -50,7 +52,7 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
     let recipe = Recipe {
         version: RECIPE_VERSION,
         data: DataChoice {
-            path: Project::data_reference(&new.folder, &new.data)?,
+            path: Project::reference(&new.folder, &new.data)?,
             text_column: new.text_column.clone(),
             label_column: new.label_column.clone(),
         },
@@ -59,7 +61,11 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
             test_fraction: new.test_fraction.unwrap_or(split.test_fraction),
             seed,
         },
-        backbone: BackboneChoice { id: backbone.id.clone(), sha256: sha256_of_file(&backbone.weights_path())? },
+        backbone: BackboneChoice {
+            id: backbone.id.clone(),
+            sha256: backbone.open_weights()?.sha256().to_string(),
+            folder: folder_to_note(&new.folder, &backbone)?,
+        },
         freeze: FreezeChoice { thaw: new.thaw.clone() },
         training: TrainingChoice {
             epochs: new.epochs.unwrap_or(suited.epochs),
@@ -72,4 +78,14 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
     };
     let plan = Plan::new(recipe.clone(), index, backbone, Machine::cpu(), None)?;
     Ok((Project::create(&new.folder, &recipe)?, plan))
+}
+
+/// Where the backbone lies as a recipe in `project` notes it; nothing where the name alone finds it.
+fn folder_to_note(project: &Path, backbone: &Backbone) -> Result<Option<PathBuf>> {
+    let real = |backbone: &Backbone| std::fs::canonicalize(backbone.folder()).ok();
+    let is_found = hub::named(&backbone.id).is_ok_and(|named| real(&named) == real(backbone));
+    match is_found {
+        true => Ok(None),
+        false => Project::reference(project, backbone.folder()).map(Some),
+    }
 }

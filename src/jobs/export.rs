@@ -14,6 +14,6 @@ use std::path::Path;
 pub fn export(project: &Project, run: Option<&str>, out: &Path, machine: &Machine) -> Result<Manifest> {
     let run = project.run(run)?;
     let recipe = Recipe::read(&run.recipe_path())?;
-    let backbone = super::train::pinned_backbone(&recipe)?;
+    let backbone = super::train::pinned_backbone(project, &recipe)?;
     in_pool(machine, || export_head(&run, &backbone, machine, out))
 }

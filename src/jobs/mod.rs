@@ -8,7 +8,7 @@ mod train;
 
 pub use create::{NewProject, create};
 pub use export::export;
-pub use score::{EvaluateWhat, Prediction, evaluate, predict};
+pub use score::{EvaluateWhat, LabelProbability, Prediction, evaluate, predict};
 pub use train::{Trained, train};
 
 use crate::control::{Control, Fact};
@@ -41,7 +41,7 @@ fn scan_of(project: &Project, recipe: &Recipe, control: &dyn Control) -> Result<
         text_column: recipe.data.text_column.clone(),
         label_column: recipe.data.label_column.clone(),
     };
-    let path = project.data_path(recipe);
+    let path = project.resolve(&recipe.data.path);
     match path.exists() {
         true => scan(&path, &options, control),
         false => Err(Problem::input(
@@ -55,7 +55,16 @@ fn scan_of(project: &Project, recipe: &Recipe, control: &dyn Control) -> Result<
 
 /// Runs `work` in a pool of the machine's compute threads.
 fn in_pool<R: Send>(machine: &Machine, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(machine.threads).thread_name(|n| format!("compute-{n}")).build();
-    let pool = pool.map_err(|e| Problem::other("the compute threads could not be started", e.to_string(), "use fewer threads with --threads"))?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(machine.threads)
+        .thread_name(|n| format!("compute-{n}"))
+        .build();
+    let pool = pool.map_err(|e| {
+        Problem::other(
+            "the compute threads could not be started",
+            e.to_string(),
+            "use fewer threads with --threads",
+        )
+    })?;
     pool.install(work)
 }

@@ -26,23 +26,42 @@ pub enum EvaluateWhat<'a> {
 ///
 /// # Errors
 /// `folder` is neither, the samples are not there, or the user stopped.
-pub fn evaluate(folder: &Path, run: Option<&str>, what: EvaluateWhat, options: &ScanOptions, machine: &Machine, control: &dyn Control) -> Result<Evaluation> {
+pub fn evaluate(
+    folder: &Path,
+    run: Option<&str>,
+    what: EvaluateWhat,
+    options: &ScanOptions,
+    machine: &Machine,
+    control: &dyn Control,
+) -> Result<Evaluation> {
     in_pool(machine, || match is_project(folder) {
         true => evaluate_run(&Project::open(folder)?, run, what, options, machine, control),
         false => {
             let classifier = Classifier::from_export(folder, machine)?;
             match what {
                 EvaluateWhat::Data(data) => evaluate_data(&classifier, data, options, control),
-                _ => Err(Problem::input("an export holds no samples", "only a project knows its split", "name labelled samples with --data").at(folder)),
+                _ => Err(Problem::input(
+                    "an export holds no samples",
+                    "only a project knows its split",
+                    "name labelled samples with --data",
+                )
+                .at(folder)),
             }
         }
     })
 }
 
-fn evaluate_run(project: &Project, run: Option<&str>, what: EvaluateWhat, options: &ScanOptions, machine: &Machine, control: &dyn Control) -> Result<Evaluation> {
+fn evaluate_run(
+    project: &Project,
+    run: Option<&str>,
+    what: EvaluateWhat,
+    options: &ScanOptions,
+    machine: &Machine,
+    control: &dyn Control,
+) -> Result<Evaluation> {
     let run: Run = project.run(run)?;
     let recipe = Recipe::read(&run.recipe_path())?;
-    let classifier = Classifier::from_run(&run, &super::train::pinned_backbone(&recipe)?, machine)?;
+    let classifier = Classifier::from_run(&run, &super::train::pinned_backbone(project, &recipe)?, machine)?;
     if let EvaluateWhat::Data(data) = what {
         return evaluate_data(&classifier, data, options, control);
     }
@@ -54,12 +73,19 @@ fn evaluate_run(project: &Project, run: Option<&str>, what: EvaluateWhat, option
     };
     if items.is_empty() {
         let remedy = "make a project with --test-fraction, add a test folder to the data, or name other samples with --data";
-        return Err(Problem::input("there are no test samples", "this run kept none aside", remedy).at(run.folder()));
+        return Err(
+            Problem::input("there are no test samples", "this run kept none aside", remedy).at(run.folder())
+        );
     }
     crate::evaluate::evaluate(&classifier, &index, items, name, name == "val", control)
 }
 
-fn evaluate_data(classifier: &Classifier, data: &Path, options: &ScanOptions, control: &dyn Control) -> Result<Evaluation> {
+fn evaluate_data(
+    classifier: &Classifier,
+    data: &Path,
+    options: &ScanOptions,
+    control: &dyn Control,
+) -> Result<Evaluation> {
     let index = scan(data, options, control)?;
     let items: Vec<usize> = (0..index.items.len()).collect();
     crate::evaluate::evaluate(classifier, &index, &items, "data", false, control)
@@ -90,20 +116,38 @@ pub struct LabelProbability {
 ///
 /// # Errors
 /// The export cannot be used, or the user stopped. What is wrong with one input is in its prediction.
-pub fn predict(export: &Path, files: &[PathBuf], texts: &[String], top: usize, machine: &Machine, control: &dyn Control) -> Result<Vec<Prediction>> {
+pub fn predict(
+    export: &Path,
+    files: &[PathBuf],
+    texts: &[String],
+    top: usize,
+    machine: &Machine,
+    control: &dyn Control,
+) -> Result<Vec<Prediction>> {
     in_pool(machine, || {
         let classifier = Classifier::from_export(export, machine)?;
         let mut inputs: Vec<(String, Result<Sample>)> = Vec::new();
-        for path in files.iter().flat_map(|path| expand(path, classifier.takes_text())) {
-            let sample = Sample::from_file(&path, classifier.takes_text());
-            inputs.push((path.display().to_string(), sample));
+        for path in files {
+            let found = expand(path, classifier.takes_text());
+            if found.is_empty() {
+                inputs.push((path.display().to_string(), Err(empty_folder(path, classifier.takes_text()))));
+            }
+            for path in found {
+                let sample = Sample::from_file(&path, classifier.takes_text());
+                inputs.push((path.display().to_string(), sample));
+            }
         }
         inputs.extend(texts.iter().map(|text| (text.clone(), Ok(Sample::Text(text.clone())))));
         answer(&classifier, inputs, top, control)
     })
 }
 
-fn answer(classifier: &Classifier, inputs: Vec<(String, Result<Sample>)>, top: usize, control: &dyn Control) -> Result<Vec<Prediction>> {
+fn answer(
+    classifier: &Classifier,
+    inputs: Vec<(String, Result<Sample>)>,
+    top: usize,
+    control: &dyn Control,
+) -> Result<Vec<Prediction>> {
     let good: Vec<Sample> = inputs.iter().filter_map(|(_, sample)| sample.as_ref().ok().cloned()).collect();
     let total = good.len() as u64;
     let mut answers = classifier
@@ -113,10 +157,20 @@ fn answer(classifier: &Classifier, inputs: Vec<(String, Result<Sample>)>, top: u
         })?
         .into_iter();
     let predictions = inputs.into_iter().map(|(input, sample)| {
-        let logits = sample.and_then(|_| answers.next().unwrap_or_else(|| Err(Problem::other("an answer is missing", "", "please report this"))));
+        let logits = sample.and_then(|_| {
+            answers
+                .next()
+                .unwrap_or_else(|| Err(Problem::other("an answer is missing", "", "please report this")))
+        });
         match logits {
-            Ok(logits) => Prediction { input, labels: Some(ranked(classifier.labels(), &logits, top)), error: None },
-            Err(problem) => Prediction { input, labels: None, error: Some(format!("{}: {}; {}", problem.what, problem.why, problem.remedy)) },
+            Ok(logits) => {
+                Prediction { input, labels: Some(ranked(classifier.labels(), &logits, top)), error: None }
+            }
+            Err(problem) => Prediction {
+                input,
+                labels: None,
+                error: Some(format!("{}: {}; {}", problem.what, problem.why, problem.remedy)),
+            },
         }
     });
     Ok(predictions.collect())
@@ -131,8 +185,17 @@ fn ranked(labels: &[String], logits: &[f32], top: usize) -> Vec<LabelProbability
         .map(|(label, probability)| LabelProbability { label: label.clone(), probability })
         .collect();
     ranked.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    ranked.truncate(top.max(1));
+    ranked.truncate(top);
     ranked
+}
+
+fn empty_folder(path: &Path, as_text: bool) -> Problem {
+    let why = if as_text {
+        "it holds no texts (.txt), or cannot be read"
+    } else {
+        "it holds no images, or cannot be read"
+    };
+    Problem::input("the folder cannot be used", why, "name files, or a folder that holds some").at(path)
 }
 
 /// The files in a folder, sorted and searched to its bottom; a file stands for itself.
@@ -140,7 +203,8 @@ fn expand(path: &Path, as_text: bool) -> Vec<PathBuf> {
     if !path.is_dir() {
         return vec![path.to_path_buf()];
     }
-    let known: &[&str] = if as_text { &["txt"] } else { &["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"] };
+    let known: &[&str] =
+        if as_text { &["txt"] } else { &["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"] };
     let (mut found, mut folders) = (Vec::new(), vec![path.to_path_buf()]);
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {

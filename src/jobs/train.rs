@@ -3,8 +3,10 @@
 use super::{in_pool, scan_of};
 use crate::backbone::{Backbone, WeightFile};
 use crate::control::{Control, Fact};
+use crate::data::index::DatasetIndex;
 use crate::hub;
 use crate::problem::{Cause, Problem, Result};
+use crate::project::files::{remove_partial_files, write_atomically};
 use crate::project::run::{Environment, RUN_VERSION, SplitRecord};
 use crate::project::{Machine, Plan, Project, Recipe, Run, RunRecord, RunState};
 use crate::train::checkpoint::{self, Progress};
@@ -12,13 +14,15 @@ use crate::train::features::Features;
 use crate::train::fit::{Ending, fit};
 use crate::train::top::Top;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// A run that finished.
 #[derive(Debug, Clone)]
 pub struct Trained {
     pub run: Run,
     pub record: RunRecord,
+    /// From the request to the end: scan, cache and training of this session.
+    pub seconds: f64,
 }
 
 /// Trains the project's recipe as a new run, or goes on with the newest unfinished one.
@@ -26,54 +30,89 @@ pub struct Trained {
 /// # Errors
 /// Whatever stands in the way, or [`Cause::Stopped`]: then the checkpoint is kept and `resume` goes on.
 pub fn train(project: &Project, resume: bool, machine: &Machine, control: &dyn Control) -> Result<Trained> {
+    let started = Instant::now();
     let _lock = project.lock()?;
-    in_pool(machine, || match resume {
+    let (run, record) = in_pool(machine, || match resume {
         true => resume_run(project, machine, control),
         false => start_run(project, machine, control),
-    })
+    })?;
+    Ok(Trained { run, record, seconds: started.elapsed().as_secs_f64() })
 }
 
-fn start_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<Trained> {
+fn start_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<(Run, RunRecord)> {
     let recipe = project.recipe()?;
     let index = Arc::new(scan_of(project, &recipe, control)?);
-    let backbone = pinned_backbone(&recipe)?;
-    let weights = open_pinned(&backbone, &recipe)?;
+    let backbone = pinned_backbone(project, &recipe)?;
+    let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
     let plan = Plan::new(recipe, index, backbone, machine.clone(), None)?;
     warn(&plan, control);
     let (features, unusable) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
     let plan = plan.without(&unusable.into_keys().collect::<Vec<_>>())?;
     let run = project.new_run()?;
-    crate::project::files::write_atomically(&run.recipe_path(), plan.recipe.to_toml()?.as_bytes(), "write the recipe of the run")?;
+    write_atomically(&run.recipe_path(), plan.recipe.to_toml()?.as_bytes(), "write the recipe of the run")?;
     run.write_split(&SplitRecord::new(&plan.index, &plan.split))?;
     let record = new_record(&plan, &run);
     run.write_record(&record)?;
     execute(&plan, &weights, &features, run, record, control)
 }
 
-fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<Trained> {
-    let run = project.unfinished_run().ok_or_else(|| {
-        Problem::input("there is nothing to resume", "the newest run has finished, or there is none", "train without --resume").at(project.folder())
+fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<(Run, RunRecord)> {
+    let run = project.unfinished_run()?.ok_or_else(|| {
+        Problem::input(
+            "there is nothing to resume",
+            "the newest run has finished, or there is none",
+            "train without --resume",
+        )
+        .at(project.folder())
     })?;
     let recipe = Recipe::read(&run.recipe_path())?;
     let index = Arc::new(scan_of(project, &recipe, control)?);
-    let split = run.split()?.find(&index)?;
-    let backbone = pinned_backbone(&recipe)?;
-    let weights = open_pinned(&backbone, &recipe)?;
-    let plan = Plan::new(recipe, index, backbone, machine.clone(), Some(split))?;
     let mut record = run.record()?;
+    check_data_of(&run, &record, &index, control)?;
+    let split = run.split()?.find(&index)?;
+    let backbone = pinned_backbone(project, &recipe)?;
+    let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
+    let plan = Plan::new(recipe, index, backbone, machine.clone(), Some(split))?;
     if record.environment != environment(machine) {
         let what = "threads, instruction set or version differ from those of the first session: the result will be as good, but not the same to the last bit";
         control.report(Fact::Warning { what: what.to_string() });
     }
+    let (features, _) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
+    remove_partial_files(run.folder());
     record.state = RunState::Running;
     record.failure = None;
     run.write_record(&record)?;
-    let (features, _) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
     execute(&plan, &weights, &features, run, record, control)
 }
 
+/// A run that goes on must know the classes by the same numbers.
+fn check_data_of(run: &Run, record: &RunRecord, index: &DatasetIndex, control: &dyn Control) -> Result<()> {
+    if record.classes != index.classes {
+        let why = format!(
+            "its classes were {}, now they are {}",
+            record.classes.join(", "),
+            index.classes.join(", ")
+        );
+        let remedy = "put the data back as it was, or train anew without --resume";
+        return Err(Problem::input("the data changed since this run began", why, remedy).at(run.folder()));
+    }
+    if record.dataset != index.digest() {
+        let what =
+            "the data changed since this run began: labels count as they are now, new samples are not used";
+        control.report(Fact::Warning { what: what.to_string() });
+    }
+    Ok(())
+}
+
 /// Trains from the last checkpoint, or from the beginning where there is none, and notes how it ended.
-fn execute(plan: &Plan, weights: &WeightFile, features: &Features, run: Run, mut record: RunRecord, control: &dyn Control) -> Result<Trained> {
+fn execute(
+    plan: &Plan,
+    weights: &WeightFile,
+    features: &Features,
+    run: Run,
+    mut record: RunRecord,
+    control: &dyn Control,
+) -> Result<(Run, RunRecord)> {
     let ended = attempt(plan, weights, features, &run, &mut record, control);
     record.state = match &ended {
         Ok(Ending::Finished) => RunState::Finished,
@@ -84,15 +123,25 @@ fn execute(plan: &Plan, weights: &WeightFile, features: &Features, run: Run, mut
     record.failure = ended.as_ref().err().filter(|p| p.cause != Cause::Stopped).map(Problem::to_string);
     let noted = run.write_record(&record);
     match ended? {
-        Ending::Stopped => Err(Problem::stopped(format!("run {} keeps its checkpoint; go on with --resume", run.name())).at(run.folder())),
+        Ending::Stopped => {
+            Err(Problem::stopped(format!("run {} keeps its checkpoint; go on with --resume", run.name()))
+                .at(run.folder()))
+        }
         Ending::Finished => {
             noted?;
-            Ok(Trained { run, record })
+            Ok((run, record))
         }
     }
 }
 
-fn attempt(plan: &Plan, weights: &WeightFile, features: &Features, run: &Run, record: &mut RunRecord, control: &dyn Control) -> Result<Ending> {
+fn attempt(
+    plan: &Plan,
+    weights: &WeightFile,
+    features: &Features,
+    run: &Run,
+    record: &mut RunRecord,
+    control: &dyn Control,
+) -> Result<Ending> {
     let mut top = Top::init(plan, weights)?;
     let mut progress = checkpoint::load(run, &mut top)?.unwrap_or_default();
     note(record, &progress);
@@ -112,23 +161,16 @@ fn note(record: &mut RunRecord, progress: &Progress) {
 }
 
 /// The backbone that the recipe names, with the very weights that it pins.
-pub(super) fn pinned_backbone(recipe: &Recipe) -> Result<Backbone> {
-    match hub::open(&recipe.backbone.id) {
+pub(super) fn pinned_backbone(project: &Project, recipe: &Recipe) -> Result<Backbone> {
+    let found = match &recipe.backbone.folder {
+        Some(folder) => Backbone::open(&project.resolve(folder)),
+        None => hub::named(&recipe.backbone.id),
+    };
+    match found {
         Ok(backbone) => Ok(backbone),
-        Err(problem) => hub::find_by_sha256(&recipe.backbone.id, &recipe.backbone.sha256).map_err(|_| problem),
-    }
-}
-
-fn open_pinned(backbone: &Backbone, recipe: &Recipe) -> Result<WeightFile> {
-    let weights = backbone.open_weights()?;
-    match weights.sha256() == recipe.backbone.sha256 {
-        true => Ok(weights),
-        false => Err(Problem::input(
-            "the backbone's weights are not those of the recipe",
-            format!("the file has SHA-256 {}, the recipe pins {}", weights.sha256(), recipe.backbone.sha256),
-            "put the right weight file in place, or make a new project",
-        )
-        .at(weights.path())),
+        Err(problem) => {
+            hub::find_by_sha256(&recipe.backbone.id, &recipe.backbone.sha256).map_err(|_| problem)
+        }
     }
 }
 
@@ -156,7 +198,12 @@ fn new_record(plan: &Plan, run: &Run) -> RunRecord {
         started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
         environment: environment(&plan.machine),
         classes: plan.index.classes.clone(),
-        frostline: plan.architecture().cuts().get(plan.frostline).map(|cut| cut.name.clone()).unwrap_or_default(),
+        frostline: plan
+            .architecture()
+            .cuts()
+            .get(plan.frostline)
+            .map(|cut| cut.name.clone())
+            .unwrap_or_default(),
         trainable_parameters: plan.trainable_parameters(),
         train_samples: plan.split.train.len(),
         validation_samples: plan.split.validation.len(),

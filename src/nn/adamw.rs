@@ -120,8 +120,7 @@ impl InplaceOp1 for UpdateOp<'_> {
     }
 
     fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        let (CpuStorage::F32(weights), Some((start, end))) = (storage, layout.contiguous_offsets())
-        else {
+        let (CpuStorage::F32(weights), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
             bail!("AdamW updates variables of f32 whose elements lie side by side")
         };
         let weights = &mut weights[start..end];
@@ -141,5 +140,84 @@ impl InplaceOp1 for UpdateOp<'_> {
             Gradient::Rows { .. } => {}
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kernels::testing::{assert_near, noise};
+    use super::super::testing::{values, var};
+    use super::*;
+    use candle_core::{DType, Device};
+
+    fn hyper(step: u64) -> AdamW {
+        AdamW { lr: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.1, step }
+    }
+
+    #[test]
+    fn the_fused_and_the_composed_update_agree() {
+        let (fused, composed) = (var((70, 13), 1), var((70, 13), 1));
+        let (mut m, mut v) = (Vec::new(), Vec::new());
+        let zeros = Tensor::zeros((70, 13), DType::F32, &Device::Cpu).unwrap();
+        let (mut mt, mut vt) = (zeros.clone(), zeros);
+        for step in 1..=5 {
+            let g = noise(70 * 13, 100 + step);
+            let tensor = Tensor::from_vec(g.clone(), (70, 13), &Device::Cpu).unwrap();
+            adamw_update(&fused, &Gradient::Dense(g), &mut m, &mut v, &hyper(step)).unwrap();
+            adamw_update_composed(&composed, &tensor, &mut mt, &mut vt, &hyper(step)).unwrap();
+            assert_near(&values(&fused), &values(&composed), 1e-6, "weights");
+        }
+        assert_near(&m, &values(&mt), 1e-6, "first moment");
+        assert_near(&v, &values(&vt), 1e-6, "second moment");
+    }
+
+    #[test]
+    fn the_first_step_moves_by_the_learning_rate() {
+        let w = var(3, 1);
+        let before = values(&w);
+        let gradient = Gradient::Dense(vec![0.5, -20.0, 0.0]);
+        let no_decay = AdamW { weight_decay: 0.0, ..hyper(1) };
+        adamw_update(&w, &gradient, &mut Vec::new(), &mut Vec::new(), &no_decay).unwrap();
+        let expected = [before[0] - 0.01, before[1] + 0.01, before[2]];
+        assert_near(&values(&w), &expected, 1e-6, "weights");
+    }
+
+    #[test]
+    fn rows_are_updated_as_dense_ones_and_all_others_stay() {
+        let (table, alone) = (var((6, 4), 1), var((6, 4), 1));
+        let before = values(&table);
+        let (mut m, mut v) = (Vec::new(), Vec::new());
+        let g = noise(8, 2);
+        let rows = Gradient::Rows { ids: vec![1, 4], values: g.clone() };
+        adamw_update(&table, &rows, &mut m, &mut v, &hyper(1)).unwrap();
+        let mut dense = vec![0f32; 24];
+        dense[4..8].copy_from_slice(&g[..4]);
+        dense[16..20].copy_from_slice(&g[4..]);
+        let (mut dm, mut dv) = (Vec::new(), Vec::new());
+        adamw_update(&alone, &Gradient::Dense(dense), &mut dm, &mut dv, &hyper(1)).unwrap();
+        let (after, dense) = (values(&table), values(&alone));
+        for row in 0..6 {
+            let range = row * 4..row * 4 + 4;
+            let expected = if [1, 4].contains(&row) { &dense } else { &before };
+            assert_eq!(after[range.clone()], expected[range]);
+        }
+        assert_eq!((m, v), (dm, dv));
+        let none = Gradient::Rows { ids: vec![], values: vec![] };
+        adamw_update(&table, &none, &mut Vec::new(), &mut Vec::new(), &hyper(2)).unwrap();
+        assert_eq!(values(&table), after);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error() {
+        let table = var((3, 2), 1);
+        let update = |gradient: Gradient, mut m: Vec<f32>| {
+            adamw_update(&table, &gradient, &mut m, &mut Vec::new(), &hyper(1))
+        };
+        assert!(update(Gradient::Dense(vec![0.0; 5]), vec![]).is_err());
+        assert!(update(Gradient::Dense(vec![0.0; 6]), vec![0.0; 4]).is_err());
+        let rows = |ids: Vec<u32>, len: usize| Gradient::Rows { ids, values: vec![0.0; len] };
+        assert!(update(rows(vec![3], 2), vec![]).is_err());
+        assert!(update(rows(vec![2, 1], 4), vec![]).is_err());
+        assert!(update(rows(vec![1], 3), vec![]).is_err());
     }
 }

@@ -204,9 +204,80 @@ impl CustomOp3 for AttentionOp {
             })
         })?;
         // The three share most of the work, so they are computed together and given where wanted.
-        let give = |values: Vec<f32>, x: &Tensor| {
-            x.track_op().then(|| tensor(values, x.shape())).transpose()
-        };
+        let give = |values: Vec<f32>, x: &Tensor| x.track_op().then(|| tensor(values, x.shape())).transpose();
         Ok((give(dq, q)?, give(dk, k)?, give(dv, v)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_agree, assert_slopes, values, var};
+    use super::*;
+    use candle_core::Var;
+    use proptest::prelude::*;
+
+    fn qkv(tokens: usize, width: usize) -> [Var; 3] {
+        [1, 2, 3].map(|seed| var((tokens, width), seed))
+    }
+
+    fn check(lengths: &[usize], heads: usize, size: usize, dropout: Dropout) {
+        let [q, k, v] = qkv(lengths.iter().sum(), heads * size);
+        assert_agree(
+            &format!("{lengths:?}, {heads} heads of {size}, {dropout:?}"),
+            &[&q, &k, &v],
+            || attention(&q, &k, &v, lengths, heads, dropout),
+            || attention_composed(&q, &k, &v, &batch(&q, &k, &v, lengths, heads, dropout)?),
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 30, ..ProptestConfig::default() })]
+        #[test]
+        fn paths_agree(
+            lengths in proptest::collection::vec(1usize..20, 1..5),
+            heads in 1usize..4,
+            size in 1usize..9,
+            probability in prop_oneof![Just(0f32), Just(0.3)],
+        ) {
+            check(&lengths, heads, size, Dropout { probability, key: 11 });
+        }
+    }
+
+    #[test]
+    fn gradients_are_slopes() {
+        let [q, k, v] = qkv(6, 4);
+        for probability in [0.0, 0.4] {
+            let dropout = Dropout { probability, key: 5 };
+            assert_slopes("attention", &[&q, &k, &v], || attention(&q, &k, &v, &[2, 4], 2, dropout));
+        }
+    }
+
+    #[test]
+    fn sequences_do_not_see_each_other() {
+        let [q, k, v] = qkv(5, 4);
+        let together = attention(&q, &k, &v, &[2, 3], 2, Dropout::NONE).unwrap();
+        let rows = |x: &Tensor| x.narrow(0, 2, 3).unwrap();
+        let alone = attention(&rows(&q), &rows(&k), &rows(&v), &[3], 2, Dropout::NONE).unwrap();
+        assert_eq!(values(&rows(&together)), values(&alone));
+    }
+
+    #[test]
+    fn only_tracked_inputs_get_gradients() {
+        let [q, k, v] = qkv(4, 2);
+        let (q, k) = (q.as_detached_tensor(), k.as_detached_tensor());
+        let out = attention(&q, &k, &v, &[4], 1, Dropout::NONE).unwrap();
+        let store = out.sum_all().unwrap().backward().unwrap();
+        assert!(store.get(&q).is_none() && store.get(&k).is_none() && store.get(&v).is_some());
+        let v = v.as_detached_tensor();
+        assert!(!attention(&q, &k, &v, &[4], 1, Dropout::NONE).unwrap().track_op());
+    }
+
+    #[test]
+    fn wrong_arguments_are_errors() {
+        let [q, k, v] = qkv(4, 6);
+        for (lengths, heads) in [(&[3usize][..], 2), (&[4, 0], 2), (&[4], 4), (&[4], 0)] {
+            assert!(attention(&q, &k, &v, lengths, heads, Dropout::NONE).is_err());
+        }
+        assert!(attention(&q, &k, &var((4, 3), 1), &[4], 1, Dropout::NONE).is_err());
     }
 }

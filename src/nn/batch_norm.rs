@@ -125,14 +125,7 @@ impl CustomOp3 for BatchNormOp {
                 if weight.is_wanted() || bias.is_wanted() {
                     d_weight.resize(w.elem_count(), 0.0);
                     d_bias.resize(b.elem_count(), 0.0);
-                    batch_norm::parameter_gradient(
-                        level,
-                        &affine,
-                        x_values,
-                        dy,
-                        &mut d_weight,
-                        &mut d_bias,
-                    );
+                    batch_norm::parameter_gradient(level, &affine, x_values, dy, &mut d_weight, &mut d_bias);
                 }
                 let dx = input_gradient(x, |dx| {
                     batch_norm::input_gradient(level, &affine, x_values, dy, dx);
@@ -141,5 +134,57 @@ impl CustomOp3 for BatchNormOp {
                 Ok((dx, weight.copy(&d_weight)?, bias.copy(&d_bias)?))
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_agree, assert_freezing, assert_slopes, var};
+    use super::*;
+
+    fn layer(weight: Param, bias: Param, activation: Activation) -> BatchNorm {
+        let channels = weight.tensor().elem_count();
+        let running_mean = var(channels, 8).as_detached_tensor();
+        let running_var = (var(channels, 9).abs().unwrap() + 0.2).unwrap().detach();
+        BatchNorm { weight, bias, running_mean, running_var, eps: 1e-3, activation }
+    }
+
+    #[test]
+    fn paths_agree_for_every_activation() {
+        for (pixels, channels) in [(1, 1), (3, 5), (40, 33)] {
+            let (w, b) = (var(channels, 2), var(channels, 3));
+            // Wide enough to reach both corners of a ReLU6.
+            let x = var((2, pixels, 1, channels), 1);
+            x.set(&(x.as_tensor() * 9.0).unwrap()).unwrap();
+            for activation in Activation::ALL {
+                let layer = layer(Param::trainable(&w, None), Param::trainable(&b, None), activation);
+                let what = format!("{pixels} x {channels}, {activation:?}");
+                assert_agree(&what, &[&x, &w, &b], || layer.forward(&x), || layer.forward_composed(&x));
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_are_slopes() {
+        let (x, w, b) = (var((3, 4), 1), var(4, 2), var(4, 3));
+        let layer = layer(Param::trainable(&w, None), Param::trainable(&b, None), Activation::Silu);
+        assert_slopes("batch norm", &[&x, &w, &b], || layer.forward(&x));
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_computed() {
+        let (x, w, b) = (var((2, 3, 3, 5), 1), var(5, 2), var(5, 3));
+        assert_freezing("batch norm", &x, &[&w, &b], |x, params| {
+            layer(params[0].clone(), params[1].clone(), Activation::Relu6).forward(x)
+        });
+    }
+
+    #[test]
+    fn wrong_shapes_are_errors() {
+        let (w, b) = (var(5, 2), var(4, 3));
+        let right = layer(Param::trainable(&w, None), Param::trainable(&w, None), Activation::None);
+        assert!(right.forward(&var((2, 4), 1)).is_err());
+        let wrong = layer(Param::trainable(&w, None), Param::trainable(&b, None), Activation::None);
+        assert!(wrong.forward(&var((2, 5), 1)).is_err());
     }
 }

@@ -60,10 +60,7 @@ impl Conv2d {
         let x = x.contiguous()?;
         let weight = self.weight.contiguous()?;
         let bias = self.bias.as_ref().map(Param::contiguous).transpose()?;
-        let slots = Slots {
-            weight: self.weight.slot(),
-            bias: self.bias.as_ref().and_then(Param::slot),
-        };
+        let slots = Slots { weight: self.weight.slot(), bias: self.bias.as_ref().and_then(Param::slot) };
         if is_pointwise(&geometry) {
             return linear(&x, &weight, bias.as_ref(), Activation::None, slots);
         }
@@ -153,7 +150,13 @@ impl ConvOp {
         output(y, (g.batch, g.out_height, g.out_width, g.out_channels))
     }
 
-    fn backward(&self, x: &Tensor, w: &Tensor, bias: Option<&Tensor>, dy: &Tensor) -> Result<[Option<Tensor>; 3]> {
+    fn backward(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        bias: Option<&Tensor>,
+        dy: &Tensor,
+    ) -> Result<[Option<Tensor>; 3]> {
         let g = &self.geometry;
         read(&dy.contiguous()?, |dy| {
             let d_bias = match bias {
@@ -200,7 +203,14 @@ impl CustomOp3 for ConvOp {
         self.forward(floats(x, x_layout)?, floats(w, w_layout)?, Some(bias))
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, b: &Tensor, _: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        b: &Tensor,
+        _: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let [dx, dw, db] = self.backward(x, w, Some(b), dy)?;
         Ok((dx, dw, db))
     }
@@ -211,12 +221,128 @@ impl CustomOp2 for ConvOp {
         "convolution"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, x_layout: &Layout, w: &CpuStorage, w_layout: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        w: &CpuStorage,
+        w_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         self.forward(floats(x, x_layout)?, floats(w, w_layout)?, None)
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, _: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        _: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let [dx, dw, _] = self.backward(x, w, None, dy)?;
         Ok((dx, dw))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kernels::testing::assert_near;
+    use super::super::testing::{assert_agree, assert_freezing, assert_slopes, values, var};
+    use super::*;
+    use candle_core::Var;
+    use proptest::prelude::*;
+
+    fn layer(weight: &Var, bias: Option<&Var>, stride: usize, padding: Padding) -> Conv2d {
+        Conv2d {
+            weight: Param::trainable(weight, None),
+            bias: bias.map(|b| Param::trainable(b, None)),
+            stride,
+            padding,
+        }
+    }
+
+    /// The definition, one output at a time.
+    fn plain(g: &Geometry, x: &[f32], w: &[f32], bias: &[f32]) -> Vec<f32> {
+        let mut y = Vec::new();
+        for position in 0..g.positions() {
+            let (image, oy, ox) = g.position(position);
+            for (o, bias) in bias.iter().enumerate() {
+                let mut total = *bias;
+                for ky in 0..g.kernel {
+                    for kx in 0..g.kernel {
+                        let (Some(row), Some(column)) = (g.row(oy, ky), g.column(ox, kx)) else {
+                            continue;
+                        };
+                        for i in 0..g.in_channels {
+                            let pixel = (image * g.height + row) * g.width + column;
+                            let tap = ((o * g.in_channels + i) * g.kernel + ky) * g.kernel + kx;
+                            total += x[pixel * g.in_channels + i] * w[tap];
+                        }
+                    }
+                }
+                y.push(total);
+            }
+        }
+        y
+    }
+
+    fn check(dims: [usize; 4], out: usize, kernel: usize, stride: usize, padding: Padding) {
+        let what = format!("{dims:?} to {out}, kernel {kernel}, stride {stride}, {padding:?}");
+        let x = var(dims.to_vec(), 1);
+        let (w, b) = (var((out, dims[3], kernel, kernel), 2), var(out, 3));
+        let layer = layer(&w, Some(&b), stride, padding);
+        let Ok(g) = layer.geometry(&x) else {
+            assert!(layer.forward(&x).is_err(), "{what}");
+            return;
+        };
+        let expected = plain(&g, &values(&x), &values(&w), &values(&b));
+        assert_near(&values(&layer.forward(&x).unwrap()), &expected, 1e-5, &what);
+        assert_agree(&what, &[&x, &w, &b], || layer.forward(&x), || layer.forward_composed(&x));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+        #[test]
+        fn agrees_with_the_definition(
+            (batch, height, width) in (1usize..3, 1usize..9, 1usize..9),
+            (input, out) in (1usize..5, 1usize..5),
+            kernel in prop_oneof![Just(1usize), Just(2), Just(3), Just(5)],
+            stride in 1usize..4,
+            padding in prop_oneof![Just(Padding::TensorFlowSame), (0usize..4).prop_map(Padding::Symmetric)],
+        ) {
+            check([batch, height, width, input], out, kernel, stride, padding);
+        }
+    }
+
+    #[test]
+    fn many_tiles() {
+        check([3, 21, 19, 40], 9, 3, 1, Padding::Symmetric(1));
+        check([3, 41, 39, 20], 9, 3, 2, Padding::TensorFlowSame);
+    }
+
+    #[test]
+    fn gradients_are_slopes() {
+        let (x, w, b) = (var((2, 5, 4, 2), 1), var((3, 2, 3, 3), 2), var(3, 3));
+        let layer = layer(&w, Some(&b), 2, Padding::TensorFlowSame);
+        assert_slopes("convolution", &[&x, &w, &b], || layer.forward(&x));
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_computed() {
+        for (kernel, stride) in [(1, 1), (3, 1), (3, 2)] {
+            let (x, w, b) = (var((2, 4, 3, 3), 1), var((5, 3, kernel, kernel), 2), var(5, 3));
+            assert_freezing("convolution", &x, &[&w, &b], |x, params| {
+                let (weight, bias) = (params[0].clone(), Some(params[1].clone()));
+                Conv2d { weight, bias, stride, padding: Padding::TensorFlowSame }.forward(x)
+            });
+        }
+    }
+
+    #[test]
+    fn same_padding_puts_the_odd_pixel_after() {
+        assert_eq!(Padding::TensorFlowSame.amounts(224, 3, 2), (0, 1));
+        assert_eq!(Padding::TensorFlowSame.amounts(7, 3, 2), (1, 1));
+        assert_eq!(Padding::TensorFlowSame.amounts(14, 5, 2), (1, 2));
+        assert_eq!(Padding::TensorFlowSame.amounts(5, 1, 3), (0, 0));
+        assert_eq!(Padding::Symmetric(2).amounts(9, 5, 1), (2, 2));
     }
 }

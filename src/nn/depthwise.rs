@@ -74,7 +74,13 @@ impl CustomOp2 for DepthwiseOp {
         "depthwise-convolution"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, x_layout: &Layout, w: &CpuStorage, w_layout: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        w: &CpuStorage,
+        w_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let g = &self.geometry;
         let weight = depthwise::to_tap_order(floats(w, w_layout)?, g.in_channels);
         let mut y = vec![0f32; g.output_len()];
@@ -82,7 +88,13 @@ impl CustomOp2 for DepthwiseOp {
         output(y, (g.batch, g.out_height, g.out_width, g.out_channels))
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, _: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        _: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let (g, level) = (&self.geometry, Level::current());
         read(&dy.contiguous()?, |dy| {
             let d_weight = Target::of(w, &self.slot).write(|out| {
@@ -101,5 +113,81 @@ impl CustomOp2 for DepthwiseOp {
             })?;
             Ok((dx, d_weight))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kernels::testing::assert_near;
+    use super::super::testing::{assert_agree, assert_freezing, assert_slopes, values, var};
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The definition, one output at a time.
+    fn plain(g: &Geometry, x: &[f32], w: &[f32]) -> Vec<f32> {
+        let mut y = Vec::new();
+        for position in 0..g.positions() {
+            let (image, oy, ox) = g.position(position);
+            for channel in 0..g.in_channels {
+                let mut total = 0.0;
+                for ky in 0..g.kernel {
+                    for kx in 0..g.kernel {
+                        if let (Some(row), Some(column)) = (g.row(oy, ky), g.column(ox, kx)) {
+                            let pixel = (image * g.height + row) * g.width + column;
+                            let tap = (channel * g.kernel + ky) * g.kernel + kx;
+                            total += x[pixel * g.in_channels + channel] * w[tap];
+                        }
+                    }
+                }
+                y.push(total);
+            }
+        }
+        y
+    }
+
+    fn check(dims: [usize; 4], kernel: usize, stride: usize, padding: Padding) {
+        let what = format!("{dims:?}, kernel {kernel}, stride {stride}, {padding:?}");
+        let (x, w) = (var(dims.to_vec(), 1), var((dims[3], 1, kernel, kernel), 2));
+        let layer = DepthwiseConv2d { weight: Param::trainable(&w, None), stride, padding };
+        let Ok(g) = layer.geometry(&x) else {
+            assert!(layer.forward(&x).is_err(), "{what}");
+            return;
+        };
+        let expected = plain(&g, &values(&x), &values(&w));
+        assert_near(&values(&layer.forward(&x).unwrap()), &expected, 1e-5, &what);
+        assert_agree(&what, &[&x, &w], || layer.forward(&x), || layer.forward_composed(&x));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+        #[test]
+        fn agrees_with_the_definition(
+            (batch, height, width) in (1usize..3, 1usize..12, 1usize..12),
+            channels in prop_oneof![1usize..4, Just(8usize), Just(27), Just(48), Just(57)],
+            kernel in prop_oneof![Just(1usize), Just(3), Just(4), Just(5), Just(7)],
+            stride in 1usize..4,
+            padding in prop_oneof![Just(Padding::TensorFlowSame), (0usize..4).prop_map(Padding::Symmetric)],
+        ) {
+            check([batch, height, width, channels], kernel, stride, padding);
+        }
+    }
+
+    #[test]
+    fn gradients_are_slopes() {
+        let (x, w) = (var((2, 5, 4, 3), 1), var((3, 1, 3, 3), 2));
+        let weight = Param::trainable(&w, None);
+        let layer = DepthwiseConv2d { weight, stride: 2, padding: Padding::Symmetric(1) };
+        assert_slopes("depthwise", &[&x, &w], || layer.forward(&x));
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_computed() {
+        for (kernel, stride) in [(3, 1), (5, 2)] {
+            let (x, w) = (var((2, 6, 7, 9), 1), var((9, 1, kernel, kernel), 2));
+            assert_freezing("depthwise", &x, &[&w], |x, params| {
+                let weight = params[0].clone();
+                DepthwiseConv2d { weight, stride, padding: Padding::TensorFlowSame }.forward(x)
+            });
+        }
     }
 }

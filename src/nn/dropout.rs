@@ -114,11 +114,74 @@ impl CustomOp2 for DropoutOp {
         "dropout-add"
     }
 
-    fn cpu_fwd(&self, y: &CpuStorage, y_layout: &Layout, r: &CpuStorage, r_layout: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        y: &CpuStorage,
+        y_layout: &Layout,
+        r: &CpuStorage,
+        r_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         self.forward(floats(y, y_layout)?, Some(floats(r, r_layout)?), y_layout.shape())
     }
 
-    fn bwd(&self, y: &Tensor, r: &Tensor, _: &Tensor, d: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        y: &Tensor,
+        r: &Tensor,
+        _: &Tensor,
+        d: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         Ok((self.backward(y, d)?, r.track_op().then(|| d.clone())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_agree, assert_slopes, values, var};
+    use super::*;
+    use candle_core::DType;
+
+    #[test]
+    fn paths_agree() {
+        let (y, r) = (var((7, 9), 1), var((7, 9), 2));
+        for probability in [0.0, 0.1, 0.9] {
+            let d = Dropout { probability, key: 0xFEED_0000_0042 };
+            assert_agree(
+                "with residual",
+                &[&y, &r],
+                || dropout_add(&y, Some(&r), d),
+                || dropout_add_composed(&y, Some(&r), d),
+            );
+            assert_agree("alone", &[&y], || dropout_add(&y, None, d), || dropout_add_composed(&y, None, d));
+            assert_slopes("dropout", &[&y, &r], || dropout_add(&y, Some(&r), d));
+        }
+    }
+
+    #[test]
+    fn the_share_that_falls_and_the_mean_are_right() {
+        let ones = Tensor::ones(200_000, DType::F32, &Device::Cpu).unwrap();
+        let mut last = Vec::new();
+        for key in 0..4 {
+            let y = values(&dropout_add(&ones, None, Dropout { probability: 0.3, key }).unwrap());
+            let fallen = y.iter().filter(|v| **v == 0.0).count() as f64 / 200_000.0;
+            assert!((fallen - 0.3).abs() < 0.006, "{fallen}");
+            // Neighbours and neighbouring keys fall independently.
+            let both = y.windows(2).filter(|w| w[0] == 0.0 && w[1] == 0.0).count() as f64 / 200_000.0;
+            assert!((both - 0.09).abs() < 0.005, "{both}");
+            if !last.is_empty() {
+                let both = y.iter().zip(&last).filter(|(a, b)| **a == 0.0 && **b == 0.0).count();
+                assert!((both as f64 / 200_000.0 - 0.09).abs() < 0.005, "{both}");
+            }
+            last = y;
+        }
+    }
+
+    #[test]
+    fn impossible_arguments_are_errors() {
+        let (y, r) = (var((2, 3), 1), var((3, 2), 2));
+        for probability in [1.0, -0.1, f32::NAN] {
+            assert!(dropout_add(&y, None, Dropout { probability, key: 0 }).is_err());
+        }
+        assert!(dropout_add(&y, Some(&r), Dropout::NONE).is_err());
     }
 }

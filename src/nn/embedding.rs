@@ -20,7 +20,9 @@ impl Embedding {
         let table = self.table.tensor();
         let (rows, dim) = table.dims2()?;
         if let Some(id) = ids.iter().find(|id| **id as usize >= rows) {
-            bail!("id {id} was looked up in a table of {rows} rows: the tokenizer and the weights do not belong together")
+            bail!(
+                "id {id} was looked up in a table of {rows} rows: the tokenizer and the weights do not belong together"
+            )
         }
         if !is_fast(table) {
             return self.forward_composed(ids);
@@ -98,5 +100,57 @@ impl CustomOp1 for EmbeddingOp {
 fn add(total: &mut [f32], row: &[f32]) {
     for (t, r) in total.iter_mut().zip(row) {
         *t += r;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::param::Gradient;
+    use super::super::testing::{assert_agree, assert_freezing, values, var};
+    use super::*;
+
+    fn trainable(table: &candle_core::Var, slot: Option<Slot>) -> Embedding {
+        Embedding { table: Param::trainable(table, slot) }
+    }
+
+    #[test]
+    fn paths_agree_where_ids_repeat() {
+        let table = var((7, 5), 1);
+        let layer = trainable(&table, None);
+        let ids = [3, 0, 3, 6, 3, 0];
+        assert_agree("embedding", &[&table], || layer.forward(&ids), || layer.forward_composed(&ids));
+    }
+
+    #[test]
+    fn the_gradient_in_a_slot_has_each_row_once_in_order() {
+        let table = var((7, 2), 1);
+        let slot = Slot::new(14);
+        let y = trainable(&table, Some(slot.clone())).forward(&[5, 1, 5]).unwrap();
+        let weights = Tensor::new(&[[1f32, 2.], [10., 20.], [100., 200.]], y.device()).unwrap();
+        let store = (y * weights).unwrap().sum_all().unwrap().backward().unwrap();
+        assert!(store.get(&table).is_none());
+        let rows = slot.with_gradient(|g| Ok(g.clone())).unwrap();
+        let expected = Gradient::Rows { ids: vec![1, 5], values: vec![10., 20., 101., 202.] };
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_computed() {
+        // The input of the harness is added, since ids carry no gradient.
+        let (x, table) = (var((3, 4), 1), var((6, 4), 2));
+        assert_freezing("embedding", &x, &[&table], |x, params| {
+            Embedding { table: params[0].clone() }.forward(&[5, 2, 5])? + x
+        });
+    }
+
+    #[test]
+    fn rows_come_in_the_order_of_the_ids_and_unknown_ids_are_errors() {
+        let table = var((3, 2), 1);
+        let all = values(&table);
+        let layer = trainable(&table, None);
+        assert_eq!(values(&layer.forward(&[2, 0]).unwrap()), [&all[4..6], &all[0..2]].concat());
+        let error = layer.forward(&[1, 3]).unwrap_err().to_string();
+        assert!(error.contains("id 3") && error.contains("3 rows"), "{error}");
+        assert_eq!(layer.forward(&[]).unwrap().dims(), [0, 2]);
     }
 }

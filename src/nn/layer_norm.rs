@@ -124,3 +124,48 @@ impl CustomOp3 for LayerNormOp {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_agree, assert_freezing, assert_slopes, values, var};
+    use super::*;
+
+    fn layer(weight: Param, bias: Param) -> LayerNorm {
+        LayerNorm { weight, bias, eps: 1e-5 }
+    }
+
+    #[test]
+    fn paths_agree() {
+        for (rows, features) in [(1, 7), (3, 5), (70, 33), (9, 384)] {
+            let (x, w, b) = (var((rows, features), 1), var(features, 2), var(features, 3));
+            let layer = layer(Param::trainable(&w, None), Param::trainable(&b, None));
+            let what = format!("{rows} x {features}");
+            assert_agree(&what, &[&x, &w, &b], || layer.forward(&x), || layer.forward_composed(&x));
+        }
+    }
+
+    #[test]
+    fn gradients_are_slopes() {
+        let (x, w, b) = (var((3, 6), 1), var(6, 2), var(6, 3));
+        let layer = layer(Param::trainable(&w, None), Param::trainable(&b, None));
+        assert_slopes("layer norm", &[&x, &w, &b], || layer.forward(&x));
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_computed() {
+        let (x, w, b) = (var((2, 3, 5), 1), var(5, 2), var(5, 3));
+        assert_freezing("layer norm", &x, &[&w, &b], |x, params| {
+            layer(params[0].clone(), params[1].clone()).forward(x)
+        });
+    }
+
+    #[test]
+    fn a_large_mean_costs_no_digits() {
+        let x = (var((1, 64), 1).as_tensor() + 1000.0).unwrap();
+        let (w, b) = (Tensor::ones(64, x.dtype(), x.device()), Tensor::zeros(64, x.dtype(), x.device()));
+        let layer = layer(Param::frozen(w.unwrap()), Param::frozen(b.unwrap()));
+        let y = values(&layer.forward(&x).unwrap());
+        let variance = y.iter().map(|v| v * v).sum::<f32>() / 64.0;
+        assert!((variance - 1.0).abs() < 1e-3, "{variance}");
+    }
+}

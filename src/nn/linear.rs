@@ -2,9 +2,7 @@
 
 use super::activation::Activation;
 use super::kernels::Level;
-use super::kernels::activation::{
-    activation_backward, bias_activation, bias_activation_keep, column_sum,
-};
+use super::kernels::activation::{activation_backward, bias_activation, bias_activation_keep, column_sum};
 use super::kernels::matrix::{Mat, MatMut, Threads, Update, product};
 use super::op::{Saved, Target, floats, input_gradient, is_fast, output, read};
 use super::param::{Param, Slot};
@@ -51,10 +49,7 @@ impl Linear {
     }
 
     fn slots(&self) -> Slots {
-        Slots {
-            weight: self.weight.slot(),
-            bias: self.bias.as_ref().and_then(Param::slot),
-        }
+        Slots { weight: self.weight.slot(), bias: self.bias.as_ref().and_then(Param::slot) }
     }
 
     fn check(&self, x: &Tensor) -> Result<()> {
@@ -118,7 +113,13 @@ impl LinearOp {
         (x / features.max(1), features)
     }
 
-    fn forward(&self, x: &[f32], w: &[f32], bias: Option<&[f32]>, dims: &[usize]) -> Result<(CpuStorage, Shape)> {
+    fn forward(
+        &self,
+        x: &[f32],
+        w: &[f32],
+        bias: Option<&[f32]>,
+        dims: &[usize],
+    ) -> Result<(CpuStorage, Shape)> {
         let level = Level::current();
         let n = self.outputs;
         let (m, k) = self.sizes(x.len(), w.len());
@@ -165,7 +166,14 @@ impl LinearOp {
         Ok(Some(gradient))
     }
 
-    fn backward(&self, x: &Tensor, w: &Tensor, bias: Option<&Tensor>, y: &Tensor, dy: &Tensor) -> Result<[Option<Tensor>; 3]> {
+    fn backward(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        bias: Option<&Tensor>,
+        y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<[Option<Tensor>; 3]> {
         let dy = dy.contiguous()?;
         match self.before_activation(y, &dy)? {
             Some(g) => self.gradients(x, w, bias, &g),
@@ -173,7 +181,13 @@ impl LinearOp {
         }
     }
 
-    fn gradients(&self, x: &Tensor, w: &Tensor, bias: Option<&Tensor>, g: &[f32]) -> Result<[Option<Tensor>; 3]> {
+    fn gradients(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        bias: Option<&Tensor>,
+        g: &[f32],
+    ) -> Result<[Option<Tensor>; 3]> {
         let n = self.outputs;
         let (m, k) = self.sizes(x.elem_count(), w.elem_count());
         let d_bias = match bias {
@@ -219,7 +233,14 @@ impl CustomOp3 for LinearOp {
         self.forward(floats(x, x_layout)?, floats(w, w_layout)?, Some(bias), x_layout.dims())
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, b: &Tensor, y: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        b: &Tensor,
+        y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let [dx, dw, db] = self.backward(x, w, Some(b), y, dy)?;
         Ok((dx, dw, db))
     }
@@ -230,12 +251,104 @@ impl CustomOp2 for LinearOp {
         "linear"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, x_layout: &Layout, w: &CpuStorage, w_layout: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        w: &CpuStorage,
+        w_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         self.forward(floats(x, x_layout)?, floats(w, w_layout)?, None, x_layout.dims())
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, y: &Tensor, dy: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let [dx, dw, _] = self.backward(x, w, None, y, dy)?;
         Ok((dx, dw))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_agree, assert_freezing, assert_slopes, var};
+    use super::*;
+    use candle_core::{Device, Var};
+
+    fn layer(weight: &Var, bias: Option<&Var>, activation: Activation) -> Linear {
+        Linear {
+            weight: Param::trainable(weight, None),
+            bias: bias.map(|b| Param::trainable(b, None)),
+            activation,
+        }
+    }
+
+    #[test]
+    fn paths_agree_for_every_activation() {
+        for (rows, input, out) in [(1, 1, 1), (5, 3, 7), (33, 17, 40)] {
+            let (x, w, b) = (var((rows, input), 1), var((out, input), 2), var(out, 3));
+            for activation in Activation::ALL {
+                let what = format!("{rows} x {input} to {out}, {activation:?}");
+                let with = layer(&w, Some(&b), activation);
+                assert_agree(&what, &[&x, &w, &b], || with.forward(&x), || with.forward_composed(&x));
+                let without = layer(&w, None, activation);
+                assert_agree(&what, &[&x, &w], || without.forward(&x), || without.forward_composed(&x));
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_are_slopes() {
+        let (x, w, b) = (var((4, 5), 1), var((3, 5), 2), var(3, 3));
+        for activation in [Activation::None, Activation::GeluErf, Activation::GeluTanh, Activation::Silu] {
+            let layer = layer(&w, Some(&b), activation);
+            assert_slopes("linear", &[&x, &w, &b], || layer.forward(&x));
+        }
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_computed() {
+        let (x, w, b) = (var((2, 3, 4), 1), var((5, 4), 2), var(5, 3));
+        for activation in [Activation::None, Activation::Relu, Activation::GeluErf] {
+            assert_freezing("linear", &x, &[&w, &b], |x, params| {
+                let bias = Some(params[1].clone());
+                Linear { weight: params[0].clone(), bias, activation }.forward(x)
+            });
+        }
+    }
+
+    #[test]
+    fn strided_inputs_and_higher_ranks() {
+        let (x, w) = (var((4, 3, 2), 1), var((5, 4), 2));
+        let layer = layer(&w, None, Activation::None);
+        let turned = || x.transpose(0, 2);
+        assert_agree(
+            "transposed",
+            &[&x, &w],
+            || layer.forward(&turned()?),
+            || layer.forward_composed(&turned()?),
+        );
+        assert_eq!(layer.forward(&turned().unwrap()).unwrap().dims(), [2, 3, 5]);
+    }
+
+    #[test]
+    fn wrong_shapes_are_errors() {
+        let (w, b) = (var((5, 4), 2), var(4, 3));
+        let x = Tensor::zeros((2, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
+        assert!(layer(&w, None, Activation::None).forward(&x).is_err());
+        let x = Tensor::zeros((2, 4), candle_core::DType::F32, &Device::Cpu).unwrap();
+        assert!(layer(&w, Some(&b), Activation::None).forward(&x).is_err());
+    }
+
+    #[test]
+    fn a_second_backward_pass_over_one_graph_is_an_error() {
+        let (x, w) = (var((2, 4), 1), var((5, 4), 2));
+        let y = layer(&w, None, Activation::Silu).forward(&x).unwrap().sum_all().unwrap();
+        y.backward().unwrap();
+        assert!(y.backward().is_err());
     }
 }

@@ -20,11 +20,7 @@ pub fn cross_entropy(logits: &Tensor, labels: &[u32]) -> Result<Tensor> {
     if !is_fast(logits) {
         return cross_entropy_composed(logits, labels);
     }
-    let op = CrossEntropyOp {
-        labels: labels.to_vec(),
-        keep: logits.track_op(),
-        gradient: Saved::default(),
-    };
+    let op = CrossEntropyOp { labels: labels.to_vec(), keep: logits.track_op(), gradient: Saved::default() };
     logits.contiguous()?.apply_op1(op)
 }
 
@@ -90,5 +86,57 @@ impl CustomOp1 for CrossEntropyOp {
         let weight = read(&d.contiguous()?, |d| Ok(d.first().copied().unwrap_or(0.0)))?;
         gradient.iter_mut().for_each(|v| *v *= weight);
         tensor(gradient, logits.shape()).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kernels::testing::assert_near;
+    use super::super::testing::{assert_agree, assert_slopes, values, var};
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn paths_agree() {
+        for (batch, classes) in [(1, 1), (1, 2), (9, 5), (33, 100)] {
+            let logits = var((batch, classes), 1);
+            let labels: Vec<u32> = (0..batch as u32).map(|i| i * 7 % classes as u32).collect();
+            assert_agree(
+                &format!("{batch} x {classes}"),
+                &[&logits],
+                || cross_entropy(&logits, &labels),
+                || cross_entropy_composed(&logits, &labels),
+            );
+            assert_slopes("cross-entropy", &[&logits], || cross_entropy(&logits, &labels));
+        }
+    }
+
+    #[test]
+    fn extreme_logits_stay_finite() {
+        let logits = Tensor::new(&[[1000f32, -1000.], [-1000., 1000.]], &Device::Cpu).unwrap();
+        let loss = |labels: &[u32]| values(&cross_entropy(&logits, labels).unwrap())[0];
+        assert_eq!(loss(&[0, 1]), 0.0);
+        assert_eq!(loss(&[1, 0]), 2000.0);
+    }
+
+    #[test]
+    fn not_a_number_shows_in_the_loss() {
+        let logits = Tensor::new(&[[f32::NAN, 0.0]], &Device::Cpu).unwrap();
+        assert!(values(&cross_entropy(&logits, &[0]).unwrap())[0].is_nan());
+    }
+
+    #[test]
+    fn rows_of_probabilities() {
+        let p = softmax_rows(&[0.0, 0.0, 0.0, 2f32.ln()], 2);
+        assert_near(&p, &[0.5, 0.5, 1.0 / 3.0, 2.0 / 3.0], 1e-6, "softmax");
+        assert!(softmax_rows(&[], 3).is_empty());
+    }
+
+    #[test]
+    fn wrong_labels_are_errors() {
+        let logits = var((2, 3), 1);
+        assert!(cross_entropy(&logits, &[0]).is_err());
+        let error = cross_entropy(&logits, &[0, 3]).unwrap_err().to_string();
+        assert!(error.contains("label 3"), "{error}");
     }
 }

@@ -28,6 +28,8 @@ pub mod conv;
 pub mod depthwise;
 pub mod dropout;
 pub mod embedding;
+#[cfg(test)]
+mod goldens;
 pub mod kernels;
 pub mod layer_norm;
 pub mod linear;
@@ -35,8 +37,6 @@ pub mod loss;
 mod op;
 pub mod param;
 pub mod pool;
-#[cfg(test)]
-mod goldens;
 #[cfg(test)]
 mod testing;
 
@@ -60,4 +60,53 @@ pub use pool::{global_average_pool, mean_tokens};
 /// makes its own choice.
 pub fn simd_level() -> &'static str {
     kernels::Level::current().name()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{values, var};
+    use super::*;
+
+    /// Results and gradients of a step through every kind of reduction, in a pool of its own.
+    fn step(threads: usize) -> Vec<f32> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let param = |shape: &[usize], seed| {
+                let var = var(shape.to_vec(), seed);
+                (Param::trainable(&var, None), var)
+            };
+            let x = var((4, 9, 7, 24), 1);
+            let (weight, dw) = param(&[24, 1, 3, 3], 2);
+            let y =
+                DepthwiseConv2d { weight, stride: 1, padding: Padding::Symmetric(1) }.forward(&x).unwrap();
+            let ((weight, w), (bias, b)) = (param(&[24], 3), param(&[24], 4));
+            let y = LayerNorm { weight, bias, eps: 1e-5 }.forward(&y).unwrap();
+            let (weight, conv) = param(&[12, 24, 3, 3], 5);
+            let conv2d = Conv2d { weight, bias: None, stride: 2, padding: Padding::TensorFlowSame };
+            let y = conv2d.forward(&y).unwrap().flatten(0, 2).unwrap();
+            let y = attention(&y, &y, &y, &[30, 50], 3, Dropout { probability: 0.1, key: 9 }).unwrap();
+            let (weight, head) = param(&[5, 12], 6);
+            let head_layer = Linear { weight, bias: None, activation: Activation::GeluErf };
+            let logits = head_layer.forward(&mean_tokens(&y, &[70, 10]).unwrap()).unwrap();
+            let loss = cross_entropy(&logits, &[3, 1]).unwrap();
+            let store = loss.backward().unwrap();
+            let mut all = values(&loss);
+            for var in [&x, &dw, &w, &b, &conv, &head] {
+                all.extend(values(store.get(var).unwrap()));
+            }
+            all
+        })
+    }
+
+    #[test]
+    fn a_step_is_the_same_to_the_bit_for_the_same_number_of_threads() {
+        for threads in [1, 3] {
+            let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+            let first = bits(step(threads));
+            for _ in 0..5 {
+                assert!(bits(step(threads)) == first, "{threads} threads");
+            }
+        }
+        kernels::testing::assert_near(&step(3), &step(1), 1e-4, "3 threads against 1");
+    }
 }

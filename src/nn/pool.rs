@@ -95,3 +95,31 @@ impl CustomOp1 for MeanOp {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_agree, assert_slopes, values, var};
+    use super::*;
+
+    #[test]
+    fn paths_agree() {
+        for dims in [[1, 1, 1, 1], [2, 3, 5, 4]] {
+            let x = var(dims.to_vec(), 1);
+            assert_agree("pixels", &[&x], || global_average_pool(&x), || x.mean((1, 2)));
+            assert_slopes("pixels", &[&x], || global_average_pool(&x));
+        }
+        let x = var((7, 3), 1);
+        let lengths = [2, 1, 4];
+        assert_agree("tokens", &[&x], || mean_tokens(&x, &lengths), || mean_tokens_composed(&x, &lengths));
+        assert_slopes("tokens", &[&x], || mean_tokens(&x, &lengths));
+    }
+
+    #[test]
+    fn means_are_of_each_sequence() {
+        let x = Tensor::new(&[[1f32], [3.], [10.]], &Device::Cpu).unwrap();
+        assert_eq!(values(&mean_tokens(&x, &[2, 1]).unwrap()), [2.0, 10.0]);
+        for lengths in [&[2usize][..], &[3, 0], &[4]] {
+            assert!(mean_tokens(&x, lengths).is_err());
+        }
+    }
+}

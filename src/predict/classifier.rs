@@ -5,7 +5,7 @@ use crate::backbone::{Backbone, Boundary, InputSpec, Pass, Segment, TensorSource
 use crate::hub;
 use crate::nn::{Linear, Param, softmax_rows};
 use crate::problem::{Problem, Result};
-use crate::project::{Machine, Run};
+use crate::project::{Machine, Recipe, Run};
 use crate::train::checkpoint::load_trained;
 use crate::train::samples::{Loader, Prepared, Sample};
 use crate::train::top::load_head;
@@ -32,9 +32,19 @@ impl Classifier {
     pub fn from_export(export: &Path, machine: &Machine) -> Result<Self> {
         let manifest = Manifest::read(export)?;
         let backbone = hub::find_by_sha256(&manifest.backbone.id, &manifest.backbone.sha256)?;
+        Self::from_export_on(&backbone, export, machine)
+    }
+
+    /// Loads an export whose backbone is at hand.
+    ///
+    /// # Errors
+    /// The export is damaged, or belongs to other weights.
+    pub fn from_export_on(backbone: &Backbone, export: &Path, machine: &Machine) -> Result<Self> {
+        let manifest = Manifest::read(export)?;
         let trained = load_trained(&export.join(HEAD_FILE), &machine.device)?;
-        let weights = backbone.open_weights()?;
-        Self::assemble(&backbone, &weights, &manifest.input, manifest.labels, &trained, machine).map_err(|p| if p.path.is_none() { p.at(export) } else { p })
+        let weights = backbone.open_pinned_weights(&manifest.backbone.sha256)?;
+        Self::assemble(backbone, &weights, &manifest.input, manifest.labels, &trained, machine)
+            .map_err(|p| if p.path.is_none() { p.at(export) } else { p })
     }
 
     /// Loads the best epoch of a run.
@@ -44,10 +54,16 @@ impl Classifier {
     pub fn from_run(run: &Run, backbone: &Backbone, machine: &Machine) -> Result<Self> {
         let record = run.record()?;
         let best = record.best_epoch.ok_or_else(|| {
-            Problem::input("the run has no result yet", "no epoch has ended", "let it train for at least one epoch").at(run.folder())
+            Problem::input(
+                "the run has no result yet",
+                "no epoch has ended",
+                "let it train for at least one epoch",
+            )
+            .at(run.folder())
         })?;
         let trained = load_trained(&run.best_path(best), &machine.device)?;
-        let weights = backbone.open_weights()?;
+        let recipe = Recipe::read(&run.recipe_path())?;
+        let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
         Self::assemble(backbone, &weights, &backbone.input, record.classes, &trained, machine)
     }
 
@@ -87,7 +103,11 @@ impl Classifier {
     ///
     /// # Errors
     /// The user stopped it, or a computation failed. A sample that cannot be decoded is an error of its own.
-    pub fn logits(&self, samples: &[Sample], done: &mut dyn FnMut(usize) -> bool) -> Result<Vec<Result<Vec<f32>>>> {
+    pub fn logits(
+        &self,
+        samples: &[Sample],
+        done: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Vec<Result<Vec<f32>>>> {
         let mut answers = Vec::with_capacity(samples.len());
         for group in samples.chunks(BATCH) {
             let prepared = self.loader.prepare_all(group);
@@ -105,7 +125,9 @@ impl Classifier {
             let mut rows = self.forward(&good)?.into_iter();
             answers.extend(problems.into_iter().map(|problem| match problem {
                 Some(problem) => Err(problem),
-                None => rows.next().ok_or_else(|| Problem::other("an answer is missing", "fewer rows than samples", "please report this")),
+                None => rows.next().ok_or_else(|| {
+                    Problem::other("an answer is missing", "fewer rows than samples", "please report this")
+                }),
             }));
             if !done(answers.len()) {
                 return Err(Problem::stopped("nothing was changed"));
@@ -148,7 +170,11 @@ impl TensorSource for Overlay<'_> {
             Some(tensor) if tensor.dims() == shape => Ok(tensor.clone()),
             Some(tensor) => {
                 let why = format!("tensor {name} has shape {:?} where {shape:?} is needed", tensor.dims());
-                Err(Problem::input("the trained tensors do not fit the backbone", why, "export the head again"))
+                Err(Problem::input(
+                    "the trained tensors do not fit the backbone",
+                    why,
+                    "export the head again",
+                ))
             }
             None => self.weights.tensor(name, shape, &self.device),
         }

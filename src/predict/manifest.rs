@@ -97,10 +97,16 @@ impl Manifest {
         }
         let header: Header = read_json(&path, "read the export")?;
         if header.format != MANIFEST_FORMAT {
-            return Err(unusable(format!("its format is {:?}, not {MANIFEST_FORMAT:?}", header.format)).at(&path));
+            return Err(
+                unusable(format!("its format is {:?}, not {MANIFEST_FORMAT:?}", header.format)).at(&path)
+            );
         }
         if header.version > MANIFEST_VERSION {
-            return Err(unusable(format!("it has version {}, this Frostline knows version {MANIFEST_VERSION}", header.version)).at(&path));
+            return Err(unusable(format!(
+                "it has version {}, this Frostline knows version {MANIFEST_VERSION}",
+                header.version
+            ))
+            .at(&path));
         }
         read_json(&path, "read the export")
     }

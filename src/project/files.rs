@@ -11,16 +11,48 @@ use std::path::Path;
 pub fn write_atomically(path: &Path, bytes: &[u8], doing: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let fail = |e: std::io::Error| Problem::io(doing, path, &e);
-    let mut file = tempfile::Builder::new().prefix(".partial-").tempfile_in(folder).map_err(fail)?;
+    let mut file = partial_file().tempfile_in(folder).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
     file.persist(path).map_err(|e| fail(e.error))?;
     sync_folder(folder).map_err(fail)
 }
 
+/// What unfinished files and folders are called.
+pub const PARTIAL: &str = ".partial-";
+
+/// Temporary files are private; what they become is as open as any file of the user.
+#[cfg(unix)]
+fn partial_file() -> tempfile::Builder<'static, 'static> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut builder = tempfile::Builder::new();
+    // The user's umask takes away what it should.
+    builder.prefix(PARTIAL).permissions(std::fs::Permissions::from_mode(0o666));
+    builder
+}
+
+#[cfg(not(unix))]
+fn partial_file() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PARTIAL);
+    builder
+}
+
+/// Removes what a killed program left half written in `folder`. Only for a folder that no other program writes.
+pub fn remove_partial_files(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+            // What stays behind costs some disk and nothing else.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Serialises to indented JSON and writes it in one step.
 pub fn write_json<T: serde::Serialize>(path: &Path, value: &T, doing: &str) -> Result<()> {
-    let text = serde_json::to_vec_pretty(value).map_err(|e| Problem::other(format!("could not {doing}"), e.to_string(), "please report this").at(path))?;
+    let text = serde_json::to_vec_pretty(value).map_err(|e| {
+        Problem::other(format!("could not {doing}"), e.to_string(), "please report this").at(path)
+    })?;
     write_atomically(path, &text, doing)
 }
 
@@ -67,7 +99,9 @@ mod tests {
 
     #[test]
     fn relative_paths() {
-        let check = |from: &str, to: &str, expected: &str| assert_eq!(relative_path(Path::new(from), Path::new(to)), Path::new(expected));
+        let check = |from: &str, to: &str, expected: &str| {
+            assert_eq!(relative_path(Path::new(from), Path::new(to)), Path::new(expected))
+        };
         check("/home/a/project", "/home/a/photos", "../photos");
         check("/home/a", "/home/a/photos", "photos");
         check("/home/a", "/home/a", ".");

@@ -25,14 +25,32 @@ impl Project {
     /// The folder holds something, or cannot be written.
     pub fn create(folder: &Path, recipe: &Recipe) -> Result<Self> {
         if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
-            return Err(Problem::input("the project was not made", "the folder is not empty", "choose a new or an empty folder").at(folder));
+            return Err(Problem::input(
+                "the project was not made",
+                "the folder is not empty",
+                "choose a new or an empty folder",
+            )
+            .at(folder));
         }
         if folder.is_file() {
-            return Err(Problem::input("the project was not made", "there is a file of this name", "choose another name").at(folder));
+            return Err(Problem::input(
+                "the project was not made",
+                "there is a file of this name",
+                "choose another name",
+            )
+            .at(folder));
         }
+        let text = recipe.to_toml()?;
+        let existed = folder.exists();
         std::fs::create_dir_all(folder).map_err(|e| Problem::io("make the project folder", folder, &e))?;
         let project = Self { folder: folder.to_path_buf() };
-        project.write_recipe(recipe)?;
+        if let Err(problem) = write_atomically(&project.recipe_path(), text.as_bytes(), "write the recipe") {
+            if !existed {
+                // An empty folder that stays behind is taken at the next try.
+                let _ = std::fs::remove_dir(folder);
+            }
+            return Err(problem);
+        }
         Ok(project)
     }
 
@@ -43,7 +61,12 @@ impl Project {
     pub fn open(folder: &Path) -> Result<Self> {
         if !folder.join("recipe.toml").is_file() {
             let why = if folder.exists() { "it has no recipe.toml" } else { "it does not exist" };
-            return Err(Problem::input("this is not a project", why, "make one with `frostline new`, or check the path").at(folder));
+            return Err(Problem::input(
+                "this is not a project",
+                why,
+                "make one with `frostline new`, or check the path",
+            )
+            .at(folder));
         }
         Ok(Self { folder: folder.to_path_buf() })
     }
@@ -71,26 +94,25 @@ impl Project {
         write_atomically(&self.recipe_path(), recipe.to_toml()?.as_bytes(), "write the recipe")
     }
 
-    /// Where the data of `recipe` lies.
-    pub fn data_path(&self, recipe: &Recipe) -> PathBuf {
-        match recipe.data.path.is_absolute() {
-            true => recipe.data.path.clone(),
-            false => self.folder.join(&recipe.data.path),
-        }
+    /// Where a path of the recipe leads: from the project folder, unless it is absolute.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
     }
 
-    /// How a recipe in `folder` names the data at `data`: relative where that is possible.
+    /// How a recipe in `folder` names what lies at `path`: relative where that is possible.
     ///
     /// # Errors
-    /// `data` does not exist.
-    pub fn data_reference(folder: &Path, data: &Path) -> Result<PathBuf> {
-        let data = std::fs::canonicalize(data).map_err(|e| Problem::io("find the data", data, &e))?;
-        let folder = std::path::absolute(folder).map_err(|e| Problem::io("find the project folder", folder, &e))?;
+    /// There is nothing at `path`.
+    pub fn reference(folder: &Path, path: &Path) -> Result<PathBuf> {
+        let path =
+            std::fs::canonicalize(path).map_err(|e| Problem::io("find what the project needs", path, &e))?;
+        let folder =
+            std::path::absolute(folder).map_err(|e| Problem::io("find the project folder", folder, &e))?;
         // The folder may not exist yet: resolve the part that does.
         let existing = folder.ancestors().find(|f| f.exists()).unwrap_or(&folder);
         let rest = folder.strip_prefix(existing).unwrap_or(Path::new(""));
         let resolved = std::fs::canonicalize(existing).map(|f| f.join(rest)).unwrap_or(folder.clone());
-        Ok(relative_path(&resolved, &data))
+        Ok(relative_path(&resolved, &path))
     }
 
     /// All runs, oldest first.
@@ -109,23 +131,39 @@ impl Project {
         let runs = self.runs();
         let found = match name {
             Some(name) => runs.iter().find(|run| run.name() == name).cloned(),
-            None => runs.iter().rev().find(|run| run.record().is_ok_and(|r| r.state == RunState::Finished)).cloned(),
+            None => runs
+                .iter()
+                .rev()
+                .find(|run| run.record().is_ok_and(|r| r.state == RunState::Finished))
+                .cloned(),
         };
         found.ok_or_else(|| {
             let names: Vec<String> = runs.iter().map(Run::name).collect();
             let (what, why) = match (name, names.is_empty()) {
-                (_, true) => ("there is no run yet".to_string(), "nothing has been trained in this project".to_string()),
-                (Some(name), false) => (format!("there is no run {name}"), format!("the runs are {}", names.join(", "))),
-                (None, false) => ("there is no finished run".to_string(), format!("the runs are {}", names.join(", "))),
+                (_, true) => (
+                    "there is no run yet".to_string(),
+                    "nothing has been trained in this project".to_string(),
+                ),
+                (Some(name), false) => {
+                    (format!("there is no run {name}"), format!("the runs are {}", names.join(", ")))
+                }
+                (None, false) => {
+                    ("there is no finished run".to_string(), format!("the runs are {}", names.join(", ")))
+                }
             };
-            Problem::input(what, why, "train first with `frostline train`, or name a run with --run").at(&self.folder)
+            Problem::input(what, why, "train first with `frostline train`, or name a run with --run")
+                .at(&self.folder)
         })
     }
 
-    /// The newest run that did not finish.
-    pub fn unfinished_run(&self) -> Option<Run> {
-        let newest = self.runs().pop()?;
-        newest.record().is_ok_and(|r| r.state != RunState::Finished).then_some(newest)
+    /// The newest run, if it did not finish.
+    ///
+    /// # Errors
+    /// Its record is damaged.
+    pub fn unfinished_run(&self) -> Result<Option<Run>> {
+        let Some(newest) = self.runs().pop() else { return Ok(None) };
+        let state = newest.record()?.state;
+        Ok((state != RunState::Finished).then_some(newest))
     }
 
     /// Makes the folder of the next run.

@@ -47,7 +47,11 @@ impl Machine {
         let cpu = Self::cpu();
         let threads = threads.unwrap_or(cpu.threads);
         if !(1..=1024).contains(&threads) {
-            return Err(Problem::input(format!("{threads} threads are not possible"), "the number must lie between 1 and 1024", "leave --threads away to use all cores"));
+            return Err(Problem::input(
+                format!("{threads} threads are not possible"),
+                "the number must lie between 1 and 1024",
+                "leave --threads away to use all cores",
+            ));
         }
         let absent = |e: candle_core::Error| {
             let why = e.to_string().lines().next().unwrap_or_default().to_string();
@@ -58,7 +62,13 @@ impl Machine {
             "cpu" => (Device::Cpu, "cpu"),
             "cuda" => (Device::new_cuda(0).map_err(absent)?, "cuda"),
             "metal" => (Device::new_metal(0).map_err(absent)?, "metal"),
-            _ => return Err(Problem::input(format!("there is no device {name:?}"), "the devices are cpu, cuda and metal", "choose one of these")),
+            _ => {
+                return Err(Problem::input(
+                    format!("there is no device {name:?}"),
+                    "the devices are cpu, cuda and metal",
+                    "choose one of these",
+                ));
+            }
         };
         Ok(Self { threads, device, device_name })
     }
@@ -70,8 +80,16 @@ impl Plan {
     /// # Errors
     /// The data does not suit the backbone, has fewer than two classes, leaves nothing to train or to validate
     /// on; a pattern to thaw matches nothing; a value is out of range.
-    pub fn new(recipe: Recipe, index: Arc<DatasetIndex>, backbone: Backbone, machine: Machine, split: Option<Split>) -> Result<Self> {
-        recipe.check().map_err(|why| Problem::input("the recipe cannot be used", why, "correct recipe.toml"))?;
+    pub fn new(
+        recipe: Recipe,
+        index: Arc<DatasetIndex>,
+        backbone: Backbone,
+        machine: Machine,
+        split: Option<Split>,
+    ) -> Result<Self> {
+        recipe
+            .check()
+            .map_err(|why| Problem::input("the recipe cannot be used", why, "correct recipe.toml"))?;
         check_modality(&index, &backbone)?;
         check_classes(&index)?;
         let mask = FreezeMask::from_patterns(backbone.architecture().tree(), &recipe.freeze.thaw)?;
@@ -121,14 +139,21 @@ impl Plan {
     /// Parameters that are trained, the head included.
     pub fn trainable_parameters(&self) -> usize {
         let classes = self.index.classes.len();
-        self.mask.trainable_parameters(self.architecture().tree()) + classes * (self.backbone.feature_size() + 1)
+        self.mask.trainable_parameters(self.architecture().tree())
+            + classes * (self.backbone.feature_size() + 1)
     }
 
     fn check_split(&self) -> Result<()> {
         let lacking = |part: &str| {
-            Problem::input(format!("nothing is left to {part} on"), "the split leaves this part empty", "add samples or change the fractions of the split").at(&self.index.root)
+            Problem::input(
+                format!("nothing is left to {part} on"),
+                "the split leaves this part empty",
+                "add samples or change the fractions of the split",
+            )
+            .at(&self.index.root)
         };
-        let trained: std::collections::BTreeSet<usize> = self.split.train.iter().filter_map(|n| self.index.items.get(*n)).map(|i| i.class).collect();
+        let trained: std::collections::BTreeSet<usize> =
+            self.split.train.iter().filter_map(|n| self.index.items.get(*n)).map(|i| i.class).collect();
         match (trained.len(), self.split.validation.is_empty()) {
             (0 | 1, _) => Err(lacking("train")),
             (_, true) => Err(lacking("validate")),
@@ -143,14 +168,18 @@ impl Plan {
             let noun = if findings == 1 { "finding" } else { "findings" };
             warnings.push(format!("the data has {findings} {noun}; `frostline scan` lists them"));
         }
-        let trained: std::collections::BTreeSet<usize> = self.split.train.iter().filter_map(|n| self.index.items.get(*n)).map(|i| i.class).collect();
+        let trained: std::collections::BTreeSet<usize> =
+            self.split.train.iter().filter_map(|n| self.index.items.get(*n)).map(|i| i.class).collect();
         for (class, name) in self.index.classes.iter().enumerate() {
             if !trained.contains(&class) {
-                warnings.push(format!("no sample of class {name:?} is trained on; it can never be predicted well"));
+                warnings.push(format!(
+                    "no sample of class {name:?} is trained on; it can never be predicted well"
+                ));
             }
         }
         if self.split.validation.len() < 20 {
-            warnings.push(format!("only {} samples validate: scores will be rough", self.split.validation.len()));
+            warnings
+                .push(format!("only {} samples validate: scores will be rough", self.split.validation.len()));
         }
         warnings
     }
@@ -169,7 +198,12 @@ fn check_modality(index: &DatasetIndex, backbone: &Backbone) -> Result<()> {
         (InputSpec::Text(_), Modality::Image) => ("images", "texts"),
     };
     let why = format!("the data holds {data}, the backbone {} takes {wanted}", backbone.id);
-    Err(Problem::input("data and backbone do not fit", why, "choose another backbone; `frostline backbones` lists them").at(&index.root))
+    Err(Problem::input(
+        "data and backbone do not fit",
+        why,
+        "choose another backbone; `frostline backbones` lists them",
+    )
+    .at(&index.root))
 }
 
 /// At least two classes must have a sample.
@@ -182,5 +216,10 @@ pub fn check_classes(index: &DatasetIndex) -> Result<()> {
         (1, Some(name)) => format!("there is only one: {name:?}"),
         _ => "no labelled sample was found".to_string(),
     };
-    Err(Problem::input("the data needs at least two classes", why, "put the samples of each class into a folder of its own, or give a table with a label column").at(&index.root))
+    Err(Problem::input(
+        "the data needs at least two classes",
+        why,
+        "put the samples of each class into a folder of its own, or give a table with a label column",
+    )
+    .at(&index.root))
 }

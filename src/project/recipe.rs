@@ -52,6 +52,10 @@ pub struct BackboneChoice {
     pub id: String,
     /// SHA-256 of the weight file; pins the very weights.
     pub sha256: String,
+    /// Where it lies, for a backbone that its name alone does not find; relative to the project folder where
+    /// that is possible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
 }
 
 /// What is trained besides the head.
@@ -118,7 +122,13 @@ impl TrainingChoice {
         match (modality, head_only) {
             (Modality::Image, true) | (Modality::Text, true) => base,
             (Modality::Image, false) => base,
-            (Modality::Text, false) => Self { epochs: 4, learning_rate: 1e-3, backbone_rate: 0.05, dropout: f64::from(backbone_dropout), ..base },
+            (Modality::Text, false) => Self {
+                epochs: 4,
+                learning_rate: 1e-3,
+                backbone_rate: 0.05,
+                dropout: f64::from(backbone_dropout),
+                ..base
+            },
         }
     }
 }
@@ -135,12 +145,16 @@ impl Recipe {
 
     /// Parses the text of a recipe. Errors as for [`Recipe::read`].
     pub fn parse(text: &str) -> Result<Self> {
-        let bad = |why: String| Problem::input("the recipe cannot be used", why, "correct recipe.toml, or make a new project");
+        let bad = |why: String| {
+            Problem::input("the recipe cannot be used", why, "correct recipe.toml, or make a new project")
+        };
         let table: toml::Table = text.parse().map_err(|e: toml::de::Error| bad(e.to_string()))?;
         match table.get("version").and_then(toml::Value::as_integer) {
             Some(version) if version == i64::from(RECIPE_VERSION) => {}
             Some(version) if version > i64::from(RECIPE_VERSION) => {
-                return Err(bad(format!("version {version} was written by a newer Frostline; this one knows version {RECIPE_VERSION}")));
+                return Err(bad(format!(
+                    "version {version} was written by a newer Frostline; this one knows version {RECIPE_VERSION}"
+                )));
             }
             _ => return Err(bad("it has no known version".to_string())),
         }
@@ -155,7 +169,11 @@ impl Recipe {
     /// A path that is not Unicode.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string_pretty(self).map_err(|e| {
-            Problem::input("the recipe cannot be written", e.to_string(), "rename folders whose names are not Unicode")
+            Problem::input(
+                "the recipe cannot be written",
+                e.to_string(),
+                "rename folders whose names are not Unicode",
+            )
         })
     }
 
@@ -166,6 +184,10 @@ impl Recipe {
             true => Ok(()),
             false => Err(format!("{name} is {value}; it must lie between {low} and {high}")),
         };
+        for (name, seed) in [("training.seed", t.seed), ("split.seed", s.seed)] {
+            // TOML has no larger integers.
+            i64::try_from(seed).map_err(|_| format!("{name} is {seed}; it must be at most {}", i64::MAX))?;
+        }
         within("training.epochs", f64::from(t.epochs), 1.0, 10_000.0)?;
         within("training.batch_size", t.batch_size as f64, 1.0, 4096.0)?;
         within("training.learning_rate", t.learning_rate, 1e-8, 10.0)?;
@@ -175,7 +197,12 @@ impl Recipe {
         within("training.dropout", t.dropout, 0.0, 0.9)?;
         within("split.validation_fraction", s.validation_fraction, 0.01, 0.9)?;
         within("split.test_fraction", s.test_fraction, 0.0, 0.9)?;
-        within("split.validation_fraction + split.test_fraction", s.validation_fraction + s.test_fraction, 0.0, 0.95)
+        within(
+            "split.validation_fraction + split.test_fraction",
+            s.validation_fraction + s.test_fraction,
+            0.0,
+            0.95,
+        )
     }
 }
 
@@ -186,9 +213,13 @@ mod tests {
     pub fn example() -> Recipe {
         Recipe {
             version: RECIPE_VERSION,
-            data: DataChoice { path: "../photos".into(), text_column: None, label_column: Some("label".into()) },
+            data: DataChoice {
+                path: "../photos".into(),
+                text_column: None,
+                label_column: Some("label".into()),
+            },
             split: SplitChoice::default(),
-            backbone: BackboneChoice { id: "mobilenetv2_100".into(), sha256: "00ff".into() },
+            backbone: BackboneChoice { id: "mobilenetv2_100".into(), sha256: "00ff".into(), folder: None },
             freeze: FreezeChoice { thaw: vec!["blocks.6".into()] },
             training: TrainingChoice::suited_to(Modality::Image, false, 0.0),
             cache: CacheChoice::default(),

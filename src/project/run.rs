@@ -162,7 +162,9 @@ impl SplitRecord {
     pub fn new(index: &DatasetIndex, split: &Split) -> Self {
         let refs = |numbers: &[usize]| {
             let items = numbers.iter().filter_map(|n| index.items.get(*n));
-            items.map(|item| SampleRef { path: item.path.clone(), line: item.line, digest: item.digest }).collect()
+            items
+                .map(|item| SampleRef { path: item.path.clone(), line: item.line, digest: item.digest })
+                .collect()
         };
         Self { train: refs(&split.train), validation: refs(&split.validation), test: refs(&split.test) }
     }
@@ -172,8 +174,12 @@ impl SplitRecord {
     /// # Errors
     /// A sample is gone or its content changed.
     pub fn find(&self, index: &DatasetIndex) -> Result<Split> {
-        let numbers: BTreeMap<_, _> =
-            index.items.iter().enumerate().map(|(n, item)| ((&item.path, item.line), (n, item.digest))).collect();
+        let numbers: BTreeMap<_, _> = index
+            .items
+            .iter()
+            .enumerate()
+            .map(|(n, item)| ((&item.path, item.line), (n, item.digest)))
+            .collect();
         let find = |refs: &[SampleRef]| -> Result<Vec<usize>> {
             refs.iter()
                 .map(|sample| match numbers.get(&(&sample.path, sample.line)) {
@@ -181,7 +187,8 @@ impl SplitRecord {
                     found => {
                         let why = if found.is_some() { "its content changed" } else { "it is gone" };
                         let remedy = "put the sample back as it was, or train anew without --resume";
-                        Err(Problem::input("the data changed since this run began", why, remedy).at(index.root.join(&sample.path)))
+                        Err(Problem::input("the data changed since this run began", why, remedy)
+                            .at(index.root.join(&sample.path)))
                     }
                 })
                 .collect()

@@ -19,7 +19,8 @@ pub fn key(seed: u64, purpose: Purpose, counter: u64) -> u64 {
 /// The training samples in the order of epoch number `epoch` (from 1).
 pub fn shuffled(items: &[usize], seed: u64, epoch: u32) -> Vec<usize> {
     let epoch_key = key(seed, Purpose::Order, u64::from(epoch));
-    let mut keyed: Vec<(u64, usize)> = items.iter().enumerate().map(|(n, item)| (mix(epoch_key, n as u64), *item)).collect();
+    let mut keyed: Vec<(u64, usize)> =
+        items.iter().enumerate().map(|(n, item)| (mix(epoch_key, n as u64), *item)).collect();
     keyed.sort_unstable();
     keyed.into_iter().map(|(_, item)| item).collect()
 }

@@ -74,7 +74,8 @@ impl FeatureCache {
         std::fs::create_dir_all(folder).map_err(|e| Problem::io("make the cache folder", folder, &e))?;
         let path = folder.join(format!("{}.features", &digest.to_string()[..32]));
         let fail = |e: std::io::Error| Problem::io("open the feature cache", &path, &e);
-        let mut file = File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(fail)?;
+        let mut file =
+            File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(fail)?;
         let mut header = MAGIC.to_vec();
         header.extend_from_slice(&digest.0);
         let mut found = vec![0; header.len()];
@@ -143,10 +144,16 @@ impl FeatureCache {
     /// The sample is not in the cache, or the file became unreadable.
     pub fn read(&self, sample: &Digest) -> Result<Vec<f32>> {
         let entry = self.entries.get(sample).ok_or_else(|| {
-            Problem::other("a sample is missing in the feature cache", "it was not computed", "delete the cache folder and train again").at(&self.path)
+            Problem::other(
+                "a sample is missing in the feature cache",
+                "it was not computed",
+                "delete the cache folder and train again",
+            )
+            .at(&self.path)
         })?;
         let mut bytes = vec![0; 4 * entry.rows as usize * self.width];
-        read_at(&self.file, &mut bytes, entry.offset).map_err(|e| Problem::io("read the feature cache", &self.path, &e))?;
+        read_at(&self.file, &mut bytes, entry.offset)
+            .map_err(|e| Problem::io("read the feature cache", &self.path, &e))?;
         Ok(bytes.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect())
     }
 
@@ -235,7 +242,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn key(cut: &str) -> CacheKey<'_> {
-        CacheKey { weights_sha256: "ab", cut, pooling: "mean", input: "x".into(), dtype: "f32", device: "cpu", view: 0 }
+        CacheKey {
+            weights_sha256: "ab",
+            cut,
+            pooling: "mean",
+            input: "x".into(),
+            dtype: "f32",
+            device: "cpu",
+            view: 0,
+        }
     }
 
     fn sample(n: u8, rows: usize) -> (Digest, Vec<f32>) {

@@ -68,7 +68,11 @@ pub fn load(run: &Run, top: &mut Top) -> Result<Option<Progress>> {
         Problem::input("the checkpoint cannot be used", why, "train anew without --resume").at(&path)
     };
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e.to_string()))?;
-    let state = header.metadata().as_ref().and_then(|m| m.get("progress")).ok_or_else(|| damaged("it has no record of progress"))?;
+    let state = header
+        .metadata()
+        .as_ref()
+        .and_then(|m| m.get("progress"))
+        .ok_or_else(|| damaged("it has no record of progress"))?;
     let progress: Progress = serde_json::from_str(state).map_err(|e| damaged(&e.to_string()))?;
     if progress.version > VERSION {
         return Err(damaged("it was written by a newer Frostline"));
@@ -107,11 +111,14 @@ pub fn save_trained(path: &Path, top: &Top, doing: &str) -> Result<()> {
 /// Missing, damaged, or with values that are not finite.
 pub fn load_trained(path: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>> {
     let bytes = fs_err::read(path).map_err(|e| Problem::io("read the trained tensors", path, &e))?;
-    let damaged = |why: String| Problem::input("the trained tensors cannot be used", why, "export or train again").at(path);
+    let damaged = |why: String| {
+        Problem::input("the trained tensors cannot be used", why, "export or train again").at(path)
+    };
     let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(e.to_string()))?;
     let mut tensors = BTreeMap::new();
     for (name, view) in file.tensors() {
-        let values = to_f32(view.dtype(), view.data()).ok_or_else(|| damaged(format!("{name} has type {:?}", view.dtype())))?;
+        let values = to_f32(view.dtype(), view.data())
+            .ok_or_else(|| damaged(format!("{name} has type {:?}", view.dtype())))?;
         if values.iter().any(|v| !v.is_finite()) {
             return Err(damaged(format!("{name} holds a value that is not finite")));
         }
@@ -140,7 +147,8 @@ impl Tensors {
     fn serialise(&self, metadata: Option<HashMap<String, String>>) -> Result<Vec<u8>> {
         let mut views = Vec::with_capacity(self.0.len());
         for (name, (shape, bytes)) in &self.0 {
-            let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|e| unwritable(&e.to_string()))?;
+            let view =
+                TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|e| unwritable(&e.to_string()))?;
             views.push((name.as_str(), view));
         }
         safetensors::serialize(views, metadata).map_err(|e| unwritable(&e.to_string()))

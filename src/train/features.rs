@@ -37,12 +37,18 @@ impl Features {
     ///
     /// # Errors
     /// A full disk, a broken weight file, or the user's stop; what was computed stays in the cache.
-    pub fn prepare(plan: &Plan, weights: &WeightFile, cache_folder: &Path, control: &dyn Control) -> Result<(Self, Unusable)> {
+    pub fn prepare(
+        plan: &Plan,
+        weights: &WeightFile,
+        cache_folder: &Path,
+        control: &dyn Control,
+    ) -> Result<(Self, Unusable)> {
         let device = &plan.machine.device;
         let loader = Loader::new(&plan.backbone, &plan.backbone.input, device)?;
         let items: Vec<usize> = plan.split.train.iter().chain(&plan.split.validation).copied().collect();
         let (source, unusable) = if plan.uses_cache() {
-            let cache = FeatureCache::open(cache_folder, &cache_key(plan, weights), row_width(&cut_shape(plan)))?;
+            let cache =
+                FeatureCache::open(cache_folder, &cache_key(plan, weights), row_width(&cut_shape(plan)))?;
             let (cache, unusable) = warm(plan, weights, &loader, cache, &items, control)?;
             (Source::Cache(Box::new(cache)), unusable)
         } else {
@@ -61,7 +67,8 @@ impl Features {
     pub fn batch(&self, plan: &Plan, items: &[usize]) -> Result<Boundary> {
         match &self.source {
             Source::Cache(cache) => {
-                let digests: Vec<Digest> = items.iter().filter_map(|n| plan.index.items.get(*n)).map(|item| item.digest).collect();
+                let digests: Vec<Digest> =
+                    items.iter().filter_map(|n| plan.index.items.get(*n)).map(|item| item.digest).collect();
                 read_batch(cache, &digests, &cut_shape(plan), &plan.machine.device)
             }
             Source::Direct { loader, trunk } => {
@@ -114,6 +121,7 @@ fn warm(
     control: &dyn Control,
 ) -> Result<(FeatureCache, Unusable)> {
     let started = Instant::now();
+    tracing::debug!(cache = %cache.path().display(), cut = plan.frostline, "feature cache opened");
     let (missing, followers) = missing_items(plan, &cache, items);
     let mut unusable = Unusable::new();
     let trunk = match missing.is_empty() {

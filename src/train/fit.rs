@@ -76,7 +76,8 @@ pub fn fit(
             val_accuracy: validation.confusion.accuracy(),
             val_macro_f1: validation.confusion.macro_f1(),
             seconds: started.elapsed().as_secs_f64(),
-            samples_per_second: (progress.samples_in_epoch - samples_before) as f64 / trained_seconds.max(1e-9),
+            samples_per_second: (progress.samples_in_epoch - samples_before) as f64
+                / trained_seconds.max(1e-9),
         };
         keep_if_best(run, top, progress, &record)?;
         close_epoch(progress, record.clone());
@@ -112,7 +113,14 @@ pub fn validate(plan: &Plan, features: &Features, top: &Top) -> Result<Validatio
 }
 
 /// One optimiser step on one batch; `step` steps were made before. Returns the mean loss of the batch.
-fn step(plan: &Plan, features: &Features, top: &mut Top, items: &[usize], step: u64, learning_rate: f64) -> Result<f64> {
+fn step(
+    plan: &Plan,
+    features: &Features,
+    top: &mut Top,
+    items: &[usize],
+    step: u64,
+    learning_rate: f64,
+) -> Result<f64> {
     let training = &plan.recipe.training;
     let pass = Pass { dropout: training.dropout as f32, key: key(training.seed, Purpose::Dropout, step) };
     let logits = top.forward(&features.batch(plan, items)?, &pass)?;
@@ -140,7 +148,8 @@ fn labels(plan: &Plan, items: &[usize]) -> Vec<u32> {
 fn keep_if_best(run: &Run, top: &Top, progress: &mut Progress, record: &EpochRecord) -> Result<()> {
     let best = progress.best_epoch.and_then(|epoch| progress.epochs.iter().find(|e| e.epoch == epoch));
     let is_better = best.is_none_or(|best| {
-        record.val_accuracy > best.val_accuracy || (record.val_accuracy == best.val_accuracy && record.val_loss < best.val_loss)
+        record.val_accuracy > best.val_accuracy
+            || (record.val_accuracy == best.val_accuracy && record.val_loss < best.val_loss)
     });
     if is_better {
         checkpoint::save_trained(&run.best_path(record.epoch), top, "write the best epoch")?;

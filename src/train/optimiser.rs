@@ -38,7 +38,14 @@ impl Optimiser {
         let slot = is_fast(var.as_tensor()).then(|| Slot::new(var.elem_count()));
         let param = Param::trainable(&var, slot.clone());
         let moments = Moments::zeros(&var)?;
-        self.parameters.push(Trained { name: name.to_string(), var, moments, slot, decays: role == Role::Weight, rate });
+        self.parameters.push(Trained {
+            name: name.to_string(),
+            var,
+            moments,
+            slot,
+            decays: role == Role::Weight,
+            rate,
+        });
         Ok(param)
     }
 
@@ -131,16 +138,48 @@ impl Moments {
 }
 
 impl Trained {
+    /// The gradient of the last backward pass, row-major; zeros in rows of an embedding that were not used.
+    ///
+    /// # Errors
+    /// The pass did not reach this tensor.
+    pub fn gradient(&self, gradients: &GradStore) -> Result<Vec<f32>> {
+        match (self.slot.as_ref().filter(|slot| slot.is_written()), gradients.get(self.var.as_tensor())) {
+            (Some(slot), _) => slot.with_gradient(|g| Ok(dense(g, &self.var))),
+            (None, Some(gradient)) => gradient.flatten_all()?.to_vec1(),
+            (None, None) => bail!("{} got no gradient", self.name),
+        }
+    }
+
     /// The gradient lies in the slot (fast path) or in the store (composed layers), never in both.
     fn update(&mut self, gradients: &GradStore, hyper: &AdamW) -> Result<()> {
         let slot = self.slot.as_ref().filter(|slot| slot.is_written());
         match (slot, gradients.get(self.var.as_tensor()), &mut self.moments) {
             (None, None, _) => Ok(()),
             (Some(_), Some(_), _) => bail!("{} got two gradients", self.name),
-            (Some(slot), None, Moments::Host { m, v }) => slot.with_gradient(|g| adamw_update(&self.var, g, m, v, hyper)),
-            (None, Some(g), Moments::Host { m, v }) => adamw_update(&self.var, &Gradient::from_tensor(g)?, m, v, hyper),
+            (Some(slot), None, Moments::Host { m, v }) => {
+                slot.with_gradient(|g| adamw_update(&self.var, g, m, v, hyper))
+            }
+            (None, Some(g), Moments::Host { m, v }) => {
+                adamw_update(&self.var, &Gradient::from_tensor(g)?, m, v, hyper)
+            }
             (None, Some(g), Moments::Device { m, v }) => adamw_update_composed(&self.var, g, m, v, hyper),
-            (Some(_), None, Moments::Device { .. }) => bail!("{} has its gradient on another device", self.name),
+            (Some(_), None, Moments::Device { .. }) => {
+                bail!("{} has its gradient on another device", self.name)
+            }
         }
     }
+}
+
+fn dense(gradient: &Gradient, var: &Var) -> Vec<f32> {
+    let (ids, values) = match gradient {
+        Gradient::Dense(values) => return values.clone(),
+        Gradient::Rows { ids, values } => (ids, values),
+    };
+    let width = values.len() / ids.len().max(1);
+    let mut all = vec![0.0; var.elem_count()];
+    for (id, row) in ids.iter().zip(values.chunks(width.max(1))) {
+        let start = *id as usize * width;
+        all[start..start + width].copy_from_slice(row);
+    }
+    all
 }

@@ -37,7 +37,7 @@ impl Loader {
     /// A loader for what `backbone` takes, with `input` as an export or a plan keeps it.
     pub fn new(backbone: &Backbone, input: &InputSpec, device: &Device) -> Result<Self> {
         let input = match input {
-            InputSpec::Image(spec) => Input::Image(spec.clone()),
+            InputSpec::Image(spec) => Input::Image(*spec),
             InputSpec::Text(spec) => Input::Text(Box::new(backbone.open_tokenizer(spec)?)),
         };
         Ok(Self { input, device: device.clone() })
@@ -84,7 +84,10 @@ impl Loader {
                 let lengths: Vec<usize> = texts.iter().map(|t| t.len()).collect();
                 let ids = texts.concat();
                 let count = ids.len();
-                Ok(Boundary { hidden: Tensor::from_vec(ids, count, &self.device)?, lengths: Some(lengths.into()) })
+                Ok(Boundary {
+                    hidden: Tensor::from_vec(ids, count, &self.device)?,
+                    lengths: Some(lengths.into()),
+                })
             }
         }
     }
@@ -119,12 +122,18 @@ impl Sample {
         }
         match fs_err::read_to_string(path) {
             Ok(text) => Ok(Self::Text(text)),
-            Err(e) if e.kind() == std::io::ErrorKind::InvalidData => Err(wrong_kind("this model takes texts in UTF-8").at(path)),
+            Err(e) if e.kind() == std::io::ErrorKind::InvalidData => {
+                Err(wrong_kind("this model takes texts in UTF-8").at(path))
+            }
             Err(e) => Err(Problem::io("read the text", path, &e)),
         }
     }
 }
 
 fn wrong_kind(why: &str) -> Problem {
-    Problem::input("this sample cannot be used", why, "give samples of the kind that the model was trained on")
+    Problem::input(
+        "this sample cannot be used",
+        why,
+        "give samples of the kind that the model was trained on",
+    )
 }

@@ -44,7 +44,8 @@ impl Top {
         let mut optimiser = Optimiser::new(plan.recipe.training.weight_decay);
         let mut source = TopSource::new(plan, weights, &mut optimiser);
         let above = plan.frostline..architecture.cuts().len() - 1;
-        let segments: Vec<_> = above.clone().map(|n| architecture.load_segment(n, &mut source)).collect::<Result<_>>()?;
+        let segments: Vec<_> =
+            above.clone().map(|n| architecture.load_segment(n, &mut source)).collect::<Result<_>>()?;
         let head = new_head(plan, &mut source)?;
         let tensors = source.shared;
         let training = Network { segments, head };
@@ -177,7 +178,8 @@ fn new_head(plan: &Plan, source: &mut TopSource) -> Result<Linear> {
     let (classes, features) = (plan.index.classes.len(), plan.backbone.feature_size());
     let stream = key(plan.recipe.training.seed, Purpose::HeadInit, 0);
     let bound = 0.1 / (features.max(1) as f32).sqrt();
-    let weight: Vec<f32> = (0..classes * features).map(|n| (2.0 * uniform(stream, n as u64) - 1.0) * bound).collect();
+    let weight: Vec<f32> =
+        (0..classes * features).map(|n| (2.0 * uniform(stream, n as u64) - 1.0) * bound).collect();
     let weight = Tensor::from_vec(weight, (classes, features), &source.device)?;
     let bias = Tensor::from_vec(vec![0f32; classes], classes, &source.device)?;
     Ok(Linear {

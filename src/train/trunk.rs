@@ -11,7 +11,12 @@ pub struct Trunk {
 
 impl Trunk {
     /// Loads the segments below cut number `cut`.
-    pub fn load(architecture: &dyn Architecture, weights: &WeightFile, cut: usize, device: &Device) -> Result<Self> {
+    pub fn load(
+        architecture: &dyn Architecture,
+        weights: &WeightFile,
+        cut: usize,
+        device: &Device,
+    ) -> Result<Self> {
         let mut source = FrozenSource { weights, device: device.clone() };
         let segments = (0..cut).map(|segment| architecture.load_segment(segment, &mut source));
         Ok(Self { segments: segments.collect::<Result<_>>()? })

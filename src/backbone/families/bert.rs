@@ -4,7 +4,8 @@
 //! everywhere, mean pooling over the tokens of each text (special tokens included), not normalised.
 //! Inside a pass tokens lie one after another without padding, so no attention mask is needed.
 
-use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node, Role};
+use super::nodes::{embedding_node, layer_norm_node, linear_node, token_shape};
+use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
 use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
@@ -46,7 +47,9 @@ impl Bert {
     fn new(config: &Value) -> Result<Self> {
         let number = |key: &str, highest: u64| -> Result<usize> {
             let found = config.get(key).and_then(Value::as_u64).filter(|n| (1..=highest).contains(n));
-            found.map(|n| n as usize).ok_or_else(|| bad_config(&format!("{key:?} must lie between 1 and {highest}")))
+            found
+                .map(|n| n as usize)
+                .ok_or_else(|| bad_config(&format!("{key:?} must lie between 1 and {highest}")))
         };
         let size = Size {
             vocabulary: number("vocab_size", 2_000_000)?,
@@ -80,7 +83,14 @@ impl Bert {
         })
     }
 
-    fn linear(&self, source: &mut dyn TensorSource, path: &str, output: usize, input: usize, activation: Activation) -> Result<Linear> {
+    fn linear(
+        &self,
+        source: &mut dyn TensorSource,
+        path: &str,
+        output: usize,
+        input: usize,
+        activation: Activation,
+    ) -> Result<Linear> {
         Ok(Linear {
             weight: source.param(&format!("{path}.weight"), &[output, input])?,
             bias: Some(source.param(&format!("{path}.bias"), &[output])?),
@@ -105,14 +115,18 @@ impl Bert {
         let positions = table("position_embeddings", self.size.positions)?;
         let types = table("token_type_embeddings", self.size.types)?;
         let norm = self.layer_norm(source, "embeddings.LayerNorm")?;
-        let trained = [&words.table, &positions.table, &types.table, &norm.weight, &norm.bias].iter().any(|p| p.is_trainable());
+        let trained = [&words.table, &positions.table, &types.table, &norm.weight, &norm.bias]
+            .iter()
+            .any(|p| p.is_trainable());
         Ok(Embeddings { words, positions, types, norm, trained })
     }
 
     fn load_layer(&self, number: usize, source: &mut dyn TensorSource) -> Result<EncoderLayer> {
         let (hidden, wide) = (self.size.hidden, self.size.intermediate);
         let path = |name: &str| format!("encoder.layer.{number}.{name}");
-        let mut linear = |name: &str, output, input, activation| self.linear(source, &path(name), output, input, activation);
+        let mut linear = |name: &str, output, input, activation| {
+            self.linear(source, &path(name), output, input, activation)
+        };
         let query = linear("attention.self.query", hidden, hidden, Activation::None)?;
         let key = linear("attention.self.key", hidden, hidden, Activation::None)?;
         let value = linear("attention.self.value", hidden, hidden, Activation::None)?;
@@ -122,7 +136,9 @@ impl Bert {
         let attended_norm = self.layer_norm(source, &path("attention.output.LayerNorm"))?;
         let norm = self.layer_norm(source, &path("output.LayerNorm"))?;
         let matrices = [&query, &key, &value, &attended, &widen, &narrow];
-        let trained = matrices.iter().any(|l| l.weight.is_trainable() || l.bias.as_ref().is_some_and(|b| b.is_trainable()))
+        let trained = matrices
+            .iter()
+            .any(|l| l.weight.is_trainable() || l.bias.as_ref().is_some_and(|b| b.is_trainable()))
             || [&attended_norm, &norm].iter().any(|n| n.weight.is_trainable());
         Ok(EncoderLayer {
             number: number as u64,
@@ -189,7 +205,11 @@ impl Segment for Embeddings {
         let ids = below.hidden.to_vec1::<u32>()?;
         let positions: Vec<u32> = lengths.iter().flat_map(|n| 0..*n as u32).collect();
         let types = vec![0; ids.len()];
-        let sum = dropout_add(&self.words.forward(&ids)?, Some(&self.types.forward(&types)?), crate::nn::Dropout::NONE)?;
+        let sum = dropout_add(
+            &self.words.forward(&ids)?,
+            Some(&self.types.forward(&types)?),
+            crate::nn::Dropout::NONE,
+        )?;
         let sum = dropout_add(&sum, Some(&self.positions.forward(&positions)?), crate::nn::Dropout::NONE)?;
         let normed = self.norm.forward(&sum)?;
         let hidden = match self.trained && pass.dropout > 0.0 {
@@ -244,26 +264,6 @@ fn text_lengths(below: &Boundary) -> candle_core::Result<&[usize]> {
     }
 }
 
-fn token_shape(features: usize) -> Vec<Dim> {
-    vec![Dim::Tokens, Dim::Fixed(features)]
-}
-
-fn embedding_node(name: &str, rows: usize, hidden: usize) -> Node {
-    let path = format!("embeddings.{name}");
-    Node::leaf(path, Kind::Embedding, token_shape(hidden), &[("weight", &[rows, hidden], Role::Weight)])
-        .with_detail(format!("{rows} rows"))
-}
-
-fn linear_node(path: String, output: usize, input: usize) -> Node {
-    let tensors: [(&str, &[usize], Role); 2] = [("weight", &[output, input], Role::Weight), ("bias", &[output], Role::Vector)];
-    Node::leaf(path, Kind::Linear, token_shape(output), &tensors).with_detail(format!("{input} to {output}"))
-}
-
-fn norm_node(path: String, hidden: usize) -> Node {
-    let tensors: [(&str, &[usize], Role); 2] = [("weight", &[hidden], Role::Vector), ("bias", &[hidden], Role::Vector)];
-    Node::leaf(path, Kind::LayerNorm, token_shape(hidden), &tensors)
-}
-
 fn layer_node(number: usize, size: &Size) -> Node {
     let (hidden, wide) = (size.hidden, size.intermediate);
     let path = |name: &str| format!("encoder.layer.{number}{name}");
@@ -279,7 +279,7 @@ fn layer_node(number: usize, size: &Size) -> Node {
         Kind::Block,
         vec![
             linear_node(path(".attention.output.dense"), hidden, hidden),
-            norm_node(path(".attention.output.LayerNorm"), hidden),
+            layer_norm_node(path(".attention.output.LayerNorm"), hidden),
         ],
     );
     let children = vec![
@@ -292,7 +292,10 @@ fn layer_node(number: usize, size: &Size) -> Node {
         Node::inner(
             path(".output"),
             Kind::Block,
-            vec![linear_node(path(".output.dense"), hidden, wide), norm_node(path(".output.LayerNorm"), hidden)],
+            vec![
+                linear_node(path(".output.dense"), hidden, wide),
+                layer_norm_node(path(".output.LayerNorm"), hidden),
+            ],
         ),
     ];
     Node::inner(path(""), Kind::Block, children).with_detail("transformer layer")
@@ -300,13 +303,14 @@ fn layer_node(number: usize, size: &Size) -> Node {
 
 fn build_tree(size: &Size) -> LayerTree {
     let embeddings = vec![
-        embedding_node("word_embeddings", size.vocabulary, size.hidden),
-        embedding_node("token_type_embeddings", size.types, size.hidden),
-        embedding_node("position_embeddings", size.positions, size.hidden),
-        norm_node("embeddings.LayerNorm".into(), size.hidden),
+        embedding_node("embeddings.word_embeddings", size.vocabulary, size.hidden),
+        embedding_node("embeddings.token_type_embeddings", size.types, size.hidden),
+        embedding_node("embeddings.position_embeddings", size.positions, size.hidden),
+        layer_norm_node("embeddings.LayerNorm".into(), size.hidden),
     ];
     let layers: Vec<Node> = (0..size.layers).map(|number| layer_node(number, size)).collect();
-    let layer_list = Node::inner("encoder.layer", Kind::Stage, layers).with_detail(format!("{} layers", size.layers));
+    let layer_list =
+        Node::inner("encoder.layer", Kind::Stage, layers).with_detail(format!("{} layers", size.layers));
     let mut root = Node::inner(
         "",
         Kind::Model,

@@ -3,11 +3,14 @@
 //! Definitions and tensor names follow timm 1.0 (`mobilenetv2_*`, `tf_efficientnet_lite*`); Sandler et al.
 //! 2018, Tan and Le 2019. Inside a pass tensors are `[batch, height, width, channels]`.
 
-use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node, Role};
+use super::nodes::{batch_norm_node, conv_node, map_shape};
+use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
 use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
-use crate::nn::{Activation, BatchNorm, Conv2d, DepthwiseConv2d, Dropout, Padding, dropout_add, global_average_pool};
+use crate::nn::{
+    Activation, BatchNorm, Conv2d, DepthwiseConv2d, Dropout, Padding, dropout_add, global_average_pool,
+};
 use crate::problem::Result;
 use serde_json::Value;
 
@@ -62,7 +65,7 @@ fn describe_mobilenet_v2(config: &Value) -> Option<Result<Box<dyn Architecture>>
         _ => return None,
     };
     let norm = Norm { eps: 1e-5, tensorflow: false };
-    Some(EfficientNet::new(config, &MOBILENET_V2_STAGES, scale, norm, 224))
+    Some(EfficientNet::describe(config, &MOBILENET_V2_STAGES, scale, norm, 224))
 }
 
 fn describe_lite(config: &Value) -> Option<Result<Box<dyn Architecture>>> {
@@ -76,7 +79,13 @@ fn describe_lite(config: &Value) -> Option<Result<Box<dyn Architecture>>> {
         _ => return None,
     };
     let norm = Norm { eps: 1e-3, tensorflow: true };
-    Some(EfficientNet::new(config, &LITE_STAGES, Scale { channels, depth, fixed_ends: true }, norm, size))
+    Some(EfficientNet::describe(
+        config,
+        &LITE_STAGES,
+        Scale { channels, depth, fixed_ends: true },
+        norm,
+        size,
+    ))
 }
 
 /// What the two lineages do differently.
@@ -119,20 +128,32 @@ struct EfficientNet {
 }
 
 impl EfficientNet {
-    fn new(config: &Value, stages: &Stages, mut scale: Scale, norm: Norm, size: usize) -> Result<Box<dyn Architecture>> {
-        for (key, factor) in [("channel_multiplier", &mut scale.channels), ("depth_multiplier", &mut scale.depth)] {
+    fn describe(
+        config: &Value,
+        stages: &Stages,
+        mut scale: Scale,
+        norm: Norm,
+        size: usize,
+    ) -> Result<Box<dyn Architecture>> {
+        for (key, factor) in
+            [("channel_multiplier", &mut scale.channels), ("depth_multiplier", &mut scale.depth)]
+        {
             if let Some(given) = config.get(key) {
                 let number = given.as_f64().filter(|m| (0.01..=10.0).contains(m));
-                *factor = number.ok_or_else(|| bad_config(&format!("{key:?} must lie between 0.01 and 10")))?;
+                *factor =
+                    number.ok_or_else(|| bad_config(&format!("{key:?} must lie between 0.01 and 10")))?;
             }
         }
         let size = input_size(config)?.unwrap_or(size);
         let stem = if scale.fixed_ends { 32 } else { round_channels(32, scale.channels) };
-        let features = match config.get("num_features").map(|n| n.as_u64().filter(|n| (1..=65_536).contains(n))) {
-            Some(given) => given.ok_or_else(|| bad_config("\"num_features\" must lie between 1 and 65536"))? as usize,
-            None if scale.fixed_ends => 1280,
-            None => round_channels(1280, scale.channels).max(1280),
-        };
+        let features =
+            match config.get("num_features").map(|n| n.as_u64().filter(|n| (1..=65_536).contains(n))) {
+                Some(given) => {
+                    given.ok_or_else(|| bad_config("\"num_features\" must lie between 1 and 65536"))? as usize
+                }
+                None if scale.fixed_ends => 1280,
+                None => round_channels(1280, scale.channels).max(1280),
+            };
         let blocks = scaled_blocks(stages, &scale, stem, size.div_ceil(2));
         let tree = build_tree(&blocks, stem, features, size);
         let cuts = build_cuts(&blocks, stem, features, size);
@@ -143,7 +164,13 @@ impl EfficientNet {
         if self.norm.tensorflow { Padding::TensorFlowSame } else { Padding::Symmetric(kernel / 2) }
     }
 
-    fn batch_norm(&self, source: &mut dyn TensorSource, path: &str, channels: usize, activation: Activation) -> Result<BatchNorm> {
+    fn batch_norm(
+        &self,
+        source: &mut dyn TensorSource,
+        path: &str,
+        channels: usize,
+        activation: Activation,
+    ) -> Result<BatchNorm> {
         Ok(BatchNorm {
             weight: source.param(&format!("{path}.weight"), &[channels])?,
             bias: source.param(&format!("{path}.bias"), &[channels])?,
@@ -154,7 +181,13 @@ impl EfficientNet {
         })
     }
 
-    fn convolution(&self, source: &mut dyn TensorSource, path: &str, shape: [usize; 4], stride: usize) -> Result<Conv2d> {
+    fn convolution(
+        &self,
+        source: &mut dyn TensorSource,
+        path: &str,
+        shape: [usize; 4],
+        stride: usize,
+    ) -> Result<Conv2d> {
         Ok(Conv2d {
             weight: source.param(&format!("{path}.weight"), &shape)?,
             bias: None,
@@ -316,28 +349,6 @@ fn scaled_blocks(stages: &Stages, scale: &Scale, stem: usize, stem_side: usize) 
     blocks
 }
 
-fn map_shape(channels: usize, side: usize) -> Vec<Dim> {
-    vec![Dim::Fixed(channels), Dim::Fixed(side), Dim::Fixed(side)]
-}
-
-fn conv_node(path: String, shape: [usize; 4], stride: usize, output: Vec<Dim>) -> Node {
-    let kind = if shape[1] == 1 && shape[0] > 1 && shape[2] > 1 { Kind::DepthwiseConvolution } else { Kind::Convolution };
-    let step = if stride > 1 { format!(" /{stride}") } else { String::new() };
-    let detail = format!("{0}×{0}{step}", shape[2]);
-    Node::leaf(path, kind, output, &[("weight", &shape, Role::Weight)]).with_detail(detail)
-}
-
-fn norm_node(path: String, channels: usize, output: Vec<Dim>) -> Node {
-    let shape: &[usize] = &[channels];
-    let tensors = [
-        ("weight", shape, Role::Vector),
-        ("bias", shape, Role::Vector),
-        ("running_mean", shape, Role::Statistic),
-        ("running_var", shape, Role::Statistic),
-    ];
-    Node::leaf(path, Kind::BatchNorm, output, &tensors)
-}
-
 fn block_node(block: &Block) -> Node {
     let path = |name: &str| format!("{}.{name}", block.path);
     let (input, middle, output, k) = (block.input, block.middle(), block.output, block.kernel);
@@ -347,17 +358,17 @@ fn block_node(block: &Block) -> Node {
     let children = match block.expanded {
         true => vec![
             conv_node(path("conv_pw"), [middle, input, 1, 1], 1, wide.clone()),
-            norm_node(path("bn1"), middle, wide),
+            batch_norm_node(path("bn1"), middle, wide),
             depthwise,
-            norm_node(path("bn2"), middle, filtered),
+            batch_norm_node(path("bn2"), middle, filtered),
             conv_node(path("conv_pwl"), [output, middle, 1, 1], 1, narrow.clone()),
-            norm_node(path("bn3"), output, narrow),
+            batch_norm_node(path("bn3"), output, narrow),
         ],
         false => vec![
             depthwise,
-            norm_node(path("bn1"), middle, filtered),
+            batch_norm_node(path("bn1"), middle, filtered),
             conv_node(path("conv_pw"), [output, middle, 1, 1], 1, narrow.clone()),
-            norm_node(path("bn2"), output, narrow),
+            batch_norm_node(path("bn2"), output, narrow),
         ],
     };
     let detail = if block.expanded { "inverted residual" } else { "depthwise separable" };
@@ -384,10 +395,10 @@ fn build_tree(blocks: &[Block], stem: usize, features: usize, size: usize) -> La
     let last = blocks.last().map_or(stem, |b| b.output);
     let children = vec![
         conv_node("conv_stem".into(), [stem, 3, 3, 3], 2, map_shape(stem, stem_side)),
-        norm_node("bn1".into(), stem, map_shape(stem, stem_side)),
+        batch_norm_node("bn1".into(), stem, map_shape(stem, stem_side)),
         Node::inner("blocks", Kind::Stage, stages),
         conv_node("conv_head".into(), [features, last, 1, 1], 1, map_shape(features, last_side)),
-        norm_node("bn2".into(), features, map_shape(features, last_side)),
+        batch_norm_node("bn2".into(), features, map_shape(features, last_side)),
     ];
     let mut root = Node::inner("", Kind::Model, children);
     root.output_shape = vec![Dim::Fixed(features)];
@@ -419,7 +430,8 @@ mod tests {
     use serde_json::json;
 
     fn check(config: Value, parameters: usize) {
-        let (_, architecture) = crate::backbone::registry::describe(&config, std::path::Path::new("config.json")).unwrap();
+        let (_, architecture) =
+            crate::backbone::registry::describe(&config, std::path::Path::new("config.json")).unwrap();
         assert_eq!(architecture.tree().root().parameters(), parameters, "{config}");
     }
 

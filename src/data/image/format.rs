@@ -24,9 +24,7 @@ impl Format {
     /// With what it is, where it is a format that is known but not decoded; else with nothing.
     pub fn of(bytes: &[u8]) -> Result<Format, Option<&'static str>> {
         let at = |start: usize, magic: &[u8]| {
-            bytes
-                .get(start..start + magic.len())
-                .is_some_and(|found| found == magic)
+            bytes.get(start..start + magic.len()).is_some_and(|found| found == magic)
         };
         if at(0, b"\xff\xd8\xff") {
             Ok(Format::Jpeg)
@@ -95,35 +93,43 @@ impl fmt::Display for Format {
 /// Whether a file name says that it is an image, of a format that is decoded or not.
 pub(crate) fn named_like_an_image(path: &Path) -> bool {
     const ALL: [&str; 20] = [
-        "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff",
-        "avif", "heic", "heif", "jxl", "jp2", "psd", "svg", "ico",
+        "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "avif",
+        "heic", "heif", "jxl", "jp2", "psd", "svg", "ico",
     ];
     ALL.contains(&extension(path).as_str())
 }
 
 /// The extension of a file name in lower case; empty where there is none.
 pub(crate) fn extension(path: &Path) -> String {
-    path.extension()
-        .map(|e| e.to_string_lossy().to_ascii_lowercase())
-        .unwrap_or_default()
+    path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// An error where the file of a format that says how long it is does not go as far as that.
+pub(super) fn require_end(format: Format, bytes: &[u8], path: &Path) -> Result<(), ImageError> {
+    match format {
+        Format::Png => require_png_end(bytes, path),
+        Format::WebP => match bytes.get(4..8) {
+            Some(size) if 8 + little_endian(size) <= bytes.len() as u64 => Ok(()),
+            _ => Err(truncated("the WebP is shorter than it says", path)),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn little_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// Walks the chunks of a PNG to its end mark.
-pub(super) fn require_png_end(bytes: &[u8], path: &Path) -> Result<(), ImageError> {
+fn require_png_end(bytes: &[u8], path: &Path) -> Result<(), ImageError> {
     let mut at = 8;
     loop {
         let Some(head) = bytes.get(at..at + 8) else {
             return Err(truncated("the end mark of the PNG is missing", path));
         };
         let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
-        let Some(next) = length
-            .checked_add(at + 12)
-            .filter(|&next| next <= bytes.len())
-        else {
-            return Err(truncated(
-                "a chunk of the PNG is longer than what is left of the file",
-                path,
-            ));
+        let Some(next) = length.checked_add(at + 12).filter(|&next| next <= bytes.len()) else {
+            return Err(truncated("a chunk of the PNG is longer than what is left of the file", path));
         };
         if head[4..] == *b"IEND" {
             return Ok(());

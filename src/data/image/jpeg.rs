@@ -12,50 +12,33 @@ use super::{Format, ImageError, MAX_PIXELS, Rgb, damaged, truncated};
 /// Decodes a JPEG and turns it upright.
 pub(super) fn decode(bytes: &[u8], path: &Path) -> Result<Rgb, ImageError> {
     let failed = |error: turbojpeg::Error| damaged(Format::Jpeg, &plain(&error), path);
+    let structure = Structure::read(bytes, path)?;
     let mut decompressor = Decompressor::new().map_err(failed)?;
     // A few kilobytes can ask for thousands of passes over 100 million pixels.
     decompressor.set_scan_limit(500).map_err(failed)?;
     let header = decompressor.read_header(bytes).map_err(failed)?;
     let (width, height) = (header.width, header.height);
     if width as u64 * height as u64 > MAX_PIXELS {
-        return Err(ImageError::TooLarge {
-            path: path.to_owned(),
-            width,
-            height,
-        });
+        return Err(ImageError::TooLarge { path: path.to_owned(), width, height });
     }
     // Four inks come as they are stored; all else libjpeg turns into RGB itself.
     let inks = matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK);
-    let (format, channels) = if inks {
-        (PixelFormat::CMYK, 4)
-    } else {
-        (PixelFormat::RGB, 3)
-    };
+    let (format, channels) = if inks { (PixelFormat::CMYK, 4) } else { (PixelFormat::RGB, 3) };
     let mut pixels = vec![0; width * height * channels];
     let pitch = width * channels;
-    let target = Image {
-        pixels: &mut pixels[..],
-        width,
-        pitch,
-        height,
-        format,
-    };
+    let target = Image { pixels: &mut pixels[..], width, pitch, height, format };
     match decompressor.decompress(bytes, target) {
         Ok(()) => {}
-        Err(error) => outcome_of(&plain(&error), path)?,
+        Err(error) => {
+            // Only the first warning comes through, so the missing end has its own check.
+            structure.require_end(path)?;
+            outcome_of(&plain(&error), path)?;
+        }
     }
     if inks {
         pixels = cmyk_to_rgb(&pixels);
     }
-    let orientation = Structure::read(bytes, path)?.orientation;
-    Ok(pixels::oriented(
-        Rgb {
-            width,
-            height,
-            pixels,
-        },
-        orientation,
-    ))
+    Ok(pixels::oriented(Rgb { width, height, pixels }, structure.orientation))
 }
 
 /// libjpeg goes on after small damage and reports it as a warning when all is decoded. Like
@@ -121,42 +104,26 @@ impl Structure {
             at += length.max(2);
             match marker {
                 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
-                    let word = |i: usize| {
-                        Some(u16::from_be_bytes([*segment.get(i)?, *segment.get(i + 1)?]))
-                    };
-                    size = word(3)
-                        .zip(word(1))
-                        .map(|(w, h)| (usize::from(w), usize::from(h)));
+                    let word = |i: usize| Some(u16::from_be_bytes([*segment.get(i)?, *segment.get(i + 1)?]));
+                    size = word(3).zip(word(1)).map(|(w, h)| (usize::from(w), usize::from(h)));
                 }
                 0xe1 if orientation.is_none() => {
-                    orientation = segment
-                        .strip_prefix(b"Exif\0\0")
-                        .and_then(Orientation::from_exif_chunk);
+                    orientation = segment.strip_prefix(b"Exif\0\0").and_then(Orientation::from_exif_chunk);
                 }
                 0xda => break,
                 _ => {}
             }
         }
-        let (width, height) =
-            size.ok_or_else(|| damaged(Format::Jpeg, "its header gives no size", path))?;
+        let (width, height) = size.ok_or_else(|| damaged(Format::Jpeg, "its header gives no size", path))?;
         let data = bytes.get(at..).unwrap_or_default();
         // Within the coded data 0xff is followed by 0 or a restart mark, so this is the end.
         let ends = data.windows(2).any(|pair| pair == [0xff, 0xd9]);
         let orientation = orientation.unwrap_or(Orientation::NoTransforms);
-        Ok(Structure {
-            width,
-            height,
-            orientation,
-            ends,
-        })
+        Ok(Structure { width, height, orientation, ends })
     }
 
     /// An error where the end mark is missing.
     pub fn require_end(&self, path: &Path) -> Result<(), ImageError> {
-        if self.ends {
-            Ok(())
-        } else {
-            Err(truncated("the end mark of the JPEG is missing", path))
-        }
+        if self.ends { Ok(()) } else { Err(truncated("the end mark of the JPEG is missing", path)) }
     }
 }

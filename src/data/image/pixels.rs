@@ -11,12 +11,8 @@ use super::{ImageError, Rgb};
 pub(super) fn to_rgb(image: DynamicImage, path: &Path) -> Result<Rgb, ImageError> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let high = |samples: Vec<u16>| samples.iter().map(|v| (v >> 8) as u8).collect();
-    let unit = |samples: Vec<f32>| {
-        samples
-            .iter()
-            .map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8)
-            .collect()
-    };
+    let unit =
+        |samples: Vec<f32>| samples.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
     let (channels, samples): (usize, Vec<u8>) = match image {
         DynamicImage::ImageLuma8(image) => (1, image.into_raw()),
         DynamicImage::ImageLumaA8(image) => (2, image.into_raw()),
@@ -30,35 +26,19 @@ pub(super) fn to_rgb(image: DynamicImage, path: &Path) -> Result<Rgb, ImageError
         DynamicImage::ImageRgba32F(image) => (4, unit(image.into_raw())),
         _ => {
             let what = "an image of unknown sample type".to_owned();
-            return Err(ImageError::Unsupported {
-                path: path.to_owned(),
-                what,
-            });
+            return Err(ImageError::Unsupported { path: path.to_owned(), what });
         }
     };
     let pixels = match channels {
         1 => samples.iter().flat_map(|&v| [v; 3]).collect(),
-        2 => samples
-            .chunks_exact(2)
-            .flat_map(|p| [on_white(p[0], p[1]); 3])
-            .collect(),
+        2 => samples.chunks_exact(2).flat_map(|p| [on_white(p[0], p[1]); 3]).collect(),
         4 => samples
             .chunks_exact(4)
-            .flat_map(|p| {
-                [
-                    on_white(p[0], p[3]),
-                    on_white(p[1], p[3]),
-                    on_white(p[2], p[3]),
-                ]
-            })
+            .flat_map(|p| [on_white(p[0], p[3]), on_white(p[1], p[3]), on_white(p[2], p[3])])
             .collect(),
         _ => samples,
     };
-    Ok(Rgb {
-        width,
-        height,
-        pixels,
-    })
+    Ok(Rgb { width, height, pixels })
 }
 
 /// Ink values as Adobe stores them in a JPEG (255 is no ink) -> RGB, without a colour profile.
@@ -70,13 +50,7 @@ pub(super) fn cmyk_to_rgb(pixels: &[u8]) -> Vec<u8> {
     };
     pixels
         .chunks_exact(4)
-        .flat_map(|p| {
-            [
-                channel(p[0], p[3]),
-                channel(p[1], p[3]),
-                channel(p[2], p[3]),
-            ]
-        })
+        .flat_map(|p| [channel(p[0], p[3]), channel(p[1], p[3]), channel(p[2], p[3])])
         .collect()
 }
 
@@ -110,11 +84,7 @@ pub(super) fn oriented(image: Rgb, orientation: Orientation) -> Rgb {
             pixels.extend_from_slice(&image.pixels[at..at + 3]);
         }
     }
-    Rgb {
-        width,
-        height,
-        pixels,
-    }
+    Rgb { width, height, pixels }
 }
 
 /// `value` with opacity `alpha` laid on white.

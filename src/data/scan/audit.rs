@@ -30,13 +30,7 @@ pub(super) fn findings(classes: &[String], items: &[Item]) -> Vec<Finding> {
             _ => continue,
         };
         let (file, line, remedy) = (first.path.clone(), first.line, remedy.to_owned());
-        findings.push(Finding {
-            file,
-            line,
-            kind,
-            reason,
-            remedy,
-        });
+        findings.push(Finding { file, line, kind, reason, remedy });
     }
     findings
 }
@@ -61,9 +55,7 @@ fn duplicates(classes: &[String], items: &[Item]) -> Vec<Finding> {
                 let (this, that) = (name(item), name(first));
                 (
                     FindingKind::ConflictingDuplicate,
-                    format!(
-                        "labelled “{this}” here and “{that}” in {place}, with the same content"
-                    ),
+                    format!("labelled “{this}” here and “{that}” in {place}, with the same content"),
                     "Decide which label is right and remove the other.",
                 )
             } else if part(item) != part(first) {

@@ -18,35 +18,16 @@ pub enum ScanError {
     NotADataset { path: PathBuf, why: String },
     /// `first` is the first finding, in words.
     #[error("{} holds no usable images or texts{}", path.display(), because(first))]
-    Empty {
-        path: PathBuf,
-        first: Option<String>,
-    },
+    Empty { path: PathBuf, first: Option<String> },
     #[error("{} holds {files} {what} without class folders, so nothing says what they show", path.display())]
-    Flat {
-        path: PathBuf,
-        files: u64,
-        what: &'static str,
-    },
+    Flat { path: PathBuf, files: u64, what: &'static str },
     #[error("the class folders of {} hold {images} images and {texts} texts", path.display())]
-    Mixed {
-        path: PathBuf,
-        images: u64,
-        texts: u64,
-    },
+    Mixed { path: PathBuf, images: u64, texts: u64 },
     #[error("{} has no column “{asked}”; it has {}", path.display(), listed(available))]
-    UnknownColumn {
-        path: PathBuf,
-        asked: String,
-        available: Vec<String>,
-    },
+    UnknownColumn { path: PathBuf, asked: String, available: Vec<String> },
     /// `what` is "text" or "label".
     #[error("which column of {} is the {what} cannot be told; it has {}", path.display(), listed(available))]
-    UnclearColumn {
-        path: PathBuf,
-        what: &'static str,
-        available: Vec<String>,
-    },
+    UnclearColumn { path: PathBuf, what: &'static str, available: Vec<String> },
     #[error("the scan of {} was stopped", path.display())]
     Stopped { path: PathBuf },
 }
@@ -81,15 +62,16 @@ impl ScanError {
                  pets/dog/2.jpg."
             }
             ScanError::Mixed { .. } => "Keep images and texts in two datasets.",
+            ScanError::UnknownColumn { available, .. } if available.is_empty() => {
+                "Leave --text-column and --label-column away: the folders name the classes."
+            }
             ScanError::UnknownColumn { .. } => {
                 "Choose one of these columns with --text-column or --label-column."
             }
             ScanError::UnclearColumn { what: "text", .. } => {
                 "Name the column that holds the text with --text-column."
             }
-            ScanError::UnclearColumn { .. } => {
-                "Name the column that holds the label with --label-column."
-            }
+            ScanError::UnclearColumn { .. } => "Name the column that holds the label with --label-column.",
             ScanError::Stopped { .. } => "Start it again when you like; nothing was changed.",
         }
         .to_owned()
@@ -98,18 +80,12 @@ impl ScanError {
 
 /// "cat/3.jpg, line 7: the text is empty"
 pub(super) fn in_words(finding: &Finding) -> String {
-    let line = finding
-        .line
-        .map(|line| format!(", line {line}"))
-        .unwrap_or_default();
+    let line = finding.line.map(|line| format!(", line {line}")).unwrap_or_default();
     format!("{}{line}: {}", portable(&finding.file), finding.reason)
 }
 
 fn because(first: &Option<String>) -> String {
-    first
-        .as_ref()
-        .map(|first| format!(" ({first})"))
-        .unwrap_or_default()
+    first.as_ref().map(|first| format!(" ({first})")).unwrap_or_default()
 }
 
 fn listed(columns: &[String]) -> String {
@@ -118,16 +94,8 @@ fn listed(columns: &[String]) -> String {
     if columns.is_empty() {
         return "no columns".to_owned();
     }
-    let shown: Vec<String> = columns
-        .iter()
-        .take(SHOWN)
-        .map(|c| format!("“{c}”"))
-        .collect();
+    let shown: Vec<String> = columns.iter().take(SHOWN).map(|c| format!("“{c}”")).collect();
     let more = columns.len().saturating_sub(SHOWN);
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{more}", shown.join(", "))
 }

@@ -29,9 +29,7 @@ pub(super) fn read(
     let mut done = 0;
     for some in files.chunks(AT_ONCE) {
         if control.stop_requested() {
-            return Err(ScanError::Stopped {
-                path: root.to_owned(),
-            });
+            return Err(ScanError::Stopped { path: root.to_owned() });
         }
         control.wait_while_paused();
         let read: Vec<_> = some
@@ -47,11 +45,7 @@ pub(super) fn read(
             findings.extend(finding);
         }
         done += some.len() as u64;
-        control.report(Fact::Progress {
-            what: "reading files",
-            done,
-            total,
-        });
+        control.report(Fact::Progress { what: "reading files", done, total });
     }
     Ok(samples)
 }
@@ -59,11 +53,7 @@ pub(super) fn read(
 /// The first bytes of a file, enough to tell its format. `None` where it cannot be read.
 pub(super) fn first_bytes(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .ok()?
-        .take(32)
-        .read_to_end(&mut bytes)
-        .ok()?;
+    std::fs::File::open(path).ok()?.take(32).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
 
@@ -86,23 +76,13 @@ fn image_sample(root: &Path, file: &ClassFile) -> Outcome {
 fn text_sample(root: &Path, file: &ClassFile) -> Outcome {
     let found = |kind, reason: String, remedy: &str| {
         let (file, remedy) = (file.path.clone(), remedy.to_owned());
-        (
-            None,
-            Some(Finding {
-                file,
-                line: None,
-                kind,
-                reason,
-                remedy,
-            }),
-        )
+        (None, Some(Finding { file, line: None, kind, reason, remedy }))
     };
     let full = root.join(&file.path);
     let size = std::fs::metadata(&full).map(|about| about.len());
     let bytes = match size {
         Ok(size) if size > MAX_TEXT_BYTES => {
-            let reason =
-                format!("the text has {size} bytes, and at most {MAX_TEXT_BYTES} are read");
+            let reason = format!("the text has {size} bytes, and at most {MAX_TEXT_BYTES} are read");
             return found(FindingKind::TooLarge, reason, "Cut it into several texts.");
         }
         Ok(_) => std::fs::read(&full),
@@ -112,63 +92,34 @@ fn text_sample(root: &Path, file: &ClassFile) -> Outcome {
         Ok(bytes) => bytes,
         Err(error) => {
             let reason = format!("cannot be read: {error}");
-            return found(
-                FindingKind::Unreadable,
-                reason,
-                "Check that you may read the file.",
-            );
+            return found(FindingKind::Unreadable, reason, "Check that you may read the file.");
         }
     };
     if bytes.is_empty() {
         let reason = "is empty: it has no bytes".to_owned();
-        return found(
-            FindingKind::Empty,
-            reason,
-            "Write a text into it, or remove it.",
-        );
+        return found(FindingKind::Empty, reason, "Write a text into it, or remove it.");
     }
     let content = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     match std::str::from_utf8(content) {
         Ok(text) if text.trim().is_empty() => {
             let reason = "the text is nothing but white space".to_owned();
-            found(
-                FindingKind::EmptyText,
-                reason,
-                "Write a text into it, or remove it.",
-            )
+            found(FindingKind::EmptyText, reason, "Write a text into it, or remove it.")
         }
         Ok(text) => {
             let digest = Digest::of(text.as_bytes());
             (Some(sample(file, Some(text.to_owned()), digest)), None)
         }
         Err(error) => {
-            let line = content
-                .iter()
-                .take(error.valid_up_to())
-                .filter(|b| **b == b'\n')
-                .count();
+            let line = content.iter().take(error.valid_up_to()).filter(|b| **b == b'\n').count();
             let reason = format!("is not UTF-8: the first wrong byte is on line {}", line + 1);
-            found(
-                FindingKind::NotUtf8,
-                reason,
-                "Save it as UTF-8 (in most editors: Save as, Encoding).",
-            )
+            found(FindingKind::NotUtf8, reason, "Save it as UTF-8 (in most editors: Save as, Encoding).")
         }
     }
 }
 
 fn sample(file: &ClassFile, text: Option<String>, digest: Digest) -> Sample {
-    let ClassFile {
-        path, label, part, ..
-    } = file;
-    Sample {
-        path: path.clone(),
-        line: None,
-        text,
-        label: label.clone(),
-        digest,
-        part: *part,
-    }
+    let ClassFile { path, label, part, .. } = file;
+    Sample { path: path.clone(), line: None, text, label: label.clone(), digest, part: *part }
 }
 
 fn of_error(path: &Path, error: &ImageError) -> Finding {
@@ -188,9 +139,7 @@ fn wrongly_named(path: &Path, format: image::Format) -> Finding {
         file: path.to_owned(),
         line: None,
         kind: FindingKind::WronglyNamed,
-        reason: format!(
-            "the name {name} does not say so, but it is a {format} image; it is used as one"
-        ),
+        reason: format!("the name {name} does not say so, but it is a {format} image; it is used as one"),
         remedy: format!("Rename it to end in .{right}, so that other programs open it too."),
     }
 }

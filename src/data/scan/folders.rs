@@ -43,72 +43,38 @@ pub(super) enum Kind {
 /// Class folders in `tree`, or `None` where there are none and tables lie at the top.
 pub(super) fn recognise(root: &Path, tree: &Tree) -> Result<Option<ClassFolders>, ScanError> {
     let kinds: Vec<Kind> = tree.files.iter().map(|path| kind(root, path)).collect();
-    let data: Vec<(&Path, Kind)> = tree
-        .files
-        .iter()
-        .map(PathBuf::as_path)
-        .zip(kinds.iter().copied())
-        .filter(|(_, kind)| *kind != Kind::Other)
-        .collect();
+    let all = || tree.files.iter().map(PathBuf::as_path).zip(kinds.iter().copied());
+    let data: Vec<(&Path, Kind)> = all().filter(|(_, kind)| *kind != Kind::Other).collect();
     let top = top_folder(&data);
-    let below = |path: &Path| {
-        path.strip_prefix(&top)
-            .map(Path::to_owned)
-            .unwrap_or_default()
-    };
-    let nested = data.iter().any(|(path, _)| depth(&below(path)) > 1);
-    if !nested {
+    let below: Vec<PathBuf> =
+        data.iter().filter_map(|(path, _)| path.strip_prefix(&top).ok()).map(Path::to_owned).collect();
+    if below.iter().all(|path| depth(path) <= 1) {
         // A table beside images describes the images; it is no dataset of texts.
-        let tables = tree
-            .files
-            .iter()
-            .any(|p| depth(p) == 1 && table::named_like_a_table(p));
+        let tables = tree.files.iter().any(|p| depth(p) == 1 && table::named_like_a_table(p));
         if tables && data.iter().all(|(_, kind)| *kind == Kind::Text) {
             return Ok(None);
         }
         return Err(without_folders(root, &top, &data, tree));
     }
-    let parted = are_parts(&data.iter().map(|(path, _)| below(path)).collect::<Vec<_>>());
+    let parted = are_parts(&below);
     let folders = class_folders(tree, &top, parted);
-    let mut files = Vec::new();
-    let mut stray: BTreeMap<PathBuf, (u64, PathBuf)> = BTreeMap::new();
     let level = depth(&top) + 1 + usize::from(parted);
-    for (path, kind) in tree.files.iter().zip(kinds) {
+    let (mut files, mut strays) = (Vec::new(), Vec::new());
+    for (path, kind) in all() {
         let holder: PathBuf = path.components().take(level).collect();
         match folders.get(&holder) {
             Some(ClassFolder { label, part }) => {
-                let (path, label) = (path.clone(), label.clone());
-                files.push(ClassFile {
-                    path,
-                    label,
-                    part: *part,
-                    kind,
-                });
+                let (path, label) = (path.to_owned(), label.clone());
+                files.push(ClassFile { path, label, part: *part, kind });
             }
-            None if kind == Kind::Image || (kind == Kind::Text && path.starts_with(&top)) => {
-                let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-                stray.entry(folder).or_insert_with(|| (0, path.clone())).0 += 1;
-            }
-            None => {}
+            None => strays.push((path, kind)),
         }
     }
     let modality = modality(root, &files)?;
-    let mut findings = Vec::new();
-    for (folder, (number, first)) in stray {
-        // A read-me beside the class folders is no lost sample.
-        if modality == Modality::Text || kind(root, &first) == Kind::Image {
-            findings.push(outside(&folder, number, first));
-        }
-    }
+    let findings = outside(&top, modality, &strays);
     let parts: BTreeSet<Part> = folders.values().filter_map(|folder| folder.part).collect();
     let parts = parts.into_iter().collect();
-    Ok(Some(ClassFolders {
-        modality,
-        files,
-        folders,
-        parts,
-        findings,
-    }))
+    Ok(Some(ClassFolders { modality, files, folders, parts, findings }))
 }
 
 impl ClassFolders {
@@ -119,19 +85,11 @@ impl ClassFolders {
         mut findings: Vec<Finding>,
         control: &dyn Control,
     ) -> Result<Found, ScanError> {
-        let ClassFolders {
-            modality,
-            files,
-            folders,
-            parts,
-            findings: of_layout,
-        } = self;
+        let ClassFolders { modality, files, folders, parts, findings: of_layout } = self;
         findings.extend(of_layout);
         let samples = files::read(root, modality, files, &mut findings, control)?;
-        let holding: BTreeSet<(&str, Option<Part>)> = samples
-            .iter()
-            .map(|sample| (sample.label.as_str(), sample.part))
-            .collect();
+        let holding: BTreeSet<(&str, Option<Part>)> =
+            samples.iter().map(|sample| (sample.label.as_str(), sample.part)).collect();
         let mut used = 0;
         for (path, folder) in folders {
             if holding.contains(&(folder.label.as_str(), folder.part)) {
@@ -140,18 +98,8 @@ impl ClassFolders {
                 findings.push(empty(path, modality));
             }
         }
-        let layout = Layout::Folders {
-            modality,
-            items: 0,
-            folders: used,
-            parts,
-        };
-        Ok(Found {
-            modality,
-            samples,
-            findings,
-            layout,
-        })
+        let layout = Layout::Folders { modality, items: 0, folders: used, parts };
+        Ok(Found { modality, samples, findings, layout })
     }
 }
 
@@ -160,11 +108,7 @@ impl ClassFolders {
 fn top_folder(data: &[(&Path, Kind)]) -> PathBuf {
     let mut top = PathBuf::new();
     loop {
-        let below = |path: &Path| {
-            path.strip_prefix(&top)
-                .map(Path::to_owned)
-                .unwrap_or_default()
-        };
+        let below = |path: &Path| path.strip_prefix(&top).map(Path::to_owned).unwrap_or_default();
         let mut first: Option<std::ffi::OsString> = None;
         let mut next: BTreeSet<std::ffi::OsString> = BTreeSet::new();
         for (path, kind) in data {
@@ -175,11 +119,7 @@ fn top_folder(data: &[(&Path, Kind)]) -> PathBuf {
             if second.is_none() && *kind == Kind::Text {
                 continue;
             }
-            if second.is_none()
-                || first
-                    .as_ref()
-                    .is_some_and(|first| Some(first) != name.as_ref())
-            {
+            if second.is_none() || first.as_ref().is_some_and(|first| Some(first) != name.as_ref()) {
                 return top;
             }
             first = name;
@@ -188,9 +128,7 @@ fn top_folder(data: &[(&Path, Kind)]) -> PathBuf {
             }
         }
         match first {
-            Some(first)
-                if next.len() > 1 && Part::from_name(&first.to_string_lossy()).is_none() =>
-            {
+            Some(first) if next.len() > 1 && Part::from_name(&first.to_string_lossy()).is_none() => {
                 top.push(first);
             }
             _ => return top,
@@ -203,10 +141,8 @@ fn top_folder(data: &[(&Path, Kind)]) -> PathBuf {
 fn are_parts(files: &[PathBuf]) -> bool {
     let mut folders: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in files {
-        let names: Vec<String> = file
-            .components()
-            .map(|name| name.as_os_str().to_string_lossy().into_owned())
-            .collect();
+        let names: Vec<String> =
+            file.components().map(|name| name.as_os_str().to_string_lossy().into_owned()).collect();
         if let [folder, rest @ ..] = names.as_slice()
             && !rest.is_empty()
         {
@@ -223,10 +159,8 @@ fn are_parts(files: &[PathBuf]) -> bool {
         .collect();
     let with_classes = parts.iter().filter(|classes| !classes.is_empty()).count();
     // Beside other folders (unlabelled images, say) two parts must share a class.
-    let share = parts
-        .iter()
-        .enumerate()
-        .any(|(number, a)| parts.iter().skip(number + 1).any(|b| !a.is_disjoint(b)));
+    let share =
+        parts.iter().enumerate().any(|(number, a)| parts.iter().skip(number + 1).any(|b| !a.is_disjoint(b)));
     with_classes > 0 && (parts.len() == folders.len() || share)
 }
 
@@ -237,10 +171,8 @@ fn class_folders(tree: &Tree, top: &Path, parted: bool) -> BTreeMap<PathBuf, Cla
         let Ok(below) = path.strip_prefix(top) else {
             continue;
         };
-        let names: Vec<String> = below
-            .components()
-            .map(|name| name.as_os_str().to_string_lossy().into_owned())
-            .collect();
+        let names: Vec<String> =
+            below.components().map(|name| name.as_os_str().to_string_lossy().into_owned()).collect();
         let (label, part) = match names.as_slice() {
             [label] if !parted => (label, None),
             [part, label] if parted => match Part::from_name(part) {
@@ -249,13 +181,7 @@ fn class_folders(tree: &Tree, top: &Path, parted: bool) -> BTreeMap<PathBuf, Cla
             },
             _ => continue,
         };
-        found.insert(
-            path.clone(),
-            ClassFolder {
-                label: label.clone(),
-                part,
-            },
-        );
+        found.insert(path.clone(), ClassFolder { label: label.clone(), part });
     }
     found
 }
@@ -265,17 +191,9 @@ fn modality(root: &Path, files: &[ClassFile]) -> Result<Modality, ScanError> {
     let count = |wanted| files.iter().filter(|file| file.kind == wanted).count() as u64;
     let (images, texts) = (count(Kind::Image), count(Kind::Text));
     if images.min(texts) * 5 >= (images + texts).max(1) {
-        return Err(ScanError::Mixed {
-            path: root.to_owned(),
-            images,
-            texts,
-        });
+        return Err(ScanError::Mixed { path: root.to_owned(), images, texts });
     }
-    Ok(if texts > images {
-        Modality::Text
-    } else {
-        Modality::Image
-    })
+    Ok(if texts > images { Modality::Text } else { Modality::Image })
 }
 
 fn without_folders(root: &Path, top: &Path, data: &[(&Path, Kind)], tree: &Tree) -> ScanError {
@@ -283,20 +201,9 @@ fn without_folders(root: &Path, top: &Path, data: &[(&Path, Kind)], tree: &Tree)
     let (path, images, texts) = (root.join(top), count(Kind::Image), count(Kind::Text));
     let first = tree.findings.first().map(super::error::in_words);
     match (images, texts) {
-        (0, 0) => ScanError::Empty {
-            path: root.to_owned(),
-            first,
-        },
-        (0, files) => ScanError::Flat {
-            path,
-            files,
-            what: "texts",
-        },
-        (files, _) => ScanError::Flat {
-            path,
-            files,
-            what: "images",
-        },
+        (0, 0) => ScanError::Empty { path: root.to_owned(), first },
+        (0, files) => ScanError::Flat { path, files, what: "texts" },
+        (files, _) => ScanError::Flat { path, files, what: "images" },
     }
 }
 
@@ -319,22 +226,35 @@ fn depth(path: &Path) -> usize {
     path.components().count()
 }
 
-fn outside(folder: &Path, number: u64, first: PathBuf) -> Finding {
-    let place = match portable(folder) {
-        place if place.is_empty() => "the top folder".to_owned(),
-        place => format!("the folder {place}"),
-    };
-    let lie = if number == 1 { "lies" } else { "lie" };
-    Finding {
-        file: first,
-        line: None,
-        kind: FindingKind::MissingLabel,
-        reason: format!(
-            "{} in {place} {lie} in no class folder",
-            counted(number, "file")
-        ),
-        remedy: "Move them into the folder of their class.".to_owned(),
+/// A finding for each folder that holds samples of no class. A text at the top is a read-me.
+fn outside(top: &Path, modality: Modality, strays: &[(&Path, Kind)]) -> Vec<Finding> {
+    let mut folders: BTreeMap<&Path, (u64, &Path)> = BTreeMap::new();
+    for (path, kind) in strays {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let is_sample = match modality {
+            Modality::Image => *kind == Kind::Image,
+            Modality::Text => *kind == Kind::Text && folder != top && path.starts_with(top),
+        };
+        if is_sample {
+            folders.entry(folder).or_insert((0, path)).0 += 1;
+        }
     }
+    let finding = |(folder, (number, first)): (&Path, (u64, &Path))| {
+        let place = match portable(folder) {
+            place if place.is_empty() => "the top folder".to_owned(),
+            place => format!("the folder {place}"),
+        };
+        let (it, lies) = if number == 1 { ("it", "lies") } else { ("them", "lie") };
+        let files = counted(number, "file");
+        Finding {
+            file: first.to_owned(),
+            line: None,
+            kind: FindingKind::MissingLabel,
+            reason: format!("{files} in {place} {lies} in no class folder"),
+            remedy: format!("Move {it} into a folder named after the class."),
+        }
+    };
+    folders.into_iter().map(finding).collect()
 }
 
 fn empty(folder: PathBuf, modality: Modality) -> Finding {

@@ -26,13 +26,7 @@ pub(super) enum Row {
 
 impl<'a> Records<'a> {
     pub fn new(bytes: &'a [u8], delimiter: u8, width: Option<usize>) -> Records<'a> {
-        Records {
-            bytes,
-            delimiter,
-            width,
-            at: 0,
-            line: 1,
-        }
+        Records { bytes, delimiter, width, at: 0, line: 1 }
     }
 
     /// How far the reading has come, in bytes.
@@ -45,10 +39,7 @@ impl<'a> Records<'a> {
         let end = self.line_end(self.at);
         let line = self.bytes.get(self.at..end).unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let fields = line
-            .split(|byte| *byte == self.delimiter)
-            .map(<[u8]>::to_vec)
-            .collect();
+        let fields = line.split(|byte| *byte == self.delimiter).map(<[u8]>::to_vec).collect();
         self.at = end + 1;
         self.line += 1;
         fields
@@ -57,10 +48,7 @@ impl<'a> Records<'a> {
     /// The position of the line break that ends the line of `at`, or of the end of the file.
     fn line_end(&self, at: usize) -> usize {
         let rest = self.bytes.get(at..).unwrap_or_default();
-        at + rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .unwrap_or(rest.len())
+        at + rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len())
     }
 
     /// Goes to the line below the one that holds position `at`, which is on line `line`.
@@ -91,10 +79,7 @@ impl<'a> Records<'a> {
                 record.breaks + 1
             );
             self.resume_below(quote.at, quote.line);
-            return Row::Broken {
-                line: quote.line,
-                why,
-            };
+            return Row::Broken { line: quote.line, why };
         }
         if found > width {
             let why = format!("{found} fields where there should be {width}");
@@ -109,10 +94,7 @@ impl<'a> Records<'a> {
         let line = self.line;
         self.at = record.end;
         self.line += record.breaks + 1;
-        Row::Record {
-            line,
-            fields: record.fields,
-        }
+        Row::Record { line, fields: record.fields }
     }
 }
 
@@ -126,10 +108,7 @@ impl Iterator for Records<'_> {
                 return None;
             }
             let end = self.line_end(self.at);
-            if !self.bytes[self.at..end]
-                .iter()
-                .all(|byte| matches!(byte, b' ' | b'\r'))
-            {
+            if !self.bytes[self.at..end].iter().all(|byte| matches!(byte, b' ' | b'\r')) {
                 break;
             }
             self.at = end + 1;
@@ -146,10 +125,7 @@ impl Iterator for Records<'_> {
             Err((quote, why)) => {
                 self.resume_below(quote.at, quote.line);
                 let why = format!("the quote opened on line {} {why}", quote.line);
-                Some(Row::Broken {
-                    line: quote.line,
-                    why,
-                })
+                Some(Row::Broken { line: quote.line, why })
             }
         }
     }
@@ -181,20 +157,12 @@ fn parse(
     delimiter: u8,
 ) -> Result<Parsed, (Quote, &'static str)> {
     let byte = |at: usize| bytes.get(at).copied();
-    let mut record = Parsed {
-        fields: Vec::new(),
-        end: start,
-        breaks: 0,
-        quote: None,
-    };
+    let mut record = Parsed { fields: Vec::new(), end: start, breaks: 0, quote: None };
     let mut at = start;
     loop {
         let begin = past_spaces(bytes, at);
         let field_end = if byte(begin) == Some(b'"') {
-            let quote = Quote {
-                at: begin,
-                line: first_line + record.breaks,
-            };
+            let quote = Quote { at: begin, line: first_line + record.breaks };
             let (field, close) = quoted(bytes, begin + 1).ok_or((quote, "is never closed"))?;
             let breaks = field.iter().filter(|byte| **byte == b'\n').count() as u64;
             if breaks > 0 {
@@ -218,11 +186,7 @@ fn parse(
             let end = at + length.unwrap_or(rest.len());
             let field = bytes.get(at..end).unwrap_or_default();
             let last = byte(end) != Some(delimiter);
-            let field = if last {
-                field.strip_suffix(b"\r").unwrap_or(field)
-            } else {
-                field
-            };
+            let field = if last { field.strip_suffix(b"\r").unwrap_or(field) } else { field };
             record.fields.push(field.to_vec());
             end
         };
@@ -241,9 +205,7 @@ fn quoted(bytes: &[u8], mut at: usize) -> Option<(Vec<u8>, usize)> {
     let mut field = Vec::new();
     loop {
         let rest = bytes.get(at..)?;
-        let rest = rest
-            .get(..MAX_BYTES.saturating_sub(field.len()))
-            .unwrap_or(rest);
+        let rest = rest.get(..MAX_BYTES.saturating_sub(field.len())).unwrap_or(rest);
         let length = rest.iter().position(|byte| *byte == b'"')?;
         field.extend_from_slice(&rest[..length]);
         at += length + 1;
@@ -257,10 +219,7 @@ fn quoted(bytes: &[u8], mut at: usize) -> Option<(Vec<u8>, usize)> {
 
 fn past_spaces(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
-    at + rest
-        .iter()
-        .position(|byte| *byte != b' ')
-        .unwrap_or(rest.len())
+    at + rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len())
 }
 
 fn blank(field: &[u8]) -> bool {
@@ -278,8 +237,7 @@ mod tests {
         let rows: Vec<String> = Records::new(text.as_bytes(), delimiter, width)
             .map(|row| match row {
                 Row::Record { line, fields } => {
-                    let fields: Vec<_> =
-                        fields.iter().map(|f| String::from_utf8_lossy(f)).collect();
+                    let fields: Vec<_> = fields.iter().map(|f| String::from_utf8_lossy(f)).collect();
                     format!("{line}|{}", fields.join("|"))
                 }
                 Row::Broken { line, why } => format!("{line}!{why}"),
@@ -305,36 +263,16 @@ mod tests {
     #[test]
     fn a_broken_quote_costs_its_own_line() {
         let never = "2!the quote opened on line 2 is never closed";
-        check(
-            "a,1\n\"b,2\nc,3\nd,4\n",
-            b',',
-            Some(2),
-            &["1|a|1", never, "3|c|3", "4|d|4"],
-        );
+        check("a,1\n\"b,2\nc,3\nd,4\n", b',', Some(2), &["1|a|1", never, "3|c|3", "4|d|4"]);
         let middle = "2!the quote opened on line 2 is closed in the middle of a field";
-        check(
-            "a,1\n\"b,2\n\"c\",3\n",
-            b',',
-            Some(2),
-            &["1|a|1", middle, "3|c|3"],
-        );
-        check(
-            "a,1\n\"b \"x\" y\",2\nc,3\n",
-            b',',
-            Some(2),
-            &["1|a|1", middle, "3|c|3"],
-        );
+        check("a,1\n\"b,2\n\"c\",3\n", b',', Some(2), &["1|a|1", middle, "3|c|3"]);
+        check("a,1\n\"b \"x\" y\",2\nc,3\n", b',', Some(2), &["1|a|1", middle, "3|c|3"]);
         // It opens on the second line of a record.
         let later = "2!the quote opened on line 2 is never closed";
         check("\"a\nb\",\"c\nd,1\n", b',', Some(2), &[later, "3|d|1"]);
         let swallowed = "1!the quote opened on line 1 runs over 2 lines and leaves 1 fields where \
                          there should be 2";
-        check(
-            "\"a,1\nb,2\"\nc,3\n",
-            b',',
-            Some(2),
-            &[swallowed, "2|b|2\"", "3|c|3"],
-        );
+        check("\"a,1\nb,2\"\nc,3\n", b',', Some(2), &[swallowed, "2|b|2\"", "3|c|3"]);
     }
 
     #[test]

@@ -19,10 +19,7 @@ const SAMPLED_ROWS: usize = 1000;
 
 /// Whether a file name says that it is a table.
 pub(super) fn named_like_a_table(path: &Path) -> bool {
-    matches!(
-        extension(path).as_str(),
-        "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json"
-    )
+    matches!(extension(path).as_str(), "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json")
 }
 
 /// Reads the one table at `root`.
@@ -44,13 +41,9 @@ pub(super) fn scan_folder(
     options: &ScanOptions,
     control: &dyn Control,
 ) -> Result<Found, ScanError> {
-    let tables = tree
-        .files
-        .into_iter()
-        .filter(|path| path.components().count() == 1);
+    let tables = tree.files.into_iter().filter(|path| path.components().count() == 1);
     let tables = tables.filter(|path| named_like_a_table(path));
-    let mut tables: Vec<(Option<Part>, PathBuf)> =
-        tables.map(|path| (part_of(&path), path)).collect();
+    let mut tables: Vec<(Option<Part>, PathBuf)> = tables.map(|path| (part_of(&path), path)).collect();
     // The training table decides the columns, so it comes first; tables of no part come last.
     tables.sort_by_key(|(part, path)| (part.is_none(), *part, path.clone()));
     let parted = tables.iter().any(|(part, _)| part.is_some());
@@ -95,58 +88,29 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(
-        full_path: PathBuf,
-        path: PathBuf,
-        part: Option<Part>,
-        control: &'a dyn Control,
-    ) -> Reader<'a> {
+    fn new(full_path: PathBuf, path: PathBuf, part: Option<Part>, control: &'a dyn Control) -> Reader<'a> {
         let (samples, findings) = (Vec::new(), Vec::new());
-        Reader {
-            full_path,
-            path,
-            part,
-            control,
-            samples,
-            findings,
-        }
+        Reader { full_path, path, part, control, samples, findings }
     }
 
     /// Reads all rows, and gives the names of the columns that were chosen.
     fn read(&mut self, options: &ScanOptions) -> Result<ScanOptions, ScanError> {
-        let unreadable = |why: String| ScanError::Unreadable {
-            path: self.full_path.clone(),
-            why,
-        };
-        let size = std::fs::metadata(&self.full_path)
-            .map_err(|e| unreadable(e.to_string()))?
-            .len();
+        let unreadable = |why: String| ScanError::Unreadable { path: self.full_path.clone(), why };
+        let size = std::fs::metadata(&self.full_path).map_err(|e| unreadable(e.to_string()))?.len();
         if size > MAX_BYTES {
-            return Err(unreadable(format!(
-                "it has {size} bytes, and at most {MAX_BYTES} are read"
-            )));
+            return Err(unreadable(format!("it has {size} bytes, and at most {MAX_BYTES} are read")));
         }
         let bytes = std::fs::read(&self.full_path).map_err(|e| unreadable(e.to_string()))?;
         let content = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         if content.trim_ascii().is_empty() {
-            self.find(
-                None,
-                FindingKind::Empty,
-                "has no rows",
-                "Choose a table with rows.",
-            );
+            self.find(None, FindingKind::Empty, "has no rows", "Choose a table with rows.");
             return Ok(options.clone());
         }
         // Wide characters of UTF-16 have a zero in every other byte; so have many other formats.
         let start = &content[..content.len().min(4096)];
         if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") || start.contains(&0) {
             let reason = "is not UTF-8 but UTF-16 or no text at all";
-            self.find(
-                None,
-                FindingKind::NotUtf8,
-                reason,
-                "Save the table as CSV in UTF-8.",
-            );
+            self.find(None, FindingKind::NotUtf8, reason, "Save the table as CSV in UTF-8.");
             return Ok(options.clone());
         }
         match extension(&self.path).as_str() {
@@ -155,34 +119,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read_records(
-        &mut self,
-        bytes: &[u8],
-        options: &ScanOptions,
-    ) -> Result<ScanOptions, ScanError> {
+    fn read_records(&mut self, bytes: &[u8], options: &ScanOptions) -> Result<ScanOptions, ScanError> {
         let delimiter = delimiter(bytes, extension(&self.path) != "csv");
         let sample = sample(bytes, delimiter, SAMPLED_ROWS);
         let Some((first, rest)) = sample.split_first() else {
-            self.find(
-                None,
-                FindingKind::BadRow,
-                "has no row that can be read",
-                ROW_REMEDY,
-            );
+            self.find(None, FindingKind::BadRow, "has no row that can be read", ROW_REMEDY);
             return Ok(options.clone());
         };
         let header = is_header(first, rest, options);
         // Texts with commas that nobody quoted make rows wider: then most of the rows decide.
-        let width = if header {
-            first.len()
-        } else {
-            usual_width(&sample)
-        };
-        let names = if header {
-            first.clone()
-        } else {
-            unnamed(width)
-        };
+        let width = if header { first.len() } else { usual_width(&sample) };
+        let names = if header { first.clone() } else { unnamed(width) };
         let rows: Vec<Vec<String>> = if header { rest } else { &sample[..] }
             .iter()
             .filter(|row| row.len() == width)
@@ -209,33 +156,25 @@ impl<'a> Reader<'a> {
     fn take_record(&mut self, line: u64, fields: Vec<Vec<u8>>, columns: Columns, width: usize) {
         let found = fields.len();
         let mut fields: BTreeMap<usize, Vec<u8>> = fields.into_iter().enumerate().collect();
-        let (Some(text), Some(label)) =
-            (fields.remove(&columns.text), fields.remove(&columns.label))
-        else {
+        let (Some(text), Some(label)) = (fields.remove(&columns.text), fields.remove(&columns.label)) else {
             let why = format!("{found} fields where there should be {width}");
             return self.find(Some(line), FindingKind::BadRow, &why, ROW_REMEDY);
         };
         match (String::from_utf8(text), String::from_utf8(label)) {
             (Ok(text), Ok(label)) => {
-                self.take(
-                    line,
-                    text,
-                    Some(label.trim().to_owned()).filter(|l| !l.is_empty()),
-                );
+                self.take(line, text, Some(label.trim().to_owned()).filter(|l| !l.is_empty()));
             }
             _ => self.not_utf8(line),
         }
     }
 
     fn read_json(&mut self, bytes: &[u8], options: &ScanOptions) -> Result<ScanOptions, ScanError> {
-        if bytes.trim_ascii().starts_with(b"[") && !bytes.trim_ascii_start().starts_with(b"[\"") {
-            let why = "is one JSON list, not an object on each line";
-            self.find(None, FindingKind::BadRow, why, LINES_REMEDY);
-            return Ok(options.clone());
-        }
         let (names, rows) = json_sample(bytes);
         if names.is_empty() {
-            let why = "has no line that is a JSON object";
+            let why = match bytes.trim_ascii_start().first() {
+                Some(b'[') => "is one JSON list, not an object on each line",
+                _ => "has no line that is a JSON object",
+            };
             self.find(None, FindingKind::BadRow, why, LINES_REMEDY);
             return Ok(options.clone());
         }
@@ -243,8 +182,9 @@ impl<'a> Reader<'a> {
         let chosen = chosen(&names, columns);
         let key = |column: &Option<String>| column.clone().unwrap_or_default();
         let (text_key, label_key) = (key(&chosen.text_column), key(&chosen.label_column));
+        let total = bytes.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
         for (number, line) in jsonl::lines(bytes).enumerate() {
-            self.go_on(number, number as u64, number as u64 + 1)?;
+            self.go_on(number, number as u64, total)?;
             match line {
                 jsonl::Line::NotUtf8 { line } => self.not_utf8(line),
                 jsonl::Line::Bad { line, why } => {
@@ -280,80 +220,40 @@ impl<'a> Reader<'a> {
     fn take(&mut self, line: u64, text: String, label: Option<String>) {
         if text.trim().is_empty() {
             let why = "the text is empty";
-            return self.find(
-                Some(line),
-                FindingKind::EmptyText,
-                why,
-                "Write a text, or remove the row.",
-            );
+            return self.find(Some(line), FindingKind::EmptyText, why, "Write a text, or remove the row.");
         }
         let Some(label) = label else {
             let why = "the label is missing";
-            return self.find(
-                Some(line),
-                FindingKind::MissingLabel,
-                why,
-                "Label the row, or remove it.",
-            );
+            return self.find(Some(line), FindingKind::MissingLabel, why, "Label the row, or remove it.");
         };
         let digest = Digest::of(text.as_bytes());
         let (path, part) = (self.path.clone(), self.part);
-        self.samples.push(Sample {
-            path,
-            line: Some(line),
-            text: Some(text),
-            label,
-            digest,
-            part,
-        });
+        self.samples.push(Sample { path, line: Some(line), text: Some(text), label, digest, part });
     }
 
     fn not_utf8(&mut self, line: u64) {
         let remedy = "Save the table as CSV in UTF-8.";
-        self.find(
-            Some(line),
-            FindingKind::NotUtf8,
-            "the row is not UTF-8",
-            remedy,
-        );
+        self.find(Some(line), FindingKind::NotUtf8, "the row is not UTF-8", remedy);
     }
 
     fn find(&mut self, line: Option<u64>, kind: FindingKind, reason: &str, remedy: &str) {
         let (file, reason, remedy) = (self.path.clone(), reason.to_owned(), remedy.to_owned());
-        self.findings.push(Finding {
-            file,
-            line,
-            kind,
-            reason,
-            remedy,
-        });
+        self.findings.push(Finding { file, line, kind, reason, remedy });
     }
 
     /// Every so many rows: says how far the reading has come, and asks whether to go on.
     fn go_on(&self, row: usize, done: u64, total: u64) -> Result<(), ScanError> {
         if row.is_multiple_of(4096) {
             if self.control.stop_requested() {
-                return Err(ScanError::Stopped {
-                    path: self.full_path.clone(),
-                });
+                return Err(ScanError::Stopped { path: self.full_path.clone() });
             }
             self.control.wait_while_paused();
-            self.control.report(Fact::Progress {
-                what: "reading rows",
-                done,
-                total,
-            });
+            self.control.report(Fact::Progress { what: "reading rows", done, total });
         }
         Ok(())
     }
 
-    fn found(
-        self,
-        files: Vec<PathBuf>,
-        chosen: ScanOptions,
-        parts: Vec<Part>,
-        is_root: bool,
-    ) -> Found {
+    fn found(self, files: Vec<PathBuf>, chosen: ScanOptions, parts: Vec<Part>, is_root: bool) -> Found {
         let layout = Layout::Table {
             files,
             rows: 0,
@@ -362,12 +262,7 @@ impl<'a> Reader<'a> {
             parts,
             is_root,
         };
-        Found {
-            modality: Modality::Text,
-            samples: self.samples,
-            findings: self.findings,
-            layout,
-        }
+        Found { modality: Modality::Text, samples: self.samples, findings: self.findings, layout }
     }
 }
 
@@ -378,24 +273,17 @@ const VALUE_REMEDY: &str = "Give the text as a string and the label as a string 
 
 fn chosen(names: &[String], columns: Columns) -> ScanOptions {
     let name = |column: usize| names.get(column).cloned();
-    ScanOptions {
-        text_column: name(columns.text),
-        label_column: name(columns.label),
-    }
+    ScanOptions { text_column: name(columns.text), label_column: name(columns.label) }
 }
 
 /// The first rows as text, broken ones left out.
 fn sample(bytes: &[u8], delimiter: u8, rows: usize) -> Vec<Vec<String>> {
-    let fields = Records::new(bytes, delimiter, None)
-        .take(rows)
-        .filter_map(|row| match row {
-            Row::Record { fields, .. } => Some(fields),
-            Row::Broken { .. } => None,
-        });
+    let fields = Records::new(bytes, delimiter, None).take(rows).filter_map(|row| match row {
+        Row::Record { fields, .. } => Some(fields),
+        Row::Broken { .. } => None,
+    });
     let text = |field: Vec<u8>| String::from_utf8_lossy(&field).into_owned();
-    fields
-        .map(|fields| fields.into_iter().map(text).collect())
-        .collect()
+    fields.map(|fields| fields.into_iter().map(text).collect()).collect()
 }
 
 /// The byte that parts the fields of most of the first rows into the same number, above one.
@@ -404,11 +292,7 @@ fn delimiter(bytes: &[u8], tabs_expected: bool) -> u8 {
     let agreement = |delimiter: u8| {
         let rows = sample(bytes, delimiter, 100);
         let width = usual_width(&rows);
-        if width < 2 {
-            0
-        } else {
-            rows.iter().filter(|row| row.len() == width).count()
-        }
+        if width < 2 { 0 } else { rows.iter().filter(|row| row.len() == width).count() }
     };
     let mut best = (candidates[0], agreement(candidates[0]));
     for &candidate in &candidates[1..] {
@@ -426,10 +310,7 @@ fn usual_width(rows: &[Vec<String>]) -> usize {
     for row in rows {
         *counts.entry(row.len()).or_default() += 1;
     }
-    counts
-        .into_iter()
-        .max_by_key(|&(width, rows)| (rows, width))
-        .map_or(1, |(width, _)| width)
+    counts.into_iter().max_by_key(|&(width, rows)| (rows, width)).map_or(1, |(width, _)| width)
 }
 
 /// The keys of the first objects, in the order in which they come up, and their values as text.
@@ -450,10 +331,8 @@ fn json_sample(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
         Some(serde_json::Value::String(text)) => text.clone(),
         value => jsonl::label(value).ok().flatten().unwrap_or_default(),
     };
-    let rows = objects
-        .iter()
-        .map(|object| names.iter().map(|name| text(object.get(name))).collect())
-        .collect();
+    let rows =
+        objects.iter().map(|object| names.iter().map(|name| text(object.get(name))).collect()).collect();
     (names, rows)
 }
 
@@ -469,8 +348,7 @@ fn beside_parts(file: PathBuf) -> Finding {
         file,
         line: None,
         kind: FindingKind::NotData,
-        reason: "it lies beside tables named train, validation or test, so it is left out"
-            .to_owned(),
+        reason: "it lies beside tables named train, validation or test, so it is left out".to_owned(),
         remedy: "Give its own path to read it alone.".to_owned(),
     }
 }
@@ -480,11 +358,5 @@ fn unusable(file: PathBuf, error: &ScanError) -> Finding {
         ScanError::Unreadable { .. } => FindingKind::Unreadable,
         _ => FindingKind::MissingLabel,
     };
-    Finding {
-        file,
-        line: None,
-        kind,
-        reason: error.to_string(),
-        remedy: error.remedy(),
-    }
+    Finding { file, line: None, kind, reason: error.to_string(), remedy: error.remedy() }
 }

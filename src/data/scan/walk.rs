@@ -20,18 +20,12 @@ pub(super) struct Tree {
 impl Tree {
     /// Lists what lies below `root`, a folder.
     pub fn walk(root: &Path, control: &dyn Control) -> Result<Tree, ScanError> {
-        let mut tree = Tree {
-            files: Vec::new(),
-            folders: BTreeSet::new(),
-            findings: Vec::new(),
-        };
+        let mut tree = Tree { files: Vec::new(), folders: BTreeSet::new(), findings: Vec::new() };
         let mut seen = BTreeSet::new();
         let mut open = vec![PathBuf::new()];
         while let Some(folder) = open.pop() {
             if control.stop_requested() {
-                return Err(ScanError::Stopped {
-                    path: root.to_owned(),
-                });
+                return Err(ScanError::Stopped { path: root.to_owned() });
             }
             // A link may lead back up, or to a folder that was read under another name.
             let real = std::fs::canonicalize(root.join(&folder));
@@ -41,8 +35,10 @@ impl Tree {
             match list(&root.join(&folder)) {
                 Ok(names) => {
                     for (name, is_folder) in names {
-                        let path = folder.join(name);
-                        if is_folder {
+                        let path = folder.join(&name);
+                        if name.to_str().is_none() {
+                            tree.findings.push(nameless(&path));
+                        } else if is_folder {
                             tree.folders.insert(path.clone());
                             open.push(path);
                         } else {
@@ -52,10 +48,7 @@ impl Tree {
                 }
                 Err(why) if folder.as_os_str().is_empty() => {
                     let why = why.to_string();
-                    return Err(ScanError::Unreadable {
-                        path: root.to_owned(),
-                        why,
-                    });
+                    return Err(ScanError::Unreadable { path: root.to_owned(), why });
                 }
                 Err(why) => tree.findings.push(Finding {
                     file: folder,
@@ -68,6 +61,17 @@ impl Tree {
         }
         tree.files.sort_unstable();
         Ok(tree)
+    }
+}
+
+/// An index names its files in JSON, which has no bytes but UTF-8.
+fn nameless(path: &Path) -> Finding {
+    Finding {
+        file: PathBuf::from(path.to_string_lossy().into_owned()),
+        line: None,
+        kind: FindingKind::NotUtf8,
+        reason: "the name is not UTF-8".to_owned(),
+        remedy: "Give it a name of common letters.".to_owned(),
     }
 }
 
@@ -95,8 +99,5 @@ fn list(folder: &Path) -> std::io::Result<Vec<(std::ffi::OsString, bool)>> {
 
 fn hidden(name: &str) -> bool {
     const OF_SYSTEMS: [&str; 4] = ["Thumbs.db", "desktop.ini", "__MACOSX", "$RECYCLE.BIN"];
-    name.starts_with('.')
-        || OF_SYSTEMS
-            .iter()
-            .any(|hidden| hidden.eq_ignore_ascii_case(name))
+    name.starts_with('.') || OF_SYSTEMS.iter().any(|hidden| hidden.eq_ignore_ascii_case(name))
 }

@@ -278,17 +278,10 @@ mod tests {
             let points: Vec<f32> = (-40..60).map(|i| i as f32 * 0.25 + 0.1).collect();
             let value = |x: f32| with_curve!(activation, A => A::value::<false>(x));
             let step = 1e-2;
-            let expected: Vec<f32> = points
-                .iter()
-                .map(|x| (value(x + step) - value(x - step)) / (2.0 * step))
-                .collect();
+            let expected: Vec<f32> =
+                points.iter().map(|x| (value(x + step) - value(x - step)) / (2.0 * step)).collect();
             let mut actual = points.clone();
-            activation_backward(
-                Level::available()[0],
-                &mut actual,
-                &vec![1.0; points.len()],
-                activation,
-            );
+            activation_backward(Level::available()[0], &mut actual, &vec![1.0; points.len()], activation);
             assert_near(&actual, &expected, 1e-3, "slope");
         }
     }

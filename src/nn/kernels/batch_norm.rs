@@ -95,9 +95,7 @@ pub fn forward(level: Level, affine: &Affine, x: &[f32], y: &mut [f32]) {
     let n = affine.scale.len();
     assert!(n > 0 && x.len().is_multiple_of(n) && x.len() == y.len(), "rows of a batch norm");
     let chunk = rows_per_chunk(n) * n;
-    x.par_chunks(chunk)
-        .zip(y.par_chunks_mut(chunk))
-        .for_each(|(x, y)| forward_rows(level, affine, x, y));
+    x.par_chunks(chunk).zip(y.par_chunks_mut(chunk)).for_each(|(x, y)| forward_rows(level, affine, x, y));
 }
 
 /// The gradient of the input; the argument of the activation is computed again.
@@ -148,14 +146,8 @@ mod tests {
         for n in [1, 7, 48] {
             let x = noise(9 * n, 1);
             let variance: Vec<f32> = noise(n, 5).iter().map(|v| v.abs() + 0.1).collect();
-            let affine = Affine::new(
-                &noise(n, 2),
-                &noise(n, 3),
-                &noise(n, 4),
-                &variance,
-                1e-5,
-                Activation::Silu,
-            );
+            let affine =
+                Affine::new(&noise(n, 2), &noise(n, 3), &noise(n, 4), &variance, 1e-5, Activation::Silu);
             assert_levels_agree("batch norm", |level| {
                 let (mut y, mut dx) = (vec![0f32; 9 * n], vec![0f32; 9 * n]);
                 let (mut dw, mut db) = (vec![0f32; n], vec![0f32; n]);

@@ -1,8 +1,8 @@
 //! Convolution as unfolding (im2col) and a product, over tiles of output positions, in NHWC.
 
+use super::geometry::Geometry;
 use super::matrix::{Mat, MatMut, Threads, Update, product};
 use super::{add_parts, parts};
-use super::geometry::Geometry;
 use rayon::prelude::*;
 
 /// Output positions in a tile, so that an unfolded tile stays in the second-level cache.

@@ -1,10 +1,11 @@
 //! Depthwise convolution in NHWC, direct: every channel has its own kernel, and channels are the
 //! lanes of the vectors. Kernels lie as `[ky, kx, channel]`.
 
+use super::geometry::Geometry;
 use super::math::fma;
 use super::{Level, add_parts, multiversion, parts};
-use super::geometry::Geometry;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// One position of a kernel over a row of pixels: where the pixel and the tap begin.
 type Tap = (usize, usize);
@@ -51,40 +52,156 @@ fn block<const FMA: bool, const LANES: usize>(
     out[j..j + LANES].copy_from_slice(&total);
 }
 
+/// Pixels of a row that are computed together, so that taps and pixels are loaded once for several.
+const PIXELS: usize = 4;
+
+/// `LANES` numbers from `at`.
+///
+/// # Safety
+/// `at + LANES <= x.len()`.
+#[inline(always)]
+unsafe fn lanes<const LANES: usize>(x: &[f32], at: usize) -> &[f32; LANES] {
+    debug_assert!(at + LANES <= x.len());
+    // SAFETY: the caller promises that the numbers lie inside the slice; arrays need no more alignment
+    // than their elements.
+    unsafe { &*x.as_ptr().add(at).cast() }
+}
+
 /// One row of the output of one image.
 #[inline(always)]
-fn forward_body<const FMA: bool>(
+fn forward_body<const FMA: bool>(g: &Geometry, image: &[f32], weight: &[f32], oy: usize, out: &mut [f32]) {
+    match (g.kernel, g.stride) {
+        (3, 1) => forward_sized::<FMA, 3, 1>(g, image, weight, oy, out),
+        (3, 2) => forward_sized::<FMA, 3, 2>(g, image, weight, oy, out),
+        (5, 1) => forward_sized::<FMA, 5, 1>(g, image, weight, oy, out),
+        (5, 2) => forward_sized::<FMA, 5, 2>(g, image, weight, oy, out),
+        _ => forward_any::<FMA>(g, image, weight, oy, out, 0..g.out_width),
+    }
+}
+multiversion! { fn forward_row = forward_body(g: &Geometry, image: &[f32], weight: &[f32], oy: usize, out: &mut [f32]); }
+
+/// Kernels that lie wholly inside the row go in tiles, the others one by one.
+#[inline(always)]
+fn forward_sized<const FMA: bool, const K: usize, const S: usize>(
     g: &Geometry,
     image: &[f32],
     weight: &[f32],
     oy: usize,
     out: &mut [f32],
 ) {
-    let (c, k) = (g.in_channels, g.kernel);
-    let mut taps: Vec<Tap> = Vec::with_capacity(k * k);
-    // Taps of the pixel before, whose kernel lay wholly inside the row: moving on shifts them all.
-    let mut whole = false;
-    for (ox, out) in out.chunks_exact_mut(c).enumerate() {
-        let inside = g.column(ox, 0).is_some_and(|x| x + k <= g.width);
-        if whole && inside {
-            for tap in &mut taps {
-                tap.0 += g.stride * c;
-            }
-        } else {
-            taps.clear();
-            for ky in 0..k {
-                let Some(y) = g.row(oy, ky) else { continue };
-                for kx in 0..k {
-                    let Some(x) = g.column(ox, kx) else { continue };
-                    taps.push(((y * g.width + x) * c, (ky * k + kx) * c));
+    let inner = g.inner_columns();
+    if inner.len() < PIXELS {
+        return forward_any::<FMA>(g, image, weight, oy, out, 0..g.out_width);
+    }
+    forward_any::<FMA>(g, image, weight, oy, out, 0..inner.start);
+    forward_any::<FMA>(g, image, weight, oy, out, inner.end..g.out_width);
+    let c = g.in_channels;
+    for ox in inner.clone().step_by(PIXELS) {
+        // The last tile may cover pixels of the one before: it writes the same numbers again.
+        let ox = ox.min(inner.end - PIXELS);
+        prefetch_next_rows::<K, S>(g, image, oy, ox);
+        let out = &mut out[ox * c..(ox + PIXELS) * c];
+        let mut j = 0;
+        while j + 16 <= c {
+            tile::<FMA, K, S, 16>(g, image, weight, (oy, ox), j, out);
+            j += 16;
+        }
+        if j + 8 <= c {
+            tile::<FMA, K, S, 8>(g, image, weight, (oy, ox), j, out);
+            j += 8;
+        }
+        while j < c {
+            tile::<FMA, K, S, 1>(g, image, weight, (oy, ox), j, out);
+            j += 1;
+        }
+    }
+}
+
+/// Asks for the pixels below those of a tile, which the next row of outputs will read. They lie too far
+/// apart for the processor to see the pattern by itself.
+#[inline(always)]
+fn prefetch_next_rows<const K: usize, const S: usize>(g: &Geometry, image: &[f32], oy: usize, ox: usize) {
+    const LINE: usize = 16;
+    for ky in K..K + S {
+        let Some(y) = g.row(oy, ky) else { continue };
+        let start = (y * g.width + ox * S - g.left) * g.in_channels;
+        for line in image[start..].iter().take(PIXELS * S * g.in_channels).step_by(LINE) {
+            prefetch(line);
+        }
+    }
+}
+
+/// A hint without effect on results; nothing where the target has no such instruction.
+#[inline(always)]
+fn prefetch(_at: &f32) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: the instruction belongs to the baseline of x86-64, reads nothing and cannot fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(_at).cast()) }
+    }
+}
+
+/// `PIXELS` outputs from column `ox`, `LANES` channels from `j`, with their sums in registers.
+#[inline(always)]
+fn tile<const FMA: bool, const K: usize, const S: usize, const LANES: usize>(
+    g: &Geometry,
+    image: &[f32],
+    weight: &[f32],
+    (oy, ox): (usize, usize),
+    j: usize,
+    out: &mut [f32],
+) {
+    let c = g.in_channels;
+    let x = ox * S - g.left;
+    let mut totals = [[0f32; LANES]; PIXELS];
+    for ky in 0..K {
+        let Some(y) = g.row(oy, ky) else { continue };
+        let start = (y * g.width + x) * c + j;
+        let pixels = &image[start..start + ((PIXELS - 1) * S + K - 1) * c + LANES];
+        let start = ky * K * c + j;
+        let taps = &weight[start..start + (K - 1) * c + LANES];
+        for kx in 0..K {
+            // SAFETY: kx is at most K - 1, which is where the slice ends.
+            let tap = unsafe { lanes::<LANES>(taps, kx * c) };
+            for (pixel, total) in totals.iter_mut().enumerate() {
+                // SAFETY: pixel is at most PIXELS - 1 and kx at most K - 1, where the slice ends.
+                let x = unsafe { lanes::<LANES>(pixels, (pixel * S + kx) * c) };
+                for lane in 0..LANES {
+                    total[lane] = fma::<FMA>(x[lane], tap[lane], total[lane]);
                 }
             }
         }
-        whole = inside;
-        gather::<FMA>(out, image, weight, &taps);
+    }
+    for (out, total) in out.chunks_exact_mut(c).zip(&totals) {
+        out[j..j + LANES].copy_from_slice(total);
     }
 }
-multiversion! { fn forward_row = forward_body(g: &Geometry, image: &[f32], weight: &[f32], oy: usize, out: &mut [f32]); }
+
+/// Any kernel, any position: taps that fall outside are left out.
+#[inline(always)]
+fn forward_any<const FMA: bool>(
+    g: &Geometry,
+    image: &[f32],
+    weight: &[f32],
+    oy: usize,
+    out: &mut [f32],
+    columns: Range<usize>,
+) {
+    let (c, k) = (g.in_channels, g.kernel);
+    let mut taps: Vec<Tap> = Vec::with_capacity(k * k);
+    for ox in columns {
+        taps.clear();
+        for ky in 0..k {
+            let Some(y) = g.row(oy, ky) else { continue };
+            for kx in 0..k {
+                let Some(x) = g.column(ox, kx) else { continue };
+                taps.push(((y * g.width + x) * c, (ky * k + kx) * c));
+            }
+        }
+        gather::<FMA>(&mut out[ox * c..(ox + 1) * c], image, weight, &taps);
+    }
+}
 
 /// One row of the gradient of the input of one image: each pixel collects from the outputs it reached.
 #[inline(always)]
@@ -120,16 +237,18 @@ fn weight_gradient_body<const FMA: bool>(
     oy: usize,
     total: &mut [f32],
 ) {
-    match g.kernel {
-        3 => weight_gradient_sized::<FMA, 3>(g, image, dy_row, oy, total),
-        5 => weight_gradient_sized::<FMA, 5>(g, image, dy_row, oy, total),
+    match (g.kernel, g.stride) {
+        (3, 1) => weight_gradient_sized::<FMA, 3, 1>(g, image, dy_row, oy, total),
+        (3, 2) => weight_gradient_sized::<FMA, 3, 2>(g, image, dy_row, oy, total),
+        (5, 1) => weight_gradient_sized::<FMA, 5, 1>(g, image, dy_row, oy, total),
+        (5, 2) => weight_gradient_sized::<FMA, 5, 2>(g, image, dy_row, oy, total),
         _ => weight_gradient_any::<FMA>(g, image, dy_row, oy, total, 0..g.out_width),
     }
 }
 multiversion! { fn weight_gradient_row = weight_gradient_body(g: &Geometry, image: &[f32], dy_row: &[f32], oy: usize, total: &mut [f32]); }
 
 #[inline(always)]
-fn weight_gradient_sized<const FMA: bool, const K: usize>(
+fn weight_gradient_sized<const FMA: bool, const K: usize, const S: usize>(
     g: &Geometry,
     image: &[f32],
     dy_row: &[f32],
@@ -144,23 +263,27 @@ fn weight_gradient_sized<const FMA: bool, const K: usize>(
     if inner.is_empty() {
         return;
     }
+    let dy = &dy_row[inner.start * c..inner.end * c];
     for ky in 0..K {
         let Some(y) = g.row(oy, ky) else { continue };
-        let first = inner.start * g.stride - g.left;
+        let first = inner.start * S - g.left;
         let x_row = &image[(y * g.width + first) * c..(y + 1) * g.width * c];
-        let dy = &dy_row[inner.start * c..inner.end * c];
         let total = &mut total[ky * K * c..(ky + 1) * K * c];
         let mut j = 0;
+        while K == 3 && j + 32 <= c {
+            sweep::<FMA, K, S, 32>(x_row, dy, total, j, c);
+            j += 32;
+        }
         while j + 16 <= c {
-            sweep::<FMA, K, 16>(x_row, dy, total, j, c, g.stride);
+            sweep::<FMA, K, S, 16>(x_row, dy, total, j, c);
             j += 16;
         }
         if j + 8 <= c {
-            sweep::<FMA, K, 8>(x_row, dy, total, j, c, g.stride);
+            sweep::<FMA, K, S, 8>(x_row, dy, total, j, c);
             j += 8;
         }
         while j < c {
-            sweep::<FMA, K, 1>(x_row, dy, total, j, c, g.stride);
+            sweep::<FMA, K, S, 1>(x_row, dy, total, j, c);
             j += 1;
         }
     }
@@ -168,20 +291,22 @@ fn weight_gradient_sized<const FMA: bool, const K: usize>(
 
 /// Walks along a row with the sums of `K` taps and `LANES` channels in registers.
 #[inline(always)]
-fn sweep<const FMA: bool, const K: usize, const LANES: usize>(
+fn sweep<const FMA: bool, const K: usize, const S: usize, const LANES: usize>(
     x_row: &[f32],
     dy: &[f32],
     total: &mut [f32],
     j: usize,
     c: usize,
-    stride: usize,
 ) {
+    let outputs = dy.len() / c;
+    assert!(outputs > 0 && j + LANES <= c && x_row.len() >= ((outputs - 1) * S + K) * c);
     let mut sums = [[0f32; LANES]; K];
-    for (ox, dy) in dy.chunks_exact(c).enumerate() {
-        let dy = &dy[j..j + LANES];
+    for ox in 0..outputs {
+        // SAFETY: ox is less than the outputs, and j + LANES at most c.
+        let dy = unsafe { lanes::<LANES>(dy, ox * c + j) };
         for (kx, sum) in sums.iter_mut().enumerate() {
-            let at = (ox * stride + kx) * c + j;
-            let x = &x_row[at..at + LANES];
+            // SAFETY: ox * S + kx is less than the pixels of the row, as asserted above.
+            let x = unsafe { lanes::<LANES>(x_row, (ox * S + kx) * c + j) };
             for lane in 0..LANES {
                 sum[lane] = fma::<FMA>(x[lane], dy[lane], sum[lane]);
             }
@@ -202,7 +327,7 @@ fn weight_gradient_any<const FMA: bool>(
     dy_row: &[f32],
     oy: usize,
     total: &mut [f32],
-    columns: std::ops::Range<usize>,
+    columns: Range<usize>,
 ) {
     let (c, k) = (g.in_channels, g.kernel);
     for ox in columns {

@@ -1,7 +1,7 @@
 //! Inner loops for the CPU, on plain slices.
 //!
 //! Every loop is written once, as an `#[inline(always)]` function generic over `const FMA: bool`, and
-//! instantiated by [`multiversion!`] for AVX-512, AVX2 with FMA, and the plain instruction set of the
+//! instantiated by `multiversion!` for AVX-512, AVX2 with FMA, and the plain instruction set of the
 //! target. Which one runs is decided by the [`Level`] that is passed in, once per chunk of work. The
 //! plain version never calls `f32::mul_add`, which without the instruction is a slow library call.
 //!
@@ -26,7 +26,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 /// An instruction set that this processor was found to have. It cannot be made by hand, which is what
-/// makes the calls in [`multiversion!`] sound.
+/// makes the calls in `multiversion!` sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Level(Instructions);
 
@@ -82,12 +82,7 @@ impl Level {
             "avx2" => 2,
             _ => available.len(),
         };
-        available
-            .iter()
-            .copied()
-            .take(cap)
-            .last()
-            .unwrap_or(Level(Instructions::Plain))
+        available.iter().copied().take(cap).next_back().unwrap_or(Level(Instructions::Plain))
     }
 
     /// The name for the run record: `avx512`, `avx2`, `neon` or `plain`.
@@ -161,9 +156,7 @@ pub fn rows_per_chunk(width: usize) -> usize {
 /// sum inside the parts and then over the parts in order.
 pub fn parts(total: usize) -> Vec<Range<usize>> {
     let threads = rayon::current_num_threads().clamp(1, total.max(1));
-    (0..threads)
-        .map(|i| i * total / threads..(i + 1) * total / threads)
-        .collect()
+    (0..threads).map(|i| i * total / threads..(i + 1) * total / threads).collect()
 }
 
 /// Adds the parts of a reduction, in order, into `out`.
@@ -200,11 +193,8 @@ pub(crate) mod testing {
     pub fn assert_near(actual: &[f32], expected: &[f32], tolerance: f64, what: &str) {
         assert_eq!(actual.len(), expected.len(), "{what}: length");
         let square = |x: f64| x * x;
-        let difference: f64 = actual
-            .iter()
-            .zip(expected)
-            .map(|(a, e)| square(f64::from(*a) - f64::from(*e)))
-            .sum();
+        let difference: f64 =
+            actual.iter().zip(expected).map(|(a, e)| square(f64::from(*a) - f64::from(*e))).sum();
         let norm: f64 = expected.iter().map(|e| square(f64::from(*e))).sum();
         assert!(
             difference.sqrt() <= tolerance * norm.sqrt() + 1e-7,
@@ -220,12 +210,7 @@ pub(crate) mod testing {
         let levels = Level::available();
         let plain = kernel(levels[0]);
         for level in &levels[1..] {
-            assert_near(
-                &kernel(*level),
-                &plain,
-                1e-5,
-                &format!("{what} at {}", level.name()),
-            );
+            assert_near(&kernel(*level), &plain, 1e-5, &format!("{what} at {}", level.name()));
         }
     }
 }
@@ -238,10 +223,7 @@ mod tests {
     fn the_environment_caps_the_level() {
         let available = Level::available();
         assert_eq!(Level::choose("off", &available), available[0]);
-        assert_eq!(
-            Level::choose("", &available),
-            available[available.len() - 1]
-        );
+        assert_eq!(Level::choose("", &available), available[available.len() - 1]);
         assert_eq!(Level::choose("avx512", &available[..1]), available[0]);
         if available.len() > 1 {
             assert_eq!(Level::choose("avx2", &available).name(), "avx2");

@@ -1,0 +1,57 @@
+//! Leaves that several families share.
+
+use crate::backbone::layer_tree::{Dim, Kind, Node, Role};
+
+/// `[channels, side, side]`.
+pub fn map_shape(channels: usize, side: usize) -> Vec<Dim> {
+    vec![Dim::Fixed(channels), Dim::Fixed(side), Dim::Fixed(side)]
+}
+
+/// A convolution without bias; `shape` is `[output, input / groups, kernel, kernel]`.
+pub fn conv_node(path: String, shape: [usize; 4], stride: usize, output: Vec<Dim>) -> Node {
+    let kind = if shape[1] == 1 && shape[0] > 1 && shape[2] > 1 {
+        Kind::DepthwiseConvolution
+    } else {
+        Kind::Convolution
+    };
+    let step = if stride > 1 { format!(" /{stride}") } else { String::new() };
+    let detail = format!("{0}×{0}{step}", shape[2]);
+    Node::leaf(path, kind, output, &[("weight", &shape, Role::Weight)]).with_detail(detail)
+}
+
+/// A batch norm with its running statistics.
+pub fn batch_norm_node(path: String, channels: usize, output: Vec<Dim>) -> Node {
+    let shape: &[usize] = &[channels];
+    let tensors = [
+        ("weight", shape, Role::Vector),
+        ("bias", shape, Role::Vector),
+        ("running_mean", shape, Role::Statistic),
+        ("running_var", shape, Role::Statistic),
+    ];
+    Node::leaf(path, Kind::BatchNorm, output, &tensors)
+}
+
+/// `[tokens, features]`.
+pub fn token_shape(features: usize) -> Vec<Dim> {
+    vec![Dim::Tokens, Dim::Fixed(features)]
+}
+
+/// A table of `rows` vectors.
+pub fn embedding_node(path: &str, rows: usize, hidden: usize) -> Node {
+    Node::leaf(path, Kind::Embedding, token_shape(hidden), &[("weight", &[rows, hidden], Role::Weight)])
+        .with_detail(format!("{rows} rows"))
+}
+
+/// A linear layer with bias over tokens.
+pub fn linear_node(path: String, output: usize, input: usize) -> Node {
+    let tensors: [(&str, &[usize], Role); 2] =
+        [("weight", &[output, input], Role::Weight), ("bias", &[output], Role::Vector)];
+    Node::leaf(path, Kind::Linear, token_shape(output), &tensors).with_detail(format!("{input} to {output}"))
+}
+
+/// A layer norm over tokens.
+pub fn layer_norm_node(path: String, hidden: usize) -> Node {
+    let tensors: [(&str, &[usize], Role); 2] =
+        [("weight", &[hidden], Role::Vector), ("bias", &[hidden], Role::Vector)];
+    Node::leaf(path, Kind::LayerNorm, token_shape(hidden), &tensors)
+}
