@@ -27,7 +27,7 @@ need_component() {
 step() {
     local name=$1 advice=$2 began=$SECONDS code=0
     shift 2
-    heading "$name: $*"
+    heading "$name"
     "$@" || code=$?
     if [ "$code" -ne 0 ]; then
         echo "total time: $(duration "$SECONDS")"
