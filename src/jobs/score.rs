@@ -39,6 +39,10 @@ pub fn evaluate(
     in_pool(machine, || match is_project(folder) {
         true => evaluate_run(&Project::open(folder)?, run, what, options, machine, control),
         false => {
+            if run.is_some() {
+                let (why, remedy) = ("an export holds no runs", "leave --run away, or name a project");
+                return Err(Problem::input("there is no such run", why, remedy).at(folder));
+            }
             let classifier = Classifier::from_export(folder, machine)?;
             match what {
                 EvaluateWhat::Data(data) => evaluate_data(&classifier, data, options, control),

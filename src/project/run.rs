@@ -137,8 +137,18 @@ impl Run {
     }
 
     /// Reads `run.json`.
+    ///
+    /// # Errors
+    /// It is missing, damaged or from a newer version.
     pub fn record(&self) -> Result<RunRecord> {
-        files::read_json(&self.folder.join("run.json"), "read the record of the run")
+        let path = self.folder.join("run.json");
+        let record: RunRecord = files::read_json(&path, "read the record of the run")?;
+        if record.version > RUN_VERSION {
+            let why =
+                format!("it has version {}, this Frostline knows version {RUN_VERSION}", record.version);
+            return Err(Problem::input("the run cannot be used", why, "update Frostline").at(path));
+        }
+        Ok(record)
     }
 
     /// Replaces `run.json`.

@@ -52,7 +52,9 @@ pub fn fit(
         for items in order.chunks(training.batch_size).skip(progress.steps_in_epoch) {
             control.wait_while_paused();
             if control.stop_requested() {
-                progress.seconds += started.elapsed().as_secs_f64();
+                let seconds = started.elapsed().as_secs_f64();
+                progress.seconds += seconds;
+                progress.seconds_in_epoch += seconds;
                 progress.history_bytes = history.flush()?;
                 checkpoint::save(run, top, progress)?;
                 return Ok(Ending::Stopped);
@@ -77,7 +79,7 @@ pub fn fit(
             val_loss: validation.loss,
             val_accuracy: validation.confusion.accuracy(),
             val_macro_f1: validation.confusion.macro_f1(),
-            seconds: started.elapsed().as_secs_f64(),
+            seconds: progress.seconds_in_epoch + started.elapsed().as_secs_f64(),
             samples_per_second: (progress.samples_in_epoch - samples_before) as f64
                 / trained_seconds.max(1e-9),
         };
@@ -169,7 +171,8 @@ fn keep_if_best(run: &Run, top: &Top, progress: &mut Progress, record: &EpochRec
 
 fn close_epoch(progress: &mut Progress, record: EpochRecord) {
     progress.epoch = record.epoch;
-    progress.seconds += record.seconds;
+    progress.seconds += record.seconds - progress.seconds_in_epoch;
+    progress.seconds_in_epoch = 0.0;
     progress.epochs.push(record);
     progress.steps_in_epoch = 0;
     progress.samples_in_epoch = 0;
