@@ -84,11 +84,6 @@ impl Backbone {
         self.architecture.as_ref()
     }
 
-    /// The network without weights, to be kept beyond the backbone.
-    pub fn shared_architecture(&self) -> Arc<dyn Architecture> {
-        Arc::clone(&self.architecture)
-    }
-
     /// The folder it was read from.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -123,9 +118,48 @@ impl Backbone {
         }
     }
 
-    /// The tokenizer of a text backbone.
+    /// The tokenizer that `spec` names.
+    ///
+    /// # Errors
+    /// It cannot be read, or is another one than `spec` was made with: texts would become other tokens.
     pub fn open_tokenizer(&self, spec: &TextSpec) -> Result<TextTokenizer> {
-        Ok(TextTokenizer::load(&self.folder.join("tokenizer.json"), spec.max_tokens)?)
+        let path = self.folder.join("tokenizer.json");
+        let tokenizer = TextTokenizer::load(&path, spec.max_tokens)?;
+        if tokenizer.spec() == *spec {
+            return Ok(tokenizer);
+        }
+        let found = tokenizer.spec().tokenizer_json;
+        Err(Problem::input(
+            "the tokenizer is not the one that was trained with",
+            format!("the file has digest {found}, {} is needed", spec.tokenizer_json),
+            "put the right tokenizer.json in place, or train again",
+        )
+        .at(path))
+    }
+
+    /// Checks a preprocessing that comes from outside, as an export's manifest keeps it.
+    ///
+    /// # Errors
+    /// In words: it is of another kind or size than the network takes, or a value is out of range.
+    pub fn check_input(&self, input: &InputSpec) -> std::result::Result<(), String> {
+        match (input, self.architecture.input()) {
+            (InputSpec::Image(spec), InputKind::Image { size }) if spec.size == size => spec.check(),
+            (InputSpec::Image(spec), InputKind::Image { size }) => {
+                Err(format!("images of {} pixels a side for a network that takes {size}", spec.size))
+            }
+            (InputSpec::Text(spec), InputKind::Text { max_tokens }) if spec.max_tokens <= max_tokens => {
+                Ok(())
+            }
+            (InputSpec::Text(spec), InputKind::Text { max_tokens }) => {
+                Err(format!("{} tokens for a network that takes {max_tokens}", spec.max_tokens))
+            }
+            (InputSpec::Image(_), InputKind::Text { .. }) => {
+                Err("images for a network that takes texts".into())
+            }
+            (InputSpec::Text(_), InputKind::Image { .. }) => {
+                Err("texts for a network that takes images".into())
+            }
+        }
     }
 
     /// Name for a person.
@@ -171,19 +205,14 @@ fn image_spec(config: &Value, size: usize) -> Result<ImageSpec> {
         <[f32; 3]>::try_from(numbers).map_err(|_| bad_config(&format!("{key:?} must be three numbers")))
     };
     let crop_fraction = preprocessing.get("crop_pct").and_then(Value::as_f64).unwrap_or(0.875);
-    if !(0.1..=1.0).contains(&crop_fraction) {
-        return Err(bad_config("\"crop_pct\" must lie between 0.1 and 1"));
-    }
     let filter = match preprocessing.get("interpolation").and_then(Value::as_str) {
         Some("bilinear") => ResizeFilter::Bilinear,
         Some("bicubic") | None => ResizeFilter::Bicubic,
         Some(other) => return Err(bad_config(&format!("resize filter {other:?} is not supported"))),
     };
-    let (mean, std) = (triple("mean")?, triple("std")?);
-    match std.iter().all(|s| *s > 0.0) {
-        true => Ok(ImageSpec { size, crop_fraction, filter, mean, std }),
-        false => Err(bad_config("\"std\" must be positive")),
-    }
+    let spec = ImageSpec { size, crop_fraction, filter, mean: triple("mean")?, std: triple("std")? };
+    spec.check().map_err(|why| bad_config(&why))?;
+    Ok(spec)
 }
 
 fn text_spec(folder: &Path, positions: usize) -> Result<TextSpec> {
@@ -192,7 +221,7 @@ fn text_spec(folder: &Path, positions: usize) -> Result<TextSpec> {
         true => read_json(&sentence_config)?.get("max_seq_length").and_then(Value::as_u64),
         false => None,
     };
-    let max_tokens = asked.map_or(positions, |n| (n as usize).clamp(2, positions));
+    let max_tokens = asked.map_or(positions, |n| (n as usize).min(positions));
     Ok(TextTokenizer::load(&folder.join("tokenizer.json"), max_tokens)?.spec())
 }
 

@@ -52,7 +52,7 @@ pub enum Command {
         /// Events as JSON lines instead of a table
         #[arg(long)]
         json: bool,
-        /// Go on with the newest unfinished run
+        /// Go on with the newest unfinished run, or begin the first
         #[arg(long)]
         resume: bool,
         #[command(flatten)]

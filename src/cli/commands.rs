@@ -117,7 +117,7 @@ fn create(new: New) -> Result<u8> {
     let split = &plan.split;
     print_text(&format!(
         "{}\n{} train, {} validate, {} test\nfrostline at {} ({}); {} parameters are trained\nproject {}: train it with `frostline train {}`\n",
-        plan.index.layout,
+        show::layout(&plan.index),
         split.train.len(),
         split.validation.len(),
         split.test.len(),

@@ -23,9 +23,11 @@ pub fn run() -> ExitCode {
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .init();
     let arguments = args::Arguments::parse();
-    ExitCode::from(match commands::run(arguments.command) {
-        Ok(code) => code,
-        Err(error) => explain(&error),
+    // The message of a panic is on stderr already; what is left is an exit code that keeps its meaning.
+    ExitCode::from(match std::panic::catch_unwind(|| commands::run(arguments.command)) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => explain(&error),
+        Err(_) => FAILED,
     })
 }
 

@@ -101,9 +101,14 @@ pub fn shape(dims: &[Dim]) -> String {
     dims.iter().map(Dim::to_string).collect::<Vec<_>>().join("×")
 }
 
+/// How the data lies on disk. Column names come from the file.
+pub fn layout(index: &DatasetIndex) -> String {
+    one_line(&index.layout.to_string())
+}
+
 /// What a scan found.
 pub fn dataset(index: &DatasetIndex) -> String {
-    let mut out = format!("{}\n", index.layout);
+    let mut out = format!("{}\n", layout(index));
     let counts = index.counts();
     let names: Vec<String> = index.classes.iter().map(|c| short_name(c)).collect();
     let widest = names.iter().map(|c| c.chars().count()).max().unwrap_or(0);

@@ -130,9 +130,13 @@ pub fn check(bytes: &[u8], path: &Path) -> Result<Header, ImageError> {
 /// Reads a file of at most [`MAX_FILE_BYTES`].
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
     let failed = |source| ImageError::Read { path: path.to_owned(), source };
-    let bytes = std::fs::metadata(path).map_err(failed)?.len();
-    if bytes > MAX_FILE_BYTES {
-        return Err(ImageError::TooManyBytes { path: path.to_owned(), bytes });
+    let about = std::fs::metadata(path).map_err(failed)?;
+    if !about.is_file() {
+        // A pipe may never answer, a device never end.
+        return Err(failed(std::io::Error::other("it is no ordinary file")));
+    }
+    if about.len() > MAX_FILE_BYTES {
+        return Err(ImageError::TooManyBytes { path: path.to_owned(), bytes: about.len() });
     }
     std::fs::read(path).map_err(failed)
 }

@@ -1,7 +1,7 @@
 //! What a scan found: the items with their labels and content digests, the classes, the findings.
 //!
-//! A [`DatasetIndex`] is plain data. It is written into the project folder as JSON, so it has a
-//! version number, and every path in it is relative to its root.
+//! A [`DatasetIndex`] is plain data that can be kept as JSON: it has a version number, and every path
+//! in it is relative to its root.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -53,6 +53,21 @@ impl ImageSpec {
         Ok(self.apply(&image::decode(path)?))
     }
 
+    /// The first value that makes no sense, in words. What passes can be applied to any image.
+    pub fn check(&self) -> Result<(), String> {
+        let fraction = self.crop_fraction;
+        if !(1..=4096).contains(&self.size) {
+            return Err(format!("the side of the input is {}; it must lie between 1 and 4096", self.size));
+        }
+        if !(0.1..=1.0).contains(&fraction) {
+            return Err(format!("the crop fraction is {fraction}; it must lie between 0.1 and 1"));
+        }
+        if !self.mean.iter().all(|m| m.is_finite()) || !self.std.iter().all(|s| *s > 0.0 && s.is_finite()) {
+            return Err("mean and std must be finite, std above 0".to_owned());
+        }
+        Ok(())
+    }
+
     /// Names all that can change the tensor of an image.
     pub fn digest(&self) -> Digest {
         let mut hasher = blake3::Hasher::new();
@@ -171,6 +186,23 @@ mod tests {
         }
         let image = Rgb { width: 3, height: 3, pixels: vec![7; 27] };
         assert!(spec(0, 0.875, ResizeFilter::Bilinear).apply(&image).is_empty());
+    }
+
+    #[test]
+    fn senseless_values_are_named() {
+        let plain = spec(224, 0.875, ResizeFilter::Bicubic);
+        assert_eq!(plain.check(), Ok(()));
+        let check = |change: fn(&mut ImageSpec), part: &str| {
+            let mut spec = plain;
+            change(&mut spec);
+            assert!(spec.check().unwrap_err().contains(part), "{spec:?}");
+        };
+        check(|s| s.size = 0, "side");
+        check(|s| s.size = 10_000_000, "side");
+        check(|s| s.crop_fraction = 0.0, "crop");
+        check(|s| s.crop_fraction = f64::NAN, "crop");
+        check(|s| s.std[1] = 0.0, "std");
+        check(|s| s.mean[2] = f32::INFINITY, "mean");
     }
 
     #[test]

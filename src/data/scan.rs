@@ -16,6 +16,7 @@ mod walk;
 use std::path::Path;
 
 pub use error::ScanError;
+pub use files::MAX_TEXT_BYTES;
 
 use super::image::named_like_an_image;
 use super::index::{DatasetIndex, Digest, Finding, FindingKind, INDEX_VERSION, Item, Layout, Modality, Part};

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokenizers::{PostProcessor, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
@@ -84,7 +83,8 @@ impl TextTokenizer {
         self.spec
     }
 
-    /// The token numbers of one text, special tokens included, 1 to `max_tokens` of them.
+    /// The token numbers of one text, special tokens included, at most `max_tokens` of them. None
+    /// where the tokenizer adds no special ones and finds nothing in the text.
     ///
     /// # Errors
     ///
@@ -98,15 +98,6 @@ impl TextTokenizer {
                 why: error.to_string(),
             }),
         }
-    }
-
-    /// [`TextTokenizer::encode`] for many texts, in parallel; the order is kept.
-    ///
-    /// # Errors
-    ///
-    /// With the first text that fails.
-    pub fn encode_batch<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Vec<Vec<u32>>, TextError> {
-        texts.par_iter().map(|text| self.encode(text.as_ref())).collect()
     }
 }
 
@@ -155,14 +146,6 @@ mod tests {
         check(3, "red fox runs", &[2, 4, 3]);
         check(256, "", &[2, 3]);
         check(256, "blue", &[2, 1, 3]);
-    }
-
-    #[test]
-    fn a_batch_keeps_its_order() {
-        let tokenizer = tokenizer(8).unwrap();
-        let texts = ["red", "fox", "runs"];
-        let expected = [vec![2, 4, 3], vec![2, 5, 3], vec![2, 6, 3]];
-        assert_eq!(tokenizer.encode_batch(&texts).unwrap(), expected);
     }
 
     #[test]

@@ -18,11 +18,6 @@ pub fn asset_roots() -> Vec<PathBuf> {
     roots
 }
 
-/// The first file or folder `relative` among the bundled assets.
-pub fn asset(relative: &str) -> Option<PathBuf> {
-    asset_roots().into_iter().map(|root| root.join(relative)).find(|path| path.exists())
-}
-
 /// The folder that Frostline keeps for itself: `$FROSTLINE_HOME`, else the system's place for
 /// application data.
 pub fn home() -> Option<PathBuf> {

@@ -6,7 +6,7 @@ use crate::control::Control;
 use crate::data::index::Modality;
 use crate::data::scan::ScanOptions;
 use crate::hub;
-use crate::problem::Result;
+use crate::problem::{Problem, Result};
 use crate::project::recipe::{
     BackboneChoice, CacheChoice, DataChoice, FreezeChoice, RECIPE_VERSION, SplitChoice, TrainingChoice,
 };
@@ -76,6 +76,13 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
         },
         cache: CacheChoice::default(),
     };
+    recipe.check().map_err(|why| {
+        Problem::input(
+            "the project was not made",
+            why,
+            "give another value; `frostline new --help` lists them",
+        )
+    })?;
     let plan = Plan::new(recipe.clone(), index, backbone, Machine::cpu(), None)?;
     Ok((Project::create(&new.folder, &recipe)?, plan))
 }

@@ -16,6 +16,7 @@ use crate::data::index::DatasetIndex;
 use crate::data::scan::{ScanOptions, scan as scan_data};
 use crate::problem::{Problem, Result};
 use crate::project::{Machine, Project, Recipe};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Instant;
 
@@ -53,7 +54,8 @@ fn scan_of(project: &Project, recipe: &Recipe, control: &dyn Control) -> Result<
     }
 }
 
-/// Runs `work` in a pool of the machine's compute threads.
+/// Runs `work` in a pool of the machine's compute threads. A panic in it is a bug and comes back as a problem, so
+/// that whoever asked hears how the job ended.
 fn in_pool<R: Send>(machine: &Machine, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(machine.threads)
@@ -66,5 +68,24 @@ fn in_pool<R: Send>(machine: &Machine, work: impl FnOnce() -> Result<R> + Send) 
             "use fewer threads with --threads",
         )
     })?;
-    pool.install(work)
+    catch_unwind(AssertUnwindSafe(|| pool.install(work))).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let why = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason was given");
+        Err(Problem::other(
+            "Frostline failed by a fault of its own",
+            why,
+            "please report this with the message",
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_problem() {
+        let problem = in_pool::<()>(&Machine::cpu(), || panic!("index {} is out of bounds", 7)).unwrap_err();
+        assert_eq!(problem.why, "index 7 is out of bounds");
+    }
 }

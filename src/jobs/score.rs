@@ -2,10 +2,12 @@
 
 use super::{in_pool, scan, scan_of};
 use crate::control::{Control, Fact};
+use crate::data::image::Format;
 use crate::data::scan::ScanOptions;
 use crate::evaluate::Evaluation;
 use crate::predict::Classifier;
 use crate::problem::{Problem, Result};
+use crate::project::run::find_samples;
 use crate::project::{Machine, Project, Recipe, Run};
 use crate::train::samples::Sample;
 use serde::Serialize;
@@ -37,6 +39,10 @@ pub fn evaluate(
     in_pool(machine, || match is_project(folder) {
         true => evaluate_run(&Project::open(folder)?, run, what, options, machine, control),
         false => {
+            if run.is_some() {
+                let (why, remedy) = ("an export holds no runs", "leave --run away, or name a project");
+                return Err(Problem::input("there is no such run", why, remedy).at(folder));
+            }
             let classifier = Classifier::from_export(folder, machine)?;
             match what {
                 EvaluateWhat::Data(data) => evaluate_data(&classifier, data, options, control),
@@ -66,18 +72,19 @@ fn evaluate_run(
         return evaluate_data(&classifier, data, options, control);
     }
     let index = scan_of(project, &recipe, control)?;
-    let split = run.split()?.find(&index)?;
-    let (items, name) = match what {
+    let split = run.split()?;
+    let (samples, name) = match what {
         EvaluateWhat::Test => (&split.test, "test"),
         _ => (&split.validation, "val"),
     };
+    let items = find_samples(samples, &index)?;
     if items.is_empty() {
         let remedy = "make a project with --test-fraction, add a test folder to the data, or name other samples with --data";
         return Err(
             Problem::input("there are no test samples", "this run kept none aside", remedy).at(run.folder())
         );
     }
-    crate::evaluate::evaluate(&classifier, &index, items, name, name == "val", control)
+    crate::evaluate::evaluate(&classifier, &index, &items, name, name == "val", control)
 }
 
 fn evaluate_data(
@@ -203,16 +210,19 @@ fn expand(path: &Path, as_text: bool) -> Vec<PathBuf> {
     if !path.is_dir() {
         return vec![path.to_path_buf()];
     }
-    let known: &[&str] =
-        if as_text { &["txt"] } else { &["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"] };
+    let is_wanted = |path: &Path| match as_text {
+        true => path.extension().is_some_and(|e| e.eq_ignore_ascii_case("txt")),
+        false => Format::ALL.iter().any(|format| format.fits_name(path)),
+    };
     let (mut found, mut folders) = (Vec::new(), vec![path.to_path_buf()]);
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
             match entry.file_type() {
+                // What systems hide in folders is no sample, as in a scan.
+                _ if entry.file_name().to_string_lossy().starts_with('.') => {}
                 Ok(kind) if kind.is_dir() => folders.push(path),
-                _ if extension.is_some_and(|e| known.contains(&e.as_str())) => found.push(path),
+                _ if is_wanted(&path) => found.push(path),
                 _ => {}
             }
         }

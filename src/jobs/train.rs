@@ -25,16 +25,19 @@ pub struct Trained {
     pub seconds: f64,
 }
 
-/// Trains the project's recipe as a new run, or goes on with the newest unfinished one.
+/// Trains the project's recipe as a new run; with `resume` goes on with the newest unfinished one, or begins the
+/// first.
 ///
 /// # Errors
 /// Whatever stands in the way, or [`Cause::Stopped`]: then the checkpoint is kept and `resume` goes on.
 pub fn train(project: &Project, resume: bool, machine: &Machine, control: &dyn Control) -> Result<Trained> {
     let started = Instant::now();
     let _lock = project.lock()?;
-    let (run, record) = in_pool(machine, || match resume {
-        true => resume_run(project, machine, control),
-        false => start_run(project, machine, control),
+    // A program killed before its first run began left nothing but a cache: going on is then to begin.
+    let begins = !resume || project.runs().is_empty();
+    let (run, record) = in_pool(machine, || match begins {
+        true => start_run(project, machine, control),
+        false => resume_run(project, machine, control),
     })?;
     Ok(Trained { run, record, seconds: started.elapsed().as_secs_f64() })
 }
@@ -58,12 +61,8 @@ fn start_run(project: &Project, machine: &Machine, control: &dyn Control) -> Res
 
 fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<(Run, RunRecord)> {
     let run = project.unfinished_run()?.ok_or_else(|| {
-        Problem::input(
-            "there is nothing to resume",
-            "the newest run has finished, or there is none",
-            "train without --resume",
-        )
-        .at(project.folder())
+        Problem::input("there is nothing to resume", "the newest run has finished", "train without --resume")
+            .at(project.folder())
     })?;
     let recipe = Recipe::read(&run.recipe_path())?;
     let index = Arc::new(scan_of(project, &recipe, control)?);
@@ -77,7 +76,11 @@ fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Re
         let what = "threads, instruction set or version differ from those of the first session: the result will be as good, but not the same to the last bit";
         control.report(Fact::Warning { what: what.to_string() });
     }
-    let (features, _) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
+    let (features, unusable) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
+    if let Some(problem) = unusable.into_values().next() {
+        // It was usable when the run began, and a run must end on the samples it began with.
+        return Err(problem);
+    }
     remove_partial_files(run.folder());
     record.state = RunState::Running;
     record.failure = None;

@@ -41,6 +41,10 @@ impl Classifier {
     /// The export is damaged, or belongs to other weights.
     pub fn from_export_on(backbone: &Backbone, export: &Path, machine: &Machine) -> Result<Self> {
         let manifest = Manifest::read(export)?;
+        backbone.check_input(&manifest.input).map_err(|why| {
+            let remedy = "its manifest.json was changed; export the head again";
+            Problem::input("this is not a usable export", why, remedy).at(export)
+        })?;
         let trained = load_trained(&export.join(HEAD_FILE), &machine.device)?;
         let weights = backbone.open_pinned_weights(&manifest.backbone.sha256)?;
         Self::assemble(backbone, &weights, &manifest.input, manifest.labels, &trained, machine)

@@ -5,6 +5,7 @@ use crate::problem::{Problem, Result};
 use crate::project::Recipe;
 use crate::project::files::read_json;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The version that this program writes.
@@ -108,7 +109,13 @@ impl Manifest {
             ))
             .at(&path));
         }
-        read_json(&path, "read the export")
+        let manifest: Self = read_json(&path, "read the export")?;
+        let distinct: BTreeSet<&String> = manifest.labels.iter().collect();
+        if manifest.labels.len() < 2 || distinct.len() != manifest.labels.len() {
+            let why = "its labels must be two or more, each another".to_string();
+            return Err(unusable(why).at(&path));
+        }
+        Ok(manifest)
     }
 }
 
@@ -144,5 +151,7 @@ mod tests {
         check("{\"format\": \"frostline-head\", \"version\": 9}", "version 9");
         check("{\"format\": \"frostline-head\", \"version\": 1}", "missing field");
         check("{", "could not read the export");
+        let good = include_str!("goldens/manifest-1.json");
+        check(&good.replacen("\"fish\"", "\"birds\"", 1), "its labels");
     }
 }

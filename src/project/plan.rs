@@ -121,11 +121,6 @@ impl Plan {
         self.backbone.architecture()
     }
 
-    /// Whether only the head is trained: everything up to the pooling is frozen ground.
-    pub fn is_head_only(&self) -> bool {
-        self.frostline + 1 == self.architecture().cuts().len()
-    }
-
     /// Whether boundary states are cached: not at the input, where they are as large as the samples.
     pub fn uses_cache(&self) -> bool {
         self.recipe.cache.enabled && self.frostline > 0
@@ -206,8 +201,19 @@ fn check_modality(index: &DatasetIndex, backbone: &Backbone) -> Result<()> {
     .at(&index.root))
 }
 
-/// At least two classes must have a sample.
+/// The most classes: more are a mistaken label column, and a confusion matrix of them would fill the memory.
+const MAX_CLASSES: usize = 10_000;
+
+/// At least two classes must have a sample, and there must not be absurdly many.
 pub fn check_classes(index: &DatasetIndex) -> Result<()> {
+    if index.classes.len() > MAX_CLASSES {
+        return Err(Problem::input(
+            "the data has too many classes",
+            format!("there are {}, and at most {MAX_CLASSES} can be told apart", index.classes.len()),
+            "check that the right column holds the label (--label-column)",
+        )
+        .at(&index.root));
+    }
     let filled = index.counts().iter().filter(|count| **count > 0).count();
     if filled >= 2 {
         return Ok(());

@@ -15,7 +15,7 @@ use crate::data::index::{DatasetIndex, Digest};
 use crate::data::split::Split;
 use crate::problem::{Problem, Result};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The version that this program writes.
@@ -137,8 +137,18 @@ impl Run {
     }
 
     /// Reads `run.json`.
+    ///
+    /// # Errors
+    /// It is missing, damaged or from a newer version.
     pub fn record(&self) -> Result<RunRecord> {
-        files::read_json(&self.folder.join("run.json"), "read the record of the run")
+        let path = self.folder.join("run.json");
+        let record: RunRecord = files::read_json(&path, "read the record of the run")?;
+        if record.version > RUN_VERSION {
+            let why =
+                format!("it has version {}, this Frostline knows version {RUN_VERSION}", record.version);
+            return Err(Problem::input("the run cannot be used", why, "update Frostline").at(path));
+        }
+        Ok(record)
     }
 
     /// Replaces `run.json`.
@@ -169,32 +179,46 @@ impl SplitRecord {
         Self { train: refs(&split.train), validation: refs(&split.validation), test: refs(&split.test) }
     }
 
-    /// Finds the samples again in a fresh scan.
-    ///
-    /// # Errors
-    /// A sample is gone or its content changed.
+    /// Finds the samples again in a fresh scan. Errors as for [`find_samples`].
     pub fn find(&self, index: &DatasetIndex) -> Result<Split> {
-        let numbers: BTreeMap<_, _> = index
-            .items
-            .iter()
-            .enumerate()
-            .map(|(n, item)| ((&item.path, item.line), (n, item.digest)))
-            .collect();
-        let find = |refs: &[SampleRef]| -> Result<Vec<usize>> {
-            refs.iter()
-                .map(|sample| match numbers.get(&(&sample.path, sample.line)) {
-                    Some((number, digest)) if *digest == sample.digest => Ok(*number),
-                    found => {
-                        let why = if found.is_some() { "its content changed" } else { "it is gone" };
-                        let remedy = "put the sample back as it was, or train anew without --resume";
-                        Err(Problem::input("the data changed since this run began", why, remedy)
-                            .at(index.root.join(&sample.path)))
-                    }
-                })
-                .collect()
-        };
-        Ok(Split { train: find(&self.train)?, validation: find(&self.validation)?, test: find(&self.test)? })
+        Ok(Split {
+            train: find_samples(&self.train, index)?,
+            validation: find_samples(&self.validation, index)?,
+            test: find_samples(&self.test, index)?,
+        })
     }
+}
+
+/// The item numbers of `samples` in a fresh scan, in their order: at their place, or wherever the same content lies
+/// now.
+///
+/// # Errors
+/// A sample is gone or its content changed.
+pub fn find_samples(samples: &[SampleRef], index: &DatasetIndex) -> Result<Vec<usize>> {
+    let mut by_place = BTreeMap::new();
+    let mut by_content: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
+    for (number, item) in index.items.iter().enumerate() {
+        by_place.insert((&item.path, item.line), (number, item.digest));
+        by_content.entry(item.digest).or_default().push(number);
+    }
+    let at_place = |sample: &SampleRef| by_place.get(&(&sample.path, sample.line)).copied();
+    let stayed = |sample: &SampleRef| at_place(sample).filter(|(_, digest)| *digest == sample.digest);
+    // Equal contents lie more than once: a place that is still taken is not where a moved one went.
+    let taken: BTreeSet<usize> = samples.iter().filter_map(stayed).map(|(number, _)| number).collect();
+    let mut moved: BTreeMap<Digest, Vec<usize>> = by_content
+        .into_iter()
+        .map(|(digest, items)| (digest, items.into_iter().rev().filter(|n| !taken.contains(n)).collect()))
+        .collect();
+    let find = |sample: &SampleRef| {
+        let found = stayed(sample).map(|(number, _)| number);
+        found.or_else(|| moved.get_mut(&sample.digest)?.pop()).ok_or_else(|| {
+            let why = if at_place(sample).is_some() { "its content changed" } else { "it is gone" };
+            let remedy = "put the sample back as it was, or train anew";
+            Problem::input("the data changed since this run began", why, remedy)
+                .at(index.root.join(&sample.path))
+        })
+    };
+    samples.iter().map(find).collect()
 }
 
 #[cfg(test)]
@@ -208,5 +232,27 @@ mod tests {
         assert_eq!(record.best_epoch, Some(1));
         let again: RunRecord = serde_json::from_str(&serde_json::to_string(&record).unwrap()).unwrap();
         assert_eq!(again, record);
+    }
+
+    #[test]
+    fn samples_are_found_again_by_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        let scan = |table: &str| {
+            std::fs::write(&path, table).unwrap();
+            crate::data::scan(&path, &crate::data::ScanOptions::default(), &crate::control::Silent).unwrap()
+        };
+        let before = scan("text,label\none,x\ntwo,y\nthree,x\n");
+        let split = Split { train: vec![0, 2], validation: vec![1], test: vec![] };
+        let record = SplitRecord::new(&before, &split);
+        assert_eq!(record.find(&before).unwrap(), split);
+        // A row above moves the others down; the order of the samples stays.
+        let after = scan("text,label\nnew,y\none,x\ntwo,y\nthree,x\n");
+        let found = record.find(&after).unwrap();
+        assert_eq!((found.train, found.validation), (vec![1, 3], vec![2]));
+        let changed = scan("text,label\none,x\nzwei,y\nthree,x\n");
+        assert!(record.find(&changed).unwrap_err().why.contains("content changed"));
+        // What is not asked for may change.
+        assert_eq!(find_samples(&record.train, &changed).unwrap(), [0, 2]);
     }
 }

@@ -28,6 +28,9 @@ pub struct Progress {
     /// Sum of the losses of the samples seen in the epoch that has begun.
     pub loss_sum: f64,
     pub samples_in_epoch: usize,
+    /// Time spent on the epoch that has begun, in sessions before this one.
+    #[serde(default)]
+    pub seconds_in_epoch: f64,
     pub epochs: Vec<EpochRecord>,
     pub best_epoch: Option<u32>,
     /// Training time so far.

@@ -123,7 +123,7 @@ fn warm(
     let started = Instant::now();
     tracing::debug!(cache = %cache.path().display(), cut = plan.frostline, "feature cache opened");
     let (missing, followers) = missing_items(plan, &cache, items);
-    let mut unusable = Unusable::new();
+    let (mut unusable, mut computed) = (Unusable::new(), 0);
     let trunk = match missing.is_empty() {
         true => None,
         false => Some(Trunk::load(plan.architecture(), weights, plan.frostline, &plan.machine.device)?),
@@ -150,6 +150,7 @@ fn warm(
         if let (Some(trunk), false) = (&trunk, prepared.is_empty()) {
             let state = trunk.forward(loader.boundary(&prepared)?)?;
             cache.append(&split_rows(plan, &good, &state)?)?;
+            computed += good.len() as u64;
         }
     }
     for (item, digest) in followers {
@@ -159,7 +160,7 @@ fn warm(
     }
     control.report(Fact::Cache {
         items: (items.len() - unusable.len()) as u64,
-        computed: (missing.len() - unusable.len().min(missing.len())) as u64,
+        computed,
         bytes: cache.bytes(),
         seconds: started.elapsed().as_secs_f64(),
     });

@@ -52,7 +52,9 @@ pub fn fit(
         for items in order.chunks(training.batch_size).skip(progress.steps_in_epoch) {
             control.wait_while_paused();
             if control.stop_requested() {
-                progress.seconds += started.elapsed().as_secs_f64();
+                let seconds = started.elapsed().as_secs_f64();
+                progress.seconds += seconds;
+                progress.seconds_in_epoch += seconds;
                 progress.history_bytes = history.flush()?;
                 checkpoint::save(run, top, progress)?;
                 return Ok(Ending::Stopped);
@@ -69,13 +71,15 @@ pub fn fit(
         }
         let trained_seconds = started.elapsed().as_secs_f64();
         let validation = validate(plan, features, top)?;
+        // Before anything is written: the checkpoint of the epoch before must stay usable.
+        require_finite(validation.loss, || format!("the validation loss of epoch {epoch}"))?;
         let record = EpochRecord {
             epoch,
             train_loss: progress.loss_sum / progress.samples_in_epoch.max(1) as f64,
             val_loss: validation.loss,
             val_accuracy: validation.confusion.accuracy(),
             val_macro_f1: validation.confusion.macro_f1(),
-            seconds: started.elapsed().as_secs_f64(),
+            seconds: progress.seconds_in_epoch + started.elapsed().as_secs_f64(),
             samples_per_second: (progress.samples_in_epoch - samples_before) as f64
                 / trained_seconds.max(1e-9),
         };
@@ -84,8 +88,9 @@ pub fn fit(
         history.add(&fact_of(&record))?;
         progress.history_bytes = history.flush()?;
         checkpoint::save(run, top, progress)?;
-        remove_old_bests(run, progress);
         epoch_done(progress)?;
+        // Last: until then the record of the run may still name the best epoch before.
+        remove_old_bests(run, progress);
         control.report(fact_of(&record));
     }
     Ok(Ending::Finished)
@@ -126,17 +131,23 @@ fn step(
     let logits = top.forward(&features.batch(plan, items)?, &pass)?;
     let loss = cross_entropy(&logits, &labels(plan, items))?;
     let value = f64::from(loss.to_scalar::<f32>()?);
-    if !value.is_finite() {
-        return Err(Problem::input(
-            "training diverged",
-            format!("the loss of step {} is {value}", step + 1),
-            "lower the learning rate (training.learning_rate) and train again; the best epoch before is kept",
-        ));
-    }
+    require_finite(value, || format!("the loss of step {}", step + 1))?;
     top.optimiser().begin_step();
     let gradients = loss.backward()?;
     top.optimiser_mut().update(&gradients, learning_rate)?;
     Ok(value)
+}
+
+/// An error where `loss`, called `name`, is not a number or infinite.
+fn require_finite(loss: f64, name: impl Fn() -> String) -> Result<()> {
+    if loss.is_finite() {
+        return Ok(());
+    }
+    Err(Problem::input(
+        "training diverged",
+        format!("{} is {loss}", name()),
+        "lower the learning rate (training.learning_rate) and train again; the best epoch before is kept",
+    ))
 }
 
 /// Class numbers of `items`.
@@ -160,7 +171,8 @@ fn keep_if_best(run: &Run, top: &Top, progress: &mut Progress, record: &EpochRec
 
 fn close_epoch(progress: &mut Progress, record: EpochRecord) {
     progress.epoch = record.epoch;
-    progress.seconds += record.seconds;
+    progress.seconds += record.seconds - progress.seconds_in_epoch;
+    progress.seconds_in_epoch = 0.0;
     progress.epochs.push(record);
     progress.steps_in_epoch = 0;
     progress.samples_in_epoch = 0;
@@ -194,11 +206,13 @@ struct History {
 }
 
 impl History {
-    /// Opens the history and cuts off what a killed session wrote after its last checkpoint.
+    /// Opens the history and cuts off what a killed session wrote after its last checkpoint. A history that is
+    /// shorter than the checkpoint remembers goes on where it ends.
     fn open(run: &Run, length: u64) -> Result<Self> {
         let path = run.history_path();
         let fail = |e: std::io::Error| Problem::io("open the history of the run", &path, &e);
         let mut file = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
+        let length = file.metadata().map_err(fail)?.len().min(length);
         file.set_len(length).and_then(|()| file.seek(SeekFrom::Start(length))).map_err(fail)?;
         Ok(Self { writer: BufWriter::new(file), path })
     }
@@ -212,7 +226,8 @@ impl History {
     /// Writes everything out and returns the length.
     fn flush(&mut self) -> Result<u64> {
         let fail = |e: std::io::Error| Problem::io("write the history of the run", &self.path, &e);
-        self.writer.flush().map_err(fail)?;
+        // The checkpoint that remembers this length must not reach the disk before the lines do.
+        self.writer.flush().and_then(|()| self.writer.get_ref().sync_data()).map_err(fail)?;
         self.writer.stream_position().map_err(fail)
     }
 }

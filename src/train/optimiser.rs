@@ -59,11 +59,6 @@ impl Optimiser {
         &mut self.parameters
     }
 
-    /// Updates made so far.
-    pub fn step_count(&self) -> u64 {
-        self.step
-    }
-
     /// Goes on counting from a checkpoint.
     pub fn set_step_count(&mut self, step: u64) {
         self.step = step;

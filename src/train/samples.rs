@@ -3,6 +3,7 @@
 use crate::backbone::{Backbone, Boundary, InputSpec};
 use crate::data::index::DatasetIndex;
 use crate::data::preprocess::ImageSpec;
+use crate::data::scan::MAX_TEXT_BYTES;
 use crate::data::text::TextTokenizer;
 use crate::problem::{Problem, Result};
 use candle_core::{Device, Tensor};
@@ -55,7 +56,10 @@ impl Loader {
     pub fn prepare(&self, sample: &Sample) -> Result<Prepared> {
         match (&self.input, sample) {
             (Input::Image(spec), Sample::ImageFile(path)) => Ok(Prepared::Pixels(spec.load(path)?)),
-            (Input::Text(tokenizer), Sample::Text(text)) => Ok(Prepared::Tokens(tokenizer.encode(text)?)),
+            (Input::Text(tokenizer), Sample::Text(text)) => match tokenizer.encode(text)? {
+                tokens if tokens.is_empty() => Err(wrong_kind("the text has no token that the model knows")),
+                tokens => Ok(Prepared::Tokens(tokens)),
+            },
             (Input::Text(_), Sample::ImageFile(path)) => Err(wrong_kind("this model takes texts").at(path)),
             (Input::Image(_), Sample::Text(_)) => Err(wrong_kind("this model takes images")),
         }
@@ -115,17 +119,27 @@ impl Sample {
     /// A file given by the user: an image, or a text file where the model takes texts.
     ///
     /// # Errors
-    /// A text file that cannot be read or is not UTF-8.
+    /// A text file that cannot be read, is too long or is not UTF-8.
     pub fn from_file(path: &Path, as_text: bool) -> Result<Self> {
         if !as_text {
             return Ok(Self::ImageFile(path.to_path_buf()));
+        }
+        let fail = |e: &std::io::Error| Problem::io("read the text", path, e);
+        let about = std::fs::metadata(path).map_err(|e| fail(&e))?;
+        if !about.is_file() {
+            // A pipe may never answer, a device never end.
+            return Err(wrong_kind("it is no ordinary file").at(path));
+        }
+        if about.len() > MAX_TEXT_BYTES {
+            let why = format!("it has {} bytes, and at most {MAX_TEXT_BYTES} are read", about.len());
+            return Err(wrong_kind(&why).at(path));
         }
         match fs_err::read_to_string(path) {
             Ok(text) => Ok(Self::Text(text)),
             Err(e) if e.kind() == std::io::ErrorKind::InvalidData => {
                 Err(wrong_kind("this model takes texts in UTF-8").at(path))
             }
-            Err(e) => Err(Problem::io("read the text", path, &e)),
+            Err(e) => Err(fail(&e)),
         }
     }
 }

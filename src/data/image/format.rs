@@ -17,6 +17,10 @@ pub enum Format {
 }
 
 impl Format {
+    /// Every format.
+    pub const ALL: [Format; 6] =
+        [Format::Jpeg, Format::Png, Format::WebP, Format::Gif, Format::Bmp, Format::Tiff];
+
     /// The format of a file by its first 16 bytes.
     ///
     /// # Errors

@@ -11,8 +11,8 @@ use crate::control::{Control, Fact};
 use crate::data::image::{self, ImageError};
 use crate::data::index::{Digest, Finding, FindingKind, Modality, portable};
 
-/// The most bytes of one text.
-const MAX_TEXT_BYTES: u64 = 16 << 20;
+/// The most bytes of one text file, 16 MiB.
+pub const MAX_TEXT_BYTES: u64 = 16 << 20;
 
 /// Reads the files as samples of `modality`; what is unusable goes to the findings.
 pub(super) fn read(
