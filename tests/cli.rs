@@ -453,6 +453,7 @@ fn wrong_use_is_2_and_help_is_0() {
 }
 
 /// Invariant 10: what the window writes is the same recipe, so a recipe changed by hand must run.
+/// Seen to fail when `without_alias` keeps the wrapper's name.
 #[test]
 fn a_recipe_edited_by_hand_runs() {
     let scratch = Scratch::new();
@@ -521,6 +522,18 @@ fn relative_paths_and_moved_folders() {
 }
 
 #[test]
+fn projects_and_exports_among_the_data_are_no_classes() {
+    let scratch = Scratch::new();
+    let data = scratch.images("photos", 4);
+    let before = run!("scan", data, "--json").code(0).object();
+    let project = data.join("project");
+    run!("new", "--data", data, "--backbone", IMAGE_BACKBONE, "--out", project, "--epochs", "1").code(0);
+    run!("train", project).code(0);
+    run!("export", project, "--out", data.join("export")).code(0);
+    assert_eq!(run!("scan", data, "--json").code(0).object(), before);
+}
+
+#[test]
 fn a_backbone_may_be_a_folder() {
     let scratch = Scratch::new();
     let folder = scratch.path("my-backbone");
@@ -542,10 +555,17 @@ fn a_backbone_may_be_a_folder() {
     run!("train", project).code(0);
     run!("eval", project).code(0);
     run!("export", project, "--out", export).code(0);
-    run!("predict", export, "--text", "fine").code(0);
+    // Another machine finds it by its hash, wherever it keeps its backbones.
+    run!("predict", export, "--text", "fine").code(2).says("copy the backbone's folder");
+    std::fs::create_dir_all(scratch.path("home/backbones")).unwrap();
+    std::fs::rename(&folder, scratch.path("home/backbones/renamed")).unwrap();
+    let mut predict = support::program();
+    predict.args(["predict", "--text", "fine"]).arg(&export).env("FROSTLINE_HOME", scratch.path("home"));
+    support::Answer::new(predict.output().unwrap()).code(0);
 }
 
-/// Invariant 8 for Ctrl+C: seen to fail when `checkpoint::load` leaves the moments at zero.
+/// Invariant 8 for Ctrl+C: seen to fail when `checkpoint::load` gives the second moments as zeros, and when `fit`
+/// does not skip the batches that its epoch has had.
 #[test]
 fn an_interrupted_training_goes_on_to_the_same_end() {
     let scratch = Scratch::new();
@@ -558,7 +578,7 @@ fn an_interrupted_training_goes_on_to_the_same_end() {
             "--backbone",
             TEXT_BACKBONE,
             "--epochs",
-            "3",
+            "4",
             "--batch-size",
             "4",
             "--thaw",
@@ -568,9 +588,7 @@ fn an_interrupted_training_goes_on_to_the_same_end() {
         support::frostline(fixed.iter().chain(&paths)).code(0);
     }
     run!("train", whole, "--threads", support::THREADS).code(0);
-    let mut interrupted = 0;
-    for steps in [1, 7, 13] {
-        let resume: &[&str] = if interrupted == 0 { &[] } else { &["--resume"] };
+    for (steps, resume) in [(1, &[][..]), (7, &["--resume"]), (13, &["--resume"])] {
         let mut training = Training::start(&parts, resume);
         training.wait_for("step", steps);
         training.interrupt();
@@ -587,12 +605,11 @@ fn an_interrupted_training_goes_on_to_the_same_end() {
         );
         assert!(parts.join("runs/0001/checkpoint.safetensors").is_file());
         assert_eq!(run!("runs", parts, "--json").lines()[0]["state"], "stopped");
-        interrupted += 1;
     }
     let events = run!("train", parts, "--json", "--resume", "--threads", support::THREADS).code(0).lines();
     assert_eq!(names(&events).last(), Some(&"finished"));
     let (whole, parts) = (support::Result::of(&whole, "0001"), support::Result::of(&parts, "0001"));
-    assert_eq!(whole.steps.len(), 3 * 12);
+    assert_eq!(whole.steps.len(), 4 * 12);
     whole.assert_same(&parts);
 }
 

@@ -136,23 +136,23 @@ fn train(project: &Path, json: bool, resume: bool, machine: &MachineArgs) -> Res
         .and_then(|project| jobs::train(&project, resume, &machine_of(machine)?, &console));
     console.finish();
     if json {
-        print_json(&last_event(&trained))?;
+        console.print(&last_event(&trained).to_string());
     }
     let trained = trained?;
     if !json {
         let record = &trained.record;
         let best = record.best_epoch.and_then(|n| record.epochs.iter().find(|e| e.epoch == n));
         let (accuracy, f1) = best.map_or((0.0, 0.0), |b| (b.val_accuracy, b.val_macro_f1));
-        print_text(&format!(
+        console.print(&format!(
             "run {} finished in {}: best epoch {}, accuracy {accuracy:.3}, macro F1 {f1:.3} on {} validation samples\n\
              (the epoch was chosen on these same samples, so the scores flatter a little)\n\
-             export it with `frostline export {} --out EXPORT`\n",
+             export it with `frostline export {} --out EXPORT`",
             record.run,
             show::duration(trained.seconds),
             record.best_epoch.unwrap_or_default(),
             record.validation_samples,
             project.display(),
-        ))?;
+        ));
     }
     Ok(DONE)
 }

@@ -59,10 +59,10 @@ impl Console {
         self.bar.finish_and_clear();
     }
 
-    fn print(&self, line: &str) {
+    /// Prints a line of a training's results. A reader that went away must not end it: the run is on disk.
+    pub fn print(&self, line: &str) {
         self.bar.suspend(|| {
             let mut out = std::io::stdout().lock();
-            // A reader that went away must not end a training.
             let _ = writeln!(out, "{line}").and_then(|()| out.flush());
         });
     }

@@ -147,9 +147,13 @@ impl Training {
         assert!(done.unwrap().success());
     }
 
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// SIGKILL; false where the program had ended before.
     pub fn kill(&mut self) -> bool {
-        let alive = self.child.try_wait().unwrap().is_none();
+        let alive = self.is_running();
         self.child.kill().unwrap();
         alive
     }

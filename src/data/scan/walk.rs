@@ -38,6 +38,8 @@ impl Tree {
                         let path = folder.join(&name);
                         if name.to_str().is_none() {
                             tree.findings.push(nameless(&path));
+                        } else if is_folder && is_ours(&root.join(&path)) {
+                            // Kept among the data, it would become a class.
                         } else if is_folder {
                             tree.folders.insert(path.clone());
                             open.push(path);
@@ -62,6 +64,12 @@ impl Tree {
         tree.files.sort_unstable();
         Ok(tree)
     }
+}
+
+/// Whether a folder is a project or an export of Frostline's.
+fn is_ours(folder: &Path) -> bool {
+    let holds = |name: &str| folder.join(name).is_file();
+    holds("recipe.toml") || (holds("manifest.json") && holds("head.safetensors"))
 }
 
 /// An index names its files in JSON, which has no bytes but UTF-8.
