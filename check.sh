@@ -36,11 +36,11 @@ step() {
     echo "$name: passed in $(duration $((SECONDS - began)))"
 }
 
-# Runs all tests and adds up the counts of the test programs.
+# Runs all tests, also after one has failed, and adds up the counts of the test programs.
 run_tests() {
     local log code=0
     log=$(mktemp)
-    cargo test --locked "$@" 2>&1 | tee "$log" || code=$?
+    cargo test --locked --no-fail-fast 2>&1 | tee "$log" || code=$?
     echo
     awk '/^test result:/ { passed += $4; failed += $6; ignored += $8 }
         END { printf "%d passed, %d failed, %d skipped\n", passed, failed, ignored }' "$log"

@@ -31,6 +31,10 @@ impl Story {
         run!("export", project, "--out", export).code(0);
         Self { data, project, export, events: trained.lines() }
     }
+
+    fn manifest(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.export.join("manifest.json")).unwrap()).unwrap()
+    }
 }
 
 /// 24 images, head only.
@@ -374,11 +378,56 @@ fn new_refuses_what_cannot_be_trained() {
     );
     check(&images, IMAGE_BACKBONE, &["--seed", "18446744073709551615"], "seed");
     check(&images, IMAGE_BACKBONE, &["--epochs", "many"], "invalid value 'many'");
+    let rows: String = (0..10_001).map(|n| format!("text {n},label {n}\n")).collect();
+    let labels = scratch.file("ids.csv", format!("text,label\n{rows}"));
+    check(&labels, TEXT_BACKBONE, &[], "too many classes");
     let full = scratch.path("full");
     run!("new", "--data", images, "--backbone", IMAGE_BACKBONE, "--out", full)
         .code(2)
         .says("the folder is not empty");
     assert_eq!(snapshot(&full).len(), 1);
+}
+
+/// What a manifest says decides how much memory is asked for and what the probabilities mean.
+#[test]
+fn a_changed_manifest_is_refused() {
+    let scratch = Scratch::new();
+    let check = |story: &Story, place: &str, value: Value, why: &str| {
+        let export = scratch.path("export");
+        support::copy_folder(&story.export, &export);
+        let path = export.join("manifest.json");
+        let mut manifest = story.manifest();
+        *manifest.pointer_mut(place).unwrap() = value;
+        std::fs::write(&path, manifest.to_string()).unwrap();
+        run!("predict", export, "--text", "x").code(2).says(why);
+    };
+    check(&IMAGES, "/input/size", json!(10_000_000), "not a usable export");
+    check(&IMAGES, "/input/size", json!(0), "not a usable export");
+    check(&IMAGES, "/input/crop_fraction", json!(0), "crop fraction");
+    check(&IMAGES, "/input/std", json!([0, 1, 1]), "std above 0");
+    check(&IMAGES, "/input", TEXTS.manifest()["input"].clone(), "texts for a network that takes images");
+    check(&IMAGES, "/labels", json!(["red", "red", "red"]), "its labels");
+    check(&TEXTS, "/input/max_tokens", json!(100_000), "100000 tokens");
+    check(&TEXTS, "/input/tokenizer_blake3", json!("00".repeat(32)), "not the one that was trained with");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_never_ends_is_not_read() {
+    let error = run!("predict", IMAGES.export, "/dev/zero", "--json").code(1).object()["error"].to_string();
+    assert!(error.contains("no ordinary file"), "{error}");
+    let error = run!("predict", TEXTS.export, "/dev/zero", "--json").code(1).object()["error"].to_string();
+    assert!(error.contains("no ordinary file"), "{error}");
+}
+
+/// A program killed before its first run began is resumed like any other.
+#[test]
+fn resuming_before_the_first_run_begins_it() {
+    let scratch = Scratch::new();
+    let (data, project) = (scratch.table("a.csv", 16), scratch.path("p"));
+    run!("new", "--data", data, "--backbone", TEXT_BACKBONE, "--out", project, "--epochs", "1").code(0);
+    run!("train", project, "--resume").code(0);
+    run!("train", project, "--resume").code(2).says("there is nothing to resume");
 }
 
 #[test]

@@ -15,6 +15,9 @@ use std::path::Path;
 /// Largest difference between the logits before and after the reload, relative to the largest logit.
 const TOLERANCE: f32 = 1e-5;
 
+/// What an unfinished export is called.
+const PREFIX: &str = ".partial-export-";
+
 /// Exports the head of the best epoch of `run` to the new folder `out`.
 ///
 /// # Errors
@@ -35,13 +38,12 @@ pub fn export_head(run: &Run, backbone: &Backbone, machine: &Machine, out: &Path
     };
     let fail = |e: std::io::Error| Problem::io("write the export", out, &e);
     std::fs::create_dir_all(parent).map_err(fail)?;
-    let partial = tempfile::Builder::new().prefix(".partial-export-").tempdir_in(parent).map_err(fail)?;
+    let partial = partial_folder().tempdir_in(parent).map_err(fail)?;
     let manifest = write_files(run, backbone, machine, partial.path())?;
     compare(partial.path(), backbone, &manifest, machine)?;
     if out.exists() {
         std::fs::remove_dir(out).map_err(fail)?;
     }
-    share_with_others(partial.path()).map_err(fail)?;
     std::fs::rename(partial.path(), out).map_err(fail)?;
     // The folder has its final name now: nothing is left to clean up.
     let _ = partial.keep();
@@ -80,6 +82,8 @@ fn describe(
     let epoch = record.epochs.iter().find(|e| e.epoch == best);
     // Where the data lies is nobody's business but the user's.
     recipe.data.path = recipe.data.path.file_name().map(Into::into).unwrap_or_default();
+    // The backbone is found by its hash, wherever the export goes.
+    recipe.backbone.folder = None;
     Manifest {
         format: MANIFEST_FORMAT.to_string(),
         version: MANIFEST_VERSION,
@@ -134,12 +138,17 @@ fn compare(folder: &Path, backbone: &Backbone, manifest: &Manifest, machine: &Ma
 
 /// Temporary folders are private; an export is as open as any folder of the user.
 #[cfg(unix)]
-fn share_with_others(folder: &Path) -> std::io::Result<()> {
+fn partial_folder() -> tempfile::Builder<'static, 'static> {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
+    let mut builder = tempfile::Builder::new();
+    // The user's umask takes away what it should.
+    builder.prefix(PREFIX).permissions(std::fs::Permissions::from_mode(0o777));
+    builder
 }
 
 #[cfg(not(unix))]
-fn share_with_others(_folder: &Path) -> std::io::Result<()> {
-    Ok(())
+fn partial_folder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX);
+    builder
 }

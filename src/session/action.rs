@@ -73,6 +73,16 @@ pub enum SampleName {
     Sentences,
 }
 
+impl SampleName {
+    /// Where it lies among the assets.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::ClipArt => "samples/clip-art",
+            Self::Sentences => "samples/sentences.csv",
+        }
+    }
+}
+
 /// A usual choice of frozen layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {

@@ -247,11 +247,7 @@ impl Session {
     }
 
     fn open_sample(&mut self, sample: SampleName) -> Vec<Effect> {
-        let relative = match sample {
-            SampleName::ClipArt => "samples/clip-art",
-            SampleName::Sentences => "samples/sentences.csv",
-        };
-        match places::asset(relative) {
+        match projects::asset(sample.path()) {
             Some(path) => self.open_path(path),
             None => {
                 let problem = Problem::input(

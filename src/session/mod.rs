@@ -52,6 +52,7 @@ pub struct Session {
     /// By backbone, then by the path of the layer.
     pub weights: BTreeMap<String, BTreeMap<String, WeightSummary>>,
     pub filters: Option<(String, FilterTiles)>,
+    pub samples: Vec<projects::SampleCard>,
     pub tries: TryView,
     pub exported: Option<Exported>,
     pub remembered: Remembered,
@@ -238,6 +239,7 @@ impl Session {
             calibrations: BTreeMap::new(),
             weights: BTreeMap::new(),
             filters: None,
+            samples: projects::sample_cards(),
             tries: TryView::default(),
             exported: None,
             remembered,

@@ -8,7 +8,7 @@ use crate::project::recipe::{
     BackboneChoice, CacheChoice, DataChoice, FreezeChoice, RECIPE_VERSION, SplitChoice, TrainingChoice,
 };
 use crate::project::{Project, Recipe};
-use crate::session::action::ThemeChoice;
+use crate::session::action::{SampleName, ThemeChoice};
 use crate::worker::BackboneFacts;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -130,4 +130,47 @@ pub fn title(index: &DatasetIndex) -> String {
         words.replace_range(..1, &first);
     }
     format!("{words}, {} classes", index.classes.len())
+}
+
+/// A bundled dataset as a card of the start screen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SampleCard {
+    pub name: SampleName,
+    pub title: &'static str,
+    pub sentence: &'static str,
+    pub pictures: Vec<PathBuf>,
+    pub texts: Vec<(String, String)>,
+}
+
+/// The bundled datasets that are there.
+pub fn sample_cards() -> Vec<SampleCard> {
+    let first_of = |class: &str| {
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(asset(&format!("samples/clip-art/{class}"))?).ok()?.flatten().map(|e| e.path()).collect();
+        files.sort();
+        files.into_iter().next()
+    };
+    let texts = [("The mic is great.", "positive"), ("Very disappointed.", "negative"), ("Loved this place.", "positive")];
+    let cards = [
+        SampleCard {
+            name: SampleName::ClipArt,
+            title: "Clip art",
+            sentence: "492 pictures of ten kinds. Bundled; trains in seconds.",
+            pictures: ["bugs", "birds", "mammals"].into_iter().filter_map(first_of).collect(),
+            texts: Vec::new(),
+        },
+        SampleCard {
+            name: SampleName::Sentences,
+            title: "Sentences",
+            sentence: "3,000 reviews, positive or negative. Bundled.",
+            pictures: Vec::new(),
+            texts: texts.map(|(text, label)| (text.to_string(), label.to_string())).into(),
+        },
+    ];
+    cards.into_iter().filter(|card| asset(card.name.path()).is_some()).collect()
+}
+
+/// A bundled file or folder.
+pub fn asset(relative: &str) -> Option<PathBuf> {
+    places::asset_roots().into_iter().map(|root| root.join(relative)).find(|path| path.exists())
 }

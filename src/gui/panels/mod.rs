@@ -12,6 +12,7 @@ mod tries;
 use super::pictures::Picture;
 use super::theme::{self, Tokens};
 use super::{Actions, Scene};
+pub use crate::units::{bytes, count, duration};
 use crate::session::Step;
 use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 
@@ -69,36 +70,5 @@ pub fn paint_picture(ui: &Ui, painter: &egui::Painter, scene: &Scene, path: &std
             let sign = theme::icon::WARNING;
             painter.text(place.center(), egui::Align2::CENTER_CENTER, sign, theme::icons(20.0), tokens.warning);
         }
-    }
-}
-
-/// 4.70 MB.
-pub fn bytes(count: u64) -> String {
-    short(count as f64, &["B", "kB", "MB", "GB", "TB"])
-}
-
-/// 2.22 M.
-pub fn count(count: usize) -> String {
-    short(count as f64, &["", "k", "M", "G"]).trim_end().to_string()
-}
-
-fn short(mut value: f64, units: &[&str]) -> String {
-    let mut unit = 0;
-    while value >= 999.5 && unit + 1 < units.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    let digits = if unit == 0 || value >= 99.95 { 0 } else if value >= 9.995 { 1 } else { 2 };
-    format!("{value:.digits$} {}", units[unit])
-}
-
-/// 2 min 10 s.
-pub fn duration(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match seconds {
-        s if s < 1.0 => format!("{:.0} ms", s * 1000.0),
-        s if s < 59.95 => format!("{s:.1} s"),
-        s if s < 3600.0 => format!("{} min {} s", whole / 60, whole % 60),
-        _ => format!("{} h {} min", whole / 3600, whole / 60 % 60),
     }
 }

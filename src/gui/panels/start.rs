@@ -4,7 +4,7 @@ use super::super::theme::{self, Tokens};
 use super::super::widgets::{action_button, section};
 use super::super::{Actions, Scene};
 use crate::session::projects::Recent;
-use crate::session::{Action, SampleName};
+use crate::session::Action;
 use egui::{Align2, CornerRadius, RichText, Role, ScrollArea, Sense, Shape, Stroke, Ui, WidgetInfo};
 
 /// Width of the column in the middle.
@@ -60,15 +60,11 @@ fn drop_area(ui: &mut Ui, scene: &Scene, width: f32, out: &mut Actions) {
 }
 
 fn cards(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
-    let samples = [
-        (SampleName::ClipArt, "Clip art", "Pictures of ten kinds. Bundled; trains in seconds."),
-        (SampleName::Sentences, "Sentences", "3,000 reviews, positive or negative. Bundled."),
-    ];
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = egui::vec2(14.0, 14.0);
-        for (sample, name, sentence) in samples {
-            if card(ui, scene, name, sentence, &sample_pictures(sample), &sample_texts(sample)) {
-                out.push(Action::OpenSample(sample));
+        for sample in &scene.session.samples {
+            if card(ui, scene, &sample.title, &sample.sentence, &sample.pictures, &sample.texts) {
+                out.push(Action::OpenSample(sample.name));
             }
         }
         for Recent { folder, name, result, pictures, texts } in &scene.session.remembered.recent {
@@ -77,31 +73,6 @@ fn cards(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             }
         }
     });
-}
-
-fn sample_pictures(sample: SampleName) -> Vec<std::path::PathBuf> {
-    let names = match sample {
-        SampleName::ClipArt => ["bugs", "birds", "mammals"],
-        SampleName::Sentences => return Vec::new(),
-    };
-    let first = |class: &str| {
-        let folder = crate::hub::places::asset(&format!("samples/clip-art/{class}"))?;
-        let mut files: Vec<_> = std::fs::read_dir(folder).ok()?.flatten().map(|e| e.path()).collect();
-        files.sort();
-        files.into_iter().next()
-    };
-    names.into_iter().filter_map(first).collect()
-}
-
-fn sample_texts(sample: SampleName) -> Vec<(String, String)> {
-    match sample {
-        SampleName::ClipArt => Vec::new(),
-        SampleName::Sentences => vec![
-            ("The mic is great.".into(), "positive".into()),
-            ("Very disappointed.".into(), "negative".into()),
-            ("Loved this place.".into(), "positive".into()),
-        ],
-    }
 }
 
 /// A card with pictures or texts, a name and a sentence; true when it was clicked.

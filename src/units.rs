@@ -1,0 +1,58 @@
+//! Numbers as people read them: short, with their units.
+
+/// 4.7 MB.
+pub fn bytes(count: u64) -> String {
+    short(count as f64, &["B", "kB", "MB", "GB", "TB"])
+}
+
+/// 2.22 M.
+pub fn count(count: usize) -> String {
+    short(count as f64, &["", "k", "M", "G"]).trim_end().to_string()
+}
+
+fn short(mut value: f64, units: &[&str]) -> String {
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let digits = if unit == 0 || value >= 99.95 {
+        0
+    } else if value >= 9.995 {
+        1
+    } else {
+        2
+    };
+    format!("{value:.digits$} {}", units[unit])
+}
+
+/// 2 min 10 s.
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match seconds {
+        s if s < 1.0 => format!("{:.0} ms", s * 1000.0),
+        s if s < 59.95 => format!("{s:.1} s"),
+        s if s < 3600.0 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole / 60 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_times_human() {
+        let check = |found: String, expected: &str| assert_eq!(found, expected);
+        check(bytes(999), "999 B");
+        check(bytes(4_700_000), "4.70 MB");
+        check(bytes(38_700_000), "38.7 MB");
+        check(bytes(999_900_000), "1.00 GB");
+        check(count(928), "928");
+        check(count(2_223_872), "2.22 M");
+        check(duration(0.25), "250 ms");
+        check(duration(9.84), "9.8 s");
+        check(duration(130.2), "2 min 10 s");
+        check(duration(7_260.0), "2 h 1 min");
+    }
+}
