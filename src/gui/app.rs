@@ -170,7 +170,7 @@ impl eframe::App for App {
 
 /// What dropped files mean: on Try they are tried, on Evaluate a folder is a test set, elsewhere they are opened.
 fn dropped(context: &Context, step: Step, has_project: bool) -> Vec<Action> {
-    let paths: Vec<PathBuf> = context.input(|i| i.raw.dropped_files.iter().filter_map(|f| f.path().map(Into::into)).collect());
+    let paths: Vec<PathBuf> = context.input(|i| i.raw.dropped_files.iter().map(|f| f.path().to_path_buf()).collect());
     let Some(first) = paths.first().cloned() else { return Vec::new() };
     match step {
         Step::Try if has_project => vec![Action::TryFiles(paths)],

@@ -9,7 +9,8 @@ mod train;
 
 pub use create::{NewProject, create};
 pub use export::export;
-pub use score::{EvaluateWhat, LabelProbability, Prediction, evaluate, predict};
+pub use inspect::{calibrate, filter_tiles, inspect_weights};
+pub use score::{EvaluateWhat, LabelProbability, ModelSource, Prediction, evaluate, predict};
 pub use train::{Trained, train};
 
 use crate::control::{Control, Fact};

@@ -283,7 +283,7 @@ impl Session {
                     text_column: recipe.data.text_column.clone(),
                     label_column: recipe.data.label_column.clone(),
                 };
-                let data = project.data_path(&recipe);
+                let data = project.resolve(&recipe.data.path);
                 let pending = Pending::OpenProject { folder: folder.to_path_buf(), recipe: Box::new(recipe) };
                 self.scan(data, options, pending)
             }

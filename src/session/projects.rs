@@ -80,7 +80,7 @@ pub fn recipe_for(index: &DatasetIndex, folder: &Path, backbone: &BackboneFacts)
     Ok(Recipe {
         version: RECIPE_VERSION,
         data: DataChoice {
-            path: Project::data_reference(folder, &index.root)?,
+            path: Project::reference(folder, &index.root)?,
             text_column: None,
             label_column: None,
         },

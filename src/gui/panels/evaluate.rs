@@ -128,7 +128,7 @@ fn cell_of(ui: &mut Ui, view: &EvaluationView, place: Rect, at: (usize, usize), 
     }
     let colour = if strength > 0.6 { tokens.on_ice } else { tokens.text };
     ui.painter().text(place.center(), Align2::CENTER_CENTER, count.to_string(), theme::caption(), colour);
-    let response = ui.interact(place, ui.id().with(("cell", at)), Sense::click());
+    let response = ui.interact(place, ui.scope_id().with(("cell", at)), Sense::click());
     let labels = &view.evaluation.labels;
     let name = format!("{}, answered {}: {count}", labels[at.0], labels[at.1]);
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));

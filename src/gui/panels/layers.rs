@@ -127,7 +127,7 @@ fn layer_row(ui: &mut Ui, scene: &Scene, project: &OpenProject, backbone: &Backb
     if let Some(open) = row.open {
         let place = Rect::from_center_size(pos2(left - 9.0, y), vec2(18.0, theme::TREE_ROW));
         let name = format!("{} {}", if open { "Close" } else { "Open" }, row.path);
-        let arrow = ui.interact(place, ui.id().with(("open", &row.path)), Sense::click());
+        let arrow = ui.interact(place, ui.scope_id().with(("open", &row.path)), Sense::click());
         arrow.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
         ui.painter().text(place.center(), Align2::CENTER_CENTER, if open { icon::OPEN } else { icon::CLOSED }, theme::icons(12.0), tokens.dim);
         if arrow.clicked() {
@@ -170,7 +170,7 @@ fn state_toggle(ui: &mut Ui, place: Rect, project: &OpenProject, row: &LayerRow,
         FreezeState::Thawed => (tokens.ember_ground, tokens.ember),
         FreezeState::Mixed => (tokens.raised, tokens.dim),
     };
-    let response = ui.interact(place, ui.id().with(("state", &row.path)), Sense::click());
+    let response = ui.interact(place, ui.scope_id().with(("state", &row.path)), Sense::click());
     let tooltip = "Click to freeze or thaw (whether it is trained). Shift-click: from the selected layer to this one. Ctrl-click: this and everything towards the head.";
     let response = response.on_hover_text(tooltip).on_hover_cursor(CursorIcon::PointingHand);
     let name = format!("{}: {word}. Freeze or thaw", row.path);
@@ -201,7 +201,7 @@ fn drag_id() -> egui::Id {
 fn frostline_row(ui: &mut Ui, scene: &Scene, cut: usize, name: &str, shape: &str) {
     let tokens = Tokens::of(ui.ctx());
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), theme::TREE_ROW), Sense::hover());
-    let response = ui.interact(rect, ui.id().with("frostline"), Sense::drag());
+    let response = ui.interact(rect, ui.scope_id().with("frostline"), Sense::drag());
     let response = response.on_hover_cursor(CursorIcon::ResizeVertical).on_hover_text("Drag: everything above is thawed, everything below is frozen, computed once and cached.");
     let label = format!("Frostline at {name}");
     response.widget_info(|| WidgetInfo::labeled(Role::Slider, true, &label));

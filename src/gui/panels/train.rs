@@ -9,7 +9,7 @@ use crate::project::recipe::TrainingChoice;
 use crate::session::runs::{AlarmKind, RunView, alarms};
 use crate::session::{Action, OpenProject};
 use egui::{Align, Color32, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, vec2};
-use egui_plot::{Line, LineStyle, Plot, PlotPoint, PlotPoints};
+use egui_plot::{HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints};
 
 /// Buttons, curves, alarms, runs.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
@@ -80,7 +80,7 @@ fn buttons(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
 }
 
 fn curves(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
-    let log_id = ui.id().with("log-axis");
+    let log_id = ui.scope_id().with("log-axis");
     let mut log = ui.data(|d| d.get_temp::<bool>(log_id)).unwrap_or(false);
     ui.columns(2, |columns| {
         card(&mut columns[0], |ui| {
@@ -126,10 +126,12 @@ fn plot<'a>(name: &'a str, log: bool) -> Plot<'a> {
         .allow_scroll(false)
         .show_background(false)
         .set_margin_fraction(vec2(0.02, 0.06))
-        .label_formatter(move |line, point| {
-            let y = if log { 10f64.powf(point.y) } else { point.y };
-            let line = if line.is_empty() { String::new() } else { format!("{line}\n") };
-            format!("{line}epoch {:.1}\n{y:.4}", point.x)
+        .label_formatter(move |hover| match hover {
+            HoverPosition::NearDataPoint { plot_name, position, .. } => {
+                let y = if log { 10f64.powf(position.y) } else { position.y };
+                Some(format!("{plot_name}\nepoch {:.1}\n{y:.4}", position.x))
+            }
+            HoverPosition::Elsewhere { .. } => None,
         })
 }
 

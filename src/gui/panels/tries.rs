@@ -43,7 +43,7 @@ fn input(ui: &mut Ui, scene: &Scene, takes_text: bool, out: &mut Actions) {
             });
             return;
         }
-        let id = ui.id().with("try-text");
+        let id = ui.scope_id().with("try-text");
         let mut text = ui.data_mut(|d| d.get_temp::<String>(id)).unwrap_or_else(|| scene.session.tries.text.clone());
         let label = ui.label("Text");
         let field = egui::TextEdit::multiline(&mut text).desired_rows(3).desired_width(f32::INFINITY).hint_text("Type or paste a text");
