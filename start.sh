@@ -5,7 +5,7 @@ set -euo pipefail
 # A relative folder counts from where the command was given.
 case ${FROSTLINE_DEMO:-} in
     "" | /*) ;;
-    *) export FROSTLINE_DEMO=$PWD/$FROSTLINE_DEMO ;;
+    *) export FROSTLINE_DEMO=${PWD%/}/$FROSTLINE_DEMO ;;
 esac
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 # shellcheck source=.ci/prepare.sh
