@@ -408,7 +408,7 @@ fn a_changed_manifest_is_refused() {
     check(&IMAGES, "/input", TEXTS.manifest()["input"].clone(), "texts for a network that takes images");
     check(&IMAGES, "/labels", json!(["red", "red", "red"]), "its labels");
     check(&TEXTS, "/input/max_tokens", json!(100_000), "100000 tokens");
-    check(&TEXTS, "/input/tokenizer_json", json!("00".repeat(32)), "not the one that was trained with");
+    check(&TEXTS, "/input/tokenizer_blake3", json!("00".repeat(32)), "not the one that was trained with");
 }
 
 #[cfg(unix)]

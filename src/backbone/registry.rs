@@ -66,8 +66,13 @@ pub fn check_weights(backbone: &Backbone, weights: &super::WeightFile) -> Result
         }
     }
     let ignored = |name: &str| architecture.ignored().iter().any(|prefix| name.starts_with(prefix));
-    match weights.names().find(|name| !expected.contains(name) && !ignored(name)) {
-        Some(name) => Err(mismatch(format!("tensor {name} belongs to no layer"))),
-        None => Ok(()),
+    if let Some(name) = weights.names().find(|name| !expected.contains(name) && !ignored(name)) {
+        return Err(mismatch(format!("tensor {name} belongs to no layer")));
     }
+    for tensor in architecture.tree().tensors().filter(|t| t.name.ends_with(".running_var")) {
+        if weights.values(&tensor.name, &tensor.shape)?.iter().any(|v| *v < 0.0) {
+            return Err(mismatch(format!("{} holds a negative variance", tensor.name)));
+        }
+    }
+    Ok(())
 }

@@ -128,10 +128,10 @@ impl Backbone {
         if tokenizer.spec() == *spec {
             return Ok(tokenizer);
         }
-        let found = tokenizer.spec().tokenizer_json;
+        let found = tokenizer.spec().tokenizer_blake3;
         Err(Problem::input(
             "the tokenizer is not the one that was trained with",
-            format!("the file has digest {found}, {} is needed", spec.tokenizer_json),
+            format!("the file has digest {found}, {} is needed", spec.tokenizer_blake3),
             "put the right tokenizer.json in place, or train again",
         )
         .at(path))

@@ -19,7 +19,7 @@ pub struct TextTokenizer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextSpec {
     /// Of the bytes of `tokenizer.json`.
-    pub tokenizer_json: Digest,
+    pub tokenizer_blake3: Digest,
     /// Longer texts are cut to this many tokens, special tokens included.
     pub max_tokens: usize,
 }
@@ -74,7 +74,7 @@ impl TextTokenizer {
             stride: 0,
         };
         tokenizer.with_padding(None).with_truncation(Some(truncation)).map_err(bad)?;
-        let spec = TextSpec { tokenizer_json: Digest::of(&bytes), max_tokens };
+        let spec = TextSpec { tokenizer_blake3: Digest::of(&bytes), max_tokens };
         Ok(TextTokenizer { tokenizer, spec, path: path.to_owned() })
     }
 
@@ -105,7 +105,7 @@ impl TextSpec {
     /// Names the tokenizer and the limit in one.
     pub fn digest(&self) -> Digest {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(b"frostline text preprocessing 1").update(&self.tokenizer_json.0);
+        hasher.update(b"frostline text preprocessing 1").update(&self.tokenizer_blake3.0);
         hasher.update(&(self.max_tokens as u64).to_le_bytes());
         Digest(*hasher.finalize().as_bytes())
     }
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn the_spec_names_file_and_limit() {
         let (a, b) = (tokenizer(8).unwrap().spec(), tokenizer(9).unwrap().spec());
-        assert_eq!(a.tokenizer_json, Digest::of(TOKENIZER.as_bytes()));
+        assert_eq!(a.tokenizer_blake3, Digest::of(TOKENIZER.as_bytes()));
         assert_ne!(a.digest(), b.digest());
     }
 }

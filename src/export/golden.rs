@@ -40,7 +40,7 @@ pub fn write_inputs(folder: &Path, as_text: bool) -> Result<Vec<GoldenInput>> {
 /// The input as a sample; image paths are relative to `folder`.
 pub fn sample(folder: &Path, input: &GoldenInput) -> Sample {
     match input {
-        GoldenInput::Image(path) => Sample::ImageFile(folder.join(path)),
+        GoldenInput::Image(path) => Sample::image(folder.join(path)),
         GoldenInput::Text(text) => Sample::Text(text.clone()),
     }
 }

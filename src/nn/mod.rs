@@ -55,6 +55,11 @@ pub use op::{composed, is_fast};
 pub use param::{Gradient, Param, Slot};
 pub use pool::{global_average_pool, mean_tokens};
 
+/// What decides the last bits of a result: the instruction set, or `composed`.
+pub fn path_name() -> &'static str {
+    if composed() { "composed" } else { simd_level() }
+}
+
 /// The instruction set that the kernels use, for the run record: `avx512`, `avx2`, `neon` or `plain`.
 /// `FROSTLINE_SIMD=off|avx2|avx512` caps it. Products of matrices go through the `gemm` crate, which
 /// makes its own choice.

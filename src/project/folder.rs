@@ -119,7 +119,10 @@ impl Project {
     pub fn runs(&self) -> Vec<Run> {
         let folders = crate::hub::subfolders(&self.folder.join("runs"));
         let mut folders: Vec<PathBuf> = folders.filter(|f| f.join("run.json").is_file()).collect();
-        folders.sort();
+        // By number: 10000 comes after 9999. What is no number is no run.
+        let number = |f: &PathBuf| f.file_name().and_then(|n| n.to_str()).and_then(|n| n.parse::<u32>().ok());
+        folders.retain(|f| number(f).is_some());
+        folders.sort_by_key(number);
         folders.into_iter().map(Run::at).collect()
     }
 

@@ -30,6 +30,8 @@ pub struct CacheKey<'a> {
     pub input: String,
     /// `f32`.
     pub dtype: &'a str,
+    /// Instruction set, or `composed`: they differ in the last bits.
+    pub kernels: &'a str,
     /// `cpu`, `cuda` or `metal`: they differ in the last bits.
     pub device: &'a str,
     /// Number of the augmented view; 0 is the sample as it is.
@@ -40,8 +42,15 @@ impl CacheKey<'_> {
     /// A digest over all parts.
     pub fn digest(&self) -> Digest {
         let parts = format!(
-            "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{NUMERICS_VERSION}",
-            self.weights_sha256, self.cut, self.pooling, self.input, self.dtype, self.device, self.view
+            "{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{NUMERICS_VERSION}",
+            self.weights_sha256,
+            self.cut,
+            self.pooling,
+            self.input,
+            self.dtype,
+            self.kernels,
+            self.device,
+            self.view
         );
         Digest(*blake3::hash(parts.as_bytes()).as_bytes())
     }
@@ -248,6 +257,7 @@ mod tests {
             pooling: "mean",
             input: "x".into(),
             dtype: "f32",
+            kernels: "plain",
             device: "cpu",
             view: 0,
         }
@@ -281,6 +291,7 @@ mod tests {
             CacheKey { pooling: "max", ..base.clone() },
             CacheKey { input: "y".into(), ..base.clone() },
             CacheKey { dtype: "f16", ..base.clone() },
+            CacheKey { kernels: "avx2", ..base.clone() },
             CacheKey { device: "cuda", ..base.clone() },
             CacheKey { view: 1, ..base.clone() },
         ];

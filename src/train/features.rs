@@ -93,7 +93,7 @@ fn cache_key<'a>(plan: &'a Plan, weights: &'a WeightFile) -> CacheKey<'a> {
     let cuts = plan.architecture().cuts();
     let input = match &plan.backbone.input {
         InputSpec::Image(spec) => spec.digest().to_string(),
-        InputSpec::Text(spec) => format!("{} {}", spec.tokenizer_json, spec.max_tokens),
+        InputSpec::Text(spec) => format!("{} {}", spec.tokenizer_blake3, spec.max_tokens),
     };
     CacheKey {
         weights_sha256: weights.sha256(),
@@ -101,6 +101,7 @@ fn cache_key<'a>(plan: &'a Plan, weights: &'a WeightFile) -> CacheKey<'a> {
         pooling: plan.architecture().pooling(),
         input,
         dtype: "f32",
+        kernels: crate::nn::path_name(),
         device: plan.machine.device_name,
         view: 0,
     }

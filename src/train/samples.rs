@@ -1,7 +1,8 @@
 //! Raw samples become the boundary state at the input of a backbone.
 
 use crate::backbone::{Backbone, Boundary, InputSpec};
-use crate::data::index::DatasetIndex;
+use crate::data::image;
+use crate::data::index::{DatasetIndex, Digest};
 use crate::data::preprocess::ImageSpec;
 use crate::data::scan::MAX_TEXT_BYTES;
 use crate::data::text::TextTokenizer;
@@ -24,7 +25,11 @@ enum Input {
 /// One raw sample.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sample {
-    ImageFile(PathBuf),
+    ImageFile {
+        path: PathBuf,
+        /// What its bytes must be, for a sample of a scan: what is cached under a digest must be of these bytes.
+        digest: Option<Digest>,
+    },
     Text(String),
 }
 
@@ -55,12 +60,20 @@ impl Loader {
     /// The file cannot be read or decoded, or the sample is of the wrong kind.
     pub fn prepare(&self, sample: &Sample) -> Result<Prepared> {
         match (&self.input, sample) {
-            (Input::Image(spec), Sample::ImageFile(path)) => Ok(Prepared::Pixels(spec.load(path)?)),
+            (Input::Image(spec), Sample::ImageFile { path, digest }) => {
+                let bytes = image::read(path)?;
+                if digest.is_some_and(|known| known != Digest::of(&bytes)) {
+                    return Err(changed(path));
+                }
+                Ok(Prepared::Pixels(spec.apply(&image::decode_bytes(&bytes, path)?)))
+            }
             (Input::Text(tokenizer), Sample::Text(text)) => match tokenizer.encode(text)? {
                 tokens if tokens.is_empty() => Err(wrong_kind("the text has no token that the model knows")),
                 tokens => Ok(Prepared::Tokens(tokens)),
             },
-            (Input::Text(_), Sample::ImageFile(path)) => Err(wrong_kind("this model takes texts").at(path)),
+            (Input::Text(_), Sample::ImageFile { path, .. }) => {
+                Err(wrong_kind("this model takes texts").at(path))
+            }
             (Input::Image(_), Sample::Text(_)) => Err(wrong_kind("this model takes images")),
         }
     }
@@ -107,12 +120,17 @@ impl Prepared {
 }
 
 impl Sample {
+    /// An image file as it is.
+    pub fn image(path: impl Into<PathBuf>) -> Self {
+        Self::ImageFile { path: path.into(), digest: None }
+    }
+
     /// Item number `item` of `index`.
     pub fn of(index: &DatasetIndex, item: usize) -> Option<Self> {
         let item = index.items.get(item)?;
         Some(match &item.text {
             Some(text) => Self::Text(text.clone()),
-            None => Self::ImageFile(index.full_path(item)),
+            None => Self::ImageFile { path: index.full_path(item), digest: Some(item.digest) },
         })
     }
 
@@ -122,7 +140,7 @@ impl Sample {
     /// A text file that cannot be read, is too long or is not UTF-8.
     pub fn from_file(path: &Path, as_text: bool) -> Result<Self> {
         if !as_text {
-            return Ok(Self::ImageFile(path.to_path_buf()));
+            return Ok(Self::image(path));
         }
         let fail = |e: &std::io::Error| Problem::io("read the text", path, e);
         let about = std::fs::metadata(path).map_err(|e| fail(&e))?;
@@ -142,6 +160,11 @@ impl Sample {
             Err(e) => Err(fail(&e)),
         }
     }
+}
+
+fn changed(path: &Path) -> Problem {
+    let remedy = "let nothing write the data while it is trained on, then train again";
+    Problem::input("this sample cannot be used", "the file changed since the data was read", remedy).at(path)
 }
 
 fn wrong_kind(why: &str) -> Problem {

@@ -11,7 +11,7 @@ use frostline::train::top::Top;
 use std::path::PathBuf;
 
 fn samples(backbone: &Backbone) -> Vec<Sample> {
-    let file = |name: &str| Sample::ImageFile(crate::support::golden_path(&format!("features/{name}")));
+    let file = |name: &str| Sample::image(crate::support::golden_path(&format!("features/{name}")));
     match backbone.input {
         frostline::backbone::InputSpec::Image(_) => vec![file("rgb_97x131.png"), file("grey_300x200.png")],
         _ => vec![
@@ -97,7 +97,7 @@ fn the_tree_names_every_tensor_and_each_gets_a_gradient() {
     }
 }
 
-/// Invariant 1. Sabotage seen to fail: `Some(role) | None` treated alike in `TopSource::param`.
+/// Invariant 1. Sabotage seen to fail: `None` trained like `Some(role)` in `TopSource::param`.
 #[test]
 fn only_what_is_thawed_is_a_variable() {
     let (folder, plan) = small_plan("mobilenetv2_100", &["blocks.6.0.bn2", "conv_head"]);

@@ -51,8 +51,8 @@ fn machine() -> Machine {
     Machine { threads: 2, ..Machine::cpu() }
 }
 
-/// Invariant 4. Sabotage seen to fail: `is_thawed(number) || true` in `TopSource::new`; a running mean
-/// passed through `train` in `TopSource::statistic`.
+/// Invariant 4. Sabotage seen to fail: `None` trained like `Some(role)` in `TopSource::param`; statistics passed
+/// through `train` in `TopSource::statistic`.
 #[test]
 fn what_is_frozen_stays_bit_identical() {
     for (id, thaw) in
@@ -95,7 +95,7 @@ fn frozen_after_training(plan: &Plan, project: &Project) -> std::collections::BT
     by_name(top.tensors())
 }
 
-/// Invariant 6. Sabotage seen to fail: `NUMERICS` aside, adding 1e-3 to a value in `FeatureCache::read`.
+/// Invariant 6. Sabotage seen to fail: adding 1e-3 to the values in `FeatureCache::read`.
 #[test]
 fn the_cache_changes_no_loss() {
     for (id, thaw) in [
@@ -119,8 +119,8 @@ fn the_cache_changes_no_loss() {
     }
 }
 
-/// Invariant 7. Sabotage seen to fail: writing the checkpoint instead of the best epoch in `export::write_files`
-/// (different logits), dropping `thawed` tensors from `head.safetensors` (refused by the comparison itself).
+/// Invariant 7. Sabotage seen to fail: forgetting the thawed tensors in `Classifier::from_export` (the export's own
+/// comparison refuses it).
 #[test]
 fn an_export_answers_as_the_run_does() {
     for (id, thaw) in [("mobilenetv2_100", vec!["conv_head", "bn2"]), ("all-MiniLM-L6-v2", vec![])] {
@@ -134,7 +134,7 @@ fn an_export_answers_as_the_run_does() {
         let export = Classifier::from_export(&out, &machine()).unwrap();
         for golden in &manifest.golden {
             let sample = match &golden.input {
-                GoldenInput::Image(path) => Sample::ImageFile(out.join(path)),
+                GoldenInput::Image(path) => Sample::image(out.join(path)),
                 GoldenInput::Text(text) => Sample::Text(text.clone()),
             };
             let ask = |classifier: &Classifier| {
@@ -155,7 +155,7 @@ fn an_export_answers_as_the_run_does() {
 }
 
 /// Invariant 8 for a polite stop in the middle of an epoch; `tests/kill.rs` has the impolite ones. Sabotage seen to
-/// fail: leaving `m/` out of the checkpoint; not skipping the steps made in `fit`.
+/// fail: not restoring the moments in `checkpoint::load`; `skip(0)` in `fit`.
 #[test]
 fn a_stopped_run_ends_where_an_uninterrupted_one_ends() {
     for (id, thaw) in [("mobilenetv2_100", vec!["conv_head"]), ("all-MiniLM-L6-v2", vec!["encoder.layer.5"])]
@@ -187,7 +187,8 @@ fn a_stopped_run_ends_where_an_uninterrupted_one_ends() {
     }
 }
 
-/// Invariant 10: what any front end writes as TOML is read back as the same plan.
+/// Invariant 10: what any front end writes as TOML is read back as the same plan. Sabotage seen to fail: losing the
+/// last pattern in `FreezeMask::to_patterns`.
 #[test]
 fn a_recipe_is_the_same_for_every_front_end() {
     let (folder, plan) = small_plan("mobilenetv2_100", &["blocks.5", "bn2"]);
