@@ -2,6 +2,11 @@
 # Builds Frostline and does its main job once on the bundled pictures: a project, a training, an export, a prediction.
 # What is there already is used again. The result lies in $FROSTLINE_DEMO, else in ~/frostline-demo.
 set -euo pipefail
+# A relative folder counts from where the command was given.
+case ${FROSTLINE_DEMO:-} in
+    "" | /*) ;;
+    *) export FROSTLINE_DEMO=${PWD%/}/$FROSTLINE_DEMO ;;
+esac
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 # shellcheck source=.ci/prepare.sh
 . .ci/prepare.sh
