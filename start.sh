@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds Frostline and does its main job once on the bundled pictures: a project, a training, an export, a prediction.
+# Builds Frostline and opens its window. Where there is no display it does the main job once on the bundled pictures:
+# a project, a training, an export, a prediction.
 # What is there already is used again. The result lies in $FROSTLINE_DEMO, else in ~/frostline-demo.
 set -euo pipefail
 # A relative folder counts from where the command was given.
@@ -80,4 +81,9 @@ heading "What the build needs"
 need_rust
 need_tools
 build
+if has_display; then
+    heading "Opening the window"
+    echo "\$ $program"
+    exec "$program"
+fi
 main_job

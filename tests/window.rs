@@ -1,6 +1,6 @@
 //! The window without a display: real session, real worker, bundled weights.
 
-use eframe::egui;
+use eframe::egui::{self, accesskit::Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use frostline::gui::App;
@@ -72,6 +72,18 @@ impl Window {
         self.harness.run_steps(3);
     }
 
+    /// Clicks a step of the rail, which is drawn before the step's own buttons.
+    fn go_to(&mut self, step: &str) {
+        self.harness.get_all_by_role_and_label(Role::Button, step).next().unwrap().click();
+        self.harness.run_steps(3);
+    }
+
+    /// Clicks a button of the step that is shown.
+    fn press(&mut self, name: &str) {
+        self.harness.get_all_by_role_and_label(Role::Button, name).last().unwrap().click();
+        self.harness.run_steps(3);
+    }
+
     fn act(&mut self, action: Action) {
         let context = self.harness.ctx.clone();
         self.harness.state_mut().act(&context, action);
@@ -90,7 +102,9 @@ fn pictures(folder: &Path) {
         for number in 0..8u8 {
             let [r, g, b] = colour;
             let pixel = image::Rgb([r - number, g + number, b - number]);
-            image::RgbImage::from_pixel(40, 30, pixel).save(folder.join(class).join(format!("{number}.png"))).unwrap();
+            image::RgbImage::from_pixel(40, 30, pixel)
+                .save(folder.join(class).join(format!("{number}.png")))
+                .unwrap();
         }
     }
 }
@@ -103,11 +117,11 @@ fn from_a_dropped_folder_to_a_written_export_in_six_actions() {
         let mut window = Window::open();
         window.drop(data.path());
         window.wait("project", |s| s.project.is_some());
-        window.click("Train");
-        window.click("Train");
+        window.go_to("Train");
+        window.press("Train");
         window.wait("training", |s| s.newest_result().is_some() && !s.is_training());
-        window.click("Export");
-        window.click("Export");
+        window.go_to("Export");
+        window.press("Export");
         window.wait("export", |s| s.exported.is_some());
         let exported = window.session().exported.clone().unwrap();
         assert!(exported.out.join("manifest.json").is_file());
@@ -130,7 +144,7 @@ fn layers_can_be_thawed_undone_and_redone() {
         window.wait("project", |s| s.project.is_some());
         let first = window.session().project.as_ref().unwrap().recipe.clone();
         window.act(Action::Go(Step::Layers));
-        window.click("Last two stages");
+        window.press("Last two stages");
         let thawed = window.session().project.as_ref().unwrap().recipe.clone();
         assert_ne!(thawed.freeze, first.freeze);
         window.click("conv_stem: frozen. Freeze or thaw");
@@ -141,7 +155,10 @@ fn layers_can_be_thawed_undone_and_redone() {
         assert_eq!(window.session().project.as_ref().unwrap().recipe, first);
         window.act(Action::Redo);
         assert_eq!(window.session().project.as_ref().unwrap().recipe, thawed);
-        let on_disk = frostline::project::Recipe::read(&window.session().project.as_ref().unwrap().folder.join("recipe.toml")).unwrap();
+        let on_disk = frostline::project::Recipe::read(
+            &window.session().project.as_ref().unwrap().folder.join("recipe.toml"),
+        )
+        .unwrap();
         assert_eq!(on_disk, thawed);
     });
 }

@@ -215,8 +215,9 @@ fn predict(
         .into());
     }
     let console = Console::new();
-    let predictions =
-        machine_of(machine).and_then(|m| jobs::predict(&ModelSource::Export(export.to_path_buf()), inputs, texts, top, &m, &console));
+    let predictions = machine_of(machine).and_then(|m| {
+        jobs::predict(&ModelSource::Export(export.to_path_buf()), inputs, texts, top, &m, &console)
+    });
     console.finish();
     let predictions = predictions?;
     for prediction in &predictions {

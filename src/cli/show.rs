@@ -228,5 +228,4 @@ mod tests {
         check(&"é".repeat(61), &format!("{}…", "é".repeat(60)));
         assert_eq!(printable("two\nlines"), "two\nlines");
     }
-
 }

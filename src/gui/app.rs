@@ -42,7 +42,11 @@ impl App {
         let machine = Machine::cpu();
         let device = format!("CPU, {} threads", machine.threads);
         let worker = Worker::start(machine, wake.clone()).map_err(|e| {
-            Problem::other("the worker could not be started", e.to_string(), "close other programs and try again")
+            Problem::other(
+                "the worker could not be started",
+                e.to_string(),
+                "close other programs and try again",
+            )
         })?;
         let mut app = Self {
             session: Session::new(device, Remembered::load()),
@@ -107,7 +111,8 @@ impl App {
         let mut actions = self.dialogs.drain();
         actions.extend(dropped(context, self.session.step, self.session.project.is_some()));
         actions.extend(shell::shortcuts(context, &self.session));
-        if context.input(|i| i.viewport().close_requested()) && !self.may_close && self.session.is_training() {
+        if context.input(|i| i.viewport().close_requested()) && !self.may_close && self.session.is_training()
+        {
             context.send_viewport_cmd(ViewportCommand::CancelClose);
             actions.push(Action::Quit);
         }
@@ -170,7 +175,8 @@ impl eframe::App for App {
 
 /// What dropped files mean: on Try they are tried, on Evaluate a folder is a test set, elsewhere they are opened.
 fn dropped(context: &Context, step: Step, has_project: bool) -> Vec<Action> {
-    let paths: Vec<PathBuf> = context.input(|i| i.raw.dropped_files.iter().map(|f| f.path().to_path_buf()).collect());
+    let paths: Vec<PathBuf> =
+        context.input(|i| i.raw.dropped_files.iter().map(|f| f.path().to_path_buf()).collect());
     let Some(first) = paths.first().cloned() else { return Vec::new() };
     match step {
         Step::Try if has_project => vec![Action::TryFiles(paths)],

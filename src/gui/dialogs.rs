@@ -21,7 +21,8 @@ impl Dialogs {
     pub fn available() -> bool {
         cfg!(not(target_os = "linux"))
             || std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some()
-            || std::env::var_os("PATH").is_some_and(|paths| std::env::split_paths(&paths).any(|p| p.join("zenity").is_file()))
+            || std::env::var_os("PATH")
+                .is_some_and(|paths| std::env::split_paths(&paths).any(|p| p.join("zenity").is_file()))
     }
 
     /// Opens a dialog; `wake` is called when it is closed.

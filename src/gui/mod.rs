@@ -40,7 +40,12 @@ pub fn run() -> Result<()> {
         renderer: eframe::Renderer::Glow,
         ..Default::default()
     };
-    eframe::run_native("Frostline", options, Box::new(|context| Ok(Box::new(App::new(&context.egui_ctx)?)))).map_err(|e| {
-        Problem::other("the window could not be opened", e.to_string(), "check that there is a display; the command line works without: `frostline --help`")
-    })
+    eframe::run_native("Frostline", options, Box::new(|context| Ok(Box::new(App::new(&context.egui_ctx)?))))
+        .map_err(|e| {
+            Problem::other(
+                "the window could not be opened",
+                e.to_string(),
+                "check that there is a display; the command line works without: `frostline --help`",
+            )
+        })
 }

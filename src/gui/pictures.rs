@@ -43,7 +43,8 @@ impl Pictures {
         let texture = context.load_texture(path.to_string_lossy(), image, TextureOptions::LINEAR);
         self.textures.insert(path.to_path_buf(), (texture.clone(), self.clock));
         if self.textures.len() > KEPT {
-            let oldest = self.textures.iter().min_by_key(|(_, (_, used))| *used).map(|(path, _)| path.clone());
+            let oldest =
+                self.textures.iter().min_by_key(|(_, (_, used))| *used).map(|(path, _)| path.clone());
             oldest.and_then(|path| self.textures.remove(&path));
         }
         Picture::Ready(texture)

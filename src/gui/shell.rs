@@ -5,8 +5,8 @@ use super::widgets::{icon_button, section};
 use super::{Actions, Scene};
 use crate::session::{Action, Session, Step, StepState, ThemeChoice, ToastKind};
 use egui::{
-    Align, Align2, Context, CornerRadius, Frame, Key, KeyboardShortcut, Layout, Margin, Modal, Modifiers, Panel, RichText, Role,
-    Sense, Stroke, Ui, WidgetInfo,
+    Align, Align2, Context, CornerRadius, Frame, Key, KeyboardShortcut, Layout, Margin, Modal, Modifiers,
+    Panel, RichText, Role, Sense, Stroke, Ui, WidgetInfo,
 };
 use std::path::PathBuf;
 
@@ -28,7 +28,8 @@ pub fn top_bar(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                 chip(ui, &scene.session.device);
                 for (sign, action) in [(icon::REDO, Action::Redo), (icon::UNDO, Action::Undo)] {
                     let label = action.label();
-                    if icon_button(ui, sign, &label.text, scene.session.why_not(&action).is_none()).clicked() {
+                    if icon_button(ui, sign, &label.text, scene.session.why_not(&action).is_none()).clicked()
+                    {
                         out.push(action);
                     }
                 }
@@ -67,12 +68,12 @@ fn theme_button(ui: &mut Ui, session: &Session, out: &mut Actions) {
 /// A short fact in a frame.
 pub fn chip(ui: &mut Ui, text: &str) {
     let tokens = Tokens::of(ui.ctx());
-    Frame::new()
-        .fill(tokens.raised)
-        .stroke(Stroke::new(1.0, tokens.line))
-        .corner_radius(CornerRadius::same(theme::CONTROL_CORNER))
-        .inner_margin(Margin::symmetric(8, 4))
-        .show(ui, |ui| ui.label(RichText::new(text).font(theme::body()).color(tokens.dim)));
+    let galley = ui.painter().layout_no_wrap(text.to_string(), theme::body(), tokens.dim);
+    let (rect, response) = ui.allocate_exact_size(galley.size() + egui::vec2(16.0, 8.0), Sense::hover());
+    let corner = CornerRadius::same(theme::CONTROL_CORNER);
+    ui.painter().rect(rect, corner, tokens.raised, Stroke::new(1.0, tokens.line), egui::StrokeKind::Inside);
+    ui.painter().galley(rect.min + egui::vec2(8.0, 4.0), galley, tokens.dim);
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
 }
 
 /// The seven steps with their state; at its foot the palette.
@@ -89,7 +90,7 @@ pub fn rail(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             let button = egui::Button::new(RichText::new(palette.text).color(tokens.dim))
                 .shortcut_text("Ctrl+K")
                 .frame(false)
-                .min_size(egui::vec2(ui.available_width(), theme::CONTROL_HEIGHT));
+                .min_size(egui::vec2(ui.available_width() - 16.0, theme::CONTROL_HEIGHT));
             if ui.add(button).on_hover_text(palette.tooltip).clicked() {
                 out.push(Action::ShowPalette(true));
             }
@@ -121,7 +122,8 @@ fn rail_row(ui: &mut Ui, session: &Session, step: Step, out: &mut Actions) {
     let name = step.name();
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, is_here, name));
     let shortcut = label.shortcut.unwrap_or_default();
-    let response = response.on_hover_text(format!("{}: {words}. {} ({shortcut})", step.name(), label.tooltip));
+    let response =
+        response.on_hover_text(format!("{}: {words}. {} ({shortcut})", step.name(), label.tooltip));
     if response.clicked() {
         out.push(Action::Go(step));
     }
@@ -203,7 +205,7 @@ fn idle_row(ui: &mut Ui, session: &Session, out: &mut Actions) {
         } else if session.step == Step::Layers {
             super::widgets::action_button(ui, session, &Action::Train, "Train", true, out);
         } else if let Some(next) = session.next_step() {
-            let text = format!("Next: {} {}", next.name().to_lowercase(), icon::NEXT);
+            let text = format!("Next: {} →", next.name().to_lowercase());
             let button = egui::Button::new(RichText::new(text).color(tokens.dim)).frame(false);
             if ui.add(button).on_hover_text(Action::Go(next).label().tooltip).clicked() {
                 out.push(Action::Go(next));
@@ -240,7 +242,9 @@ pub fn toasts(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                         ui.label(RichText::new(sign).font(theme::icons(16.0)).color(colour));
                         section(ui, &toast.title);
                         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                            if icon_button(ui, icon::CLOSE, &format!("Dismiss: {}", toast.title), true).clicked() {
+                            if icon_button(ui, icon::CLOSE, &format!("Dismiss: {}", toast.title), true)
+                                .clicked()
+                            {
                                 out.push(Action::DismissToast(toast.id));
                             }
                         });
@@ -259,7 +263,9 @@ pub fn quit_question(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let modal = Modal::new(egui::Id::unique("quit")).show(ui.ctx(), |ui| {
         ui.set_width(380.0);
         section(ui, "A run is being trained");
-        ui.label("If you quit now it stops after this batch. Its checkpoint is kept; you can go on with it later.");
+        ui.label(
+            "If you quit now it stops after this batch. Its checkpoint is kept; you can go on with it later.",
+        );
         ui.horizontal(|ui| {
             if ui.button("Stay").clicked() {
                 out.push(Action::StayOpen);
@@ -289,7 +295,8 @@ pub fn path_field(ui: &mut Ui, text: &mut String) -> PathAnswer {
         section(ui, "Which folder or file?");
         super::widgets::dim(ui, "This system has no file dialog. Type the path, or drop it on the window.");
         let label = ui.label("Path");
-        let field = ui.add(egui::TextEdit::singleline(text).desired_width(f32::INFINITY)).labelled_by(label.id);
+        let field =
+            ui.add(egui::TextEdit::singleline(text).desired_width(f32::INFINITY)).labelled_by(label.id);
         if !field.lost_focus() {
             field.request_focus();
         }
@@ -359,12 +366,17 @@ impl Palette {
             .into_iter()
             .filter(|action| words.split_whitespace().all(|w| action.label().text.to_lowercase().contains(w)))
             .collect();
-        let (down, up, enter) =
-            ui.input(|i| (i.key_pressed(Key::ArrowDown), i.key_pressed(Key::ArrowUp), i.key_pressed(Key::Enter)));
-        self.chosen = (self.chosen + usize::from(down)).saturating_sub(usize::from(up)).min(found.len().saturating_sub(1));
+        let (down, up, enter) = ui.input(|i| {
+            (i.key_pressed(Key::ArrowDown), i.key_pressed(Key::ArrowUp), i.key_pressed(Key::Enter))
+        });
+        self.chosen = (self.chosen + usize::from(down))
+            .saturating_sub(usize::from(up))
+            .min(found.len().saturating_sub(1));
         let modal = Modal::new(egui::Id::unique("palette")).show(ui.ctx(), |ui| {
             ui.set_width(460.0);
-            let field = egui::TextEdit::singleline(&mut self.search).hint_text("Find a command").desired_width(f32::INFINITY);
+            let field = egui::TextEdit::singleline(&mut self.search)
+                .hint_text("Find a command")
+                .desired_width(f32::INFINITY);
             let response = ui.add(field);
             response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Find a command"));
             response.request_focus();
@@ -376,7 +388,9 @@ impl Palette {
                         .shortcut_text(label.shortcut.unwrap_or_default())
                         .min_size(egui::vec2(ui.available_width(), 28.0));
                     let response = ui.add_enabled(why_not.is_none(), button);
-                    let response = response.on_hover_text(label.tooltip).on_disabled_hover_text(why_not.unwrap_or_default());
+                    let response = response
+                        .on_hover_text(label.tooltip)
+                        .on_disabled_hover_text(why_not.unwrap_or_default());
                     if response.clicked() || (enter && number == self.chosen) {
                         out.push(Action::ShowPalette(false));
                         out.push(action.clone());

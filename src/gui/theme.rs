@@ -1,6 +1,9 @@
 //! Colours, type and spacing. No other file names a colour, a font size or a distance.
 
-use egui::{Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Stroke, Style, TextStyle, Theme};
+use egui::{
+    Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Stroke, Style, TextStyle,
+    Theme,
+};
 use std::sync::Arc;
 
 /// Colours of one theme. Ice is frozen, validation and the primary action; ember is thawed, training and wrong.
@@ -117,13 +120,11 @@ pub mod icon {
     pub const CLOSE: &str = "\u{e4f6}";
     pub const PAUSE: &str = "\u{e39e}";
     pub const STOP: &str = "\u{e46c}";
-    pub const SEARCH: &str = "\u{e30c}";
     pub const CLOSED: &str = "\u{e13a}";
     pub const OPEN: &str = "\u{e136}";
     pub const DRAG: &str = "\u{e794}";
     pub const SIDEBAR: &str = "\u{ec24}";
     pub const LOG: &str = "\u{e2f2}";
-    pub const NEXT: &str = "\u{e06c}";
     pub const FAILED: &str = "\u{e4f8}";
 }
 

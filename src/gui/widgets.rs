@@ -2,11 +2,21 @@
 
 use super::theme::{self, Tokens, icon};
 use crate::session::{Action, Session};
-use egui::{Align, Button, Color32, CornerRadius, Frame, Layout, Margin, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo};
+use egui::{
+    Align, Button, Color32, CornerRadius, Frame, Layout, Margin, Response, RichText, Role, Sense, Stroke, Ui,
+    WidgetInfo,
+};
 
 /// A button for an action: its label, tooltip and whether it can be pressed come from the action. Pressed, it
 /// emits a copy.
-pub fn action_button(ui: &mut Ui, session: &Session, action: &Action, text: &str, primary: bool, out: &mut Vec<Action>) -> Response {
+pub fn action_button(
+    ui: &mut Ui,
+    session: &Session,
+    action: &Action,
+    text: &str,
+    primary: bool,
+    out: &mut Vec<Action>,
+) -> Response {
     let tokens = Tokens::of(ui.ctx());
     let label = action.label();
     let why_not = session.why_not(action);
@@ -32,7 +42,9 @@ pub fn action_button(ui: &mut Ui, session: &Session, action: &Action, text: &str
 
 /// A square button with an icon and an accessible name.
 pub fn icon_button(ui: &mut Ui, icon: &str, name: &str, enabled: bool) -> Response {
-    let button = Button::new(RichText::new(icon).font(theme::icons(16.0))).min_size(egui::vec2(28.0, 28.0)).frame(false);
+    let button = Button::new(RichText::new(icon).font(theme::icons(16.0)))
+        .min_size(egui::vec2(28.0, 28.0))
+        .frame(false);
     let response = ui.add_enabled(enabled, button).on_hover_text(name).on_disabled_hover_text(name);
     let label = name.to_string();
     response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, &label));
@@ -74,6 +86,7 @@ pub fn dim(ui: &mut Ui, text: impl Into<String>) -> Response {
 pub fn fact_row(ui: &mut Ui, name: &str, value: &str) {
     let tokens = Tokens::of(ui.ctx());
     ui.horizontal(|ui| {
+        ui.spacing_mut().interact_size.y = 20.0;
         ui.label(RichText::new(name).color(tokens.dim));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add(egui::Label::new(value).truncate());
@@ -100,6 +113,15 @@ pub fn figure(ui: &mut Ui, name: &str, value: &str, small: &str) {
     });
 }
 
+/// Text in a column of fixed width, cut where it is longer.
+pub fn cell(ui: &mut Ui, width: f32, text: RichText) {
+    let layout = Layout::left_to_right(Align::Center);
+    ui.allocate_ui_with_layout(egui::vec2(width, 18.0), layout, |ui| {
+        ui.set_width(width);
+        ui.add(egui::Label::new(text).truncate());
+    });
+}
+
 /// A bar from 0 to 1.
 pub fn bar(ui: &mut Ui, share: f32, width: f32, colour: Color32) {
     let tokens = Tokens::of(ui.ctx());
@@ -112,7 +134,14 @@ pub fn bar(ui: &mut Ui, share: f32, width: f32, colour: Color32) {
 }
 
 /// What an empty screen says, with the one thing to do.
-pub fn empty(ui: &mut Ui, session: &Session, title: &str, sentence: &str, action: Option<(&Action, &str)>, out: &mut Vec<Action>) {
+pub fn empty(
+    ui: &mut Ui,
+    session: &Session,
+    title: &str,
+    sentence: &str,
+    action: Option<(&Action, &str)>,
+    out: &mut Vec<Action>,
+) {
     ui.add_space(theme::MARGIN);
     card(ui, |ui| {
         ui.set_width(ui.available_width());

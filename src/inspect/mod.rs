@@ -57,7 +57,8 @@ impl WeightSummary {
     fn of_values(values: &[f32]) -> Self {
         let count = values.len();
         let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / count.max(1) as f64;
-        let variance = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / count.max(1) as f64;
+        let variance =
+            values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / count.max(1) as f64;
         let smallest = values.iter().copied().fold(f32::INFINITY, f32::min);
         let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let (smallest, largest) = if count == 0 { (0.0, 0.0) } else { (smallest, largest) };
@@ -103,7 +104,9 @@ impl FilterTiles {
         let pixels = side * side;
         let tile = |filter: usize| {
             let start = filter * inputs * pixels;
-            (0..pixels * channels).map(|n| values[start + n % channels * pixels + n / channels] * scale).collect()
+            (0..pixels * channels)
+                .map(|n| values[start + n % channels * pixels + n / channels] * scale)
+                .collect()
         };
         Ok(Self { side, channels, tiles: (0..filters.min(TILES)).map(tile).collect(), total: filters })
     }

@@ -29,7 +29,11 @@ pub fn filter_tiles(backbone: &str, layer: &str) -> Result<FilterTiles> {
     let backbone = hub::open(backbone)?;
     let found: Option<&Leaf> = backbone.architecture().tree().leaves().iter().find(|leaf| leaf.path == layer);
     let leaf = found.ok_or_else(|| {
-        Problem::input(format!("there is no layer {layer:?}"), "the backbone does not have it", "choose another layer")
+        Problem::input(
+            format!("there is no layer {layer:?}"),
+            "the backbone does not have it",
+            "choose another layer",
+        )
     })?;
     FilterTiles::of(leaf, &backbone.open_weights()?)
 }
@@ -46,10 +50,11 @@ pub fn calibrate(backbone: &str, machine: &Machine) -> Result<Calibration> {
         let name = format!("{}-{}-{}.json", &weights.sha256()[..12], machine.device_name, machine.threads);
         home.join("calibration").join(name)
     });
-    if let Some(calibration) = kept.as_ref().and_then(|path| read_json::<Calibration>(path, "read the calibration").ok()) {
-        if calibration.segments.len() + 1 == backbone.architecture().cuts().len() {
-            return Ok(calibration);
-        }
+    if let Some(calibration) =
+        kept.as_ref().and_then(|path| read_json::<Calibration>(path, "read the calibration").ok())
+        && calibration.segments.len() + 1 == backbone.architecture().cuts().len()
+    {
+        return Ok(calibration);
     }
     let calibration = in_pool(machine, || measure(&backbone, &weights, machine))?;
     if let Some(path) = kept {

@@ -29,17 +29,33 @@ pub enum Action {
     SetSplit(SplitChoice),
     ChooseBackbone(String),
     /// Freezes or thaws a layer or subtree.
-    SetLayer { path: String, thawed: bool },
+    SetLayer {
+        path: String,
+        thawed: bool,
+    },
     /// Freezes or thaws all leaves from one path to another, in tree order.
-    SetLayerRange { from: String, to: String, thawed: bool },
+    SetLayerRange {
+        from: String,
+        to: String,
+        thawed: bool,
+    },
     Preset(Preset),
     /// Moves the frostline; everything above is thawed. Equal numbers belong to one drag.
-    DragFrostline { cut: usize, drag: u64 },
+    DragFrostline {
+        cut: usize,
+        drag: u64,
+    },
     SelectLayer(Option<String>),
-    ExpandLayer { path: String, open: bool },
+    ExpandLayer {
+        path: String,
+        open: bool,
+    },
     SearchLayers(String),
     /// Also names the field, so that typing in it is one undo step.
-    SetTraining { training: TrainingChoice, field: &'static str },
+    SetTraining {
+        training: TrainingChoice,
+        field: &'static str,
+    },
     SetCache(bool),
     Train,
     Resume,
@@ -111,7 +127,8 @@ pub struct Label {
 }
 
 impl Preset {
-    pub const ALL: [Preset; 5] = [Self::HeadOnly, Self::LastBlock, Self::LastStages, Self::Everything, Self::NormsOnly];
+    pub const ALL: [Preset; 5] =
+        [Self::HeadOnly, Self::LastBlock, Self::LastStages, Self::Everything, Self::NormsOnly];
 
     /// What the button says.
     pub fn name(self) -> &'static str {
@@ -126,7 +143,9 @@ impl Preset {
 
     fn tooltip(self) -> &'static str {
         match self {
-            Self::HeadOnly => "Train the new last layer and nothing else (linear probe). Quickest; start here.",
+            Self::HeadOnly => {
+                "Train the new last layer and nothing else (linear probe). Quickest; start here."
+            }
             Self::LastBlock => "Thaw the topmost block too",
             Self::LastStages => "Thaw the topmost third of the network (partial fine-tuning)",
             Self::Everything => "Thaw every layer (full fine-tuning). Slowest; needs the most data.",
@@ -182,28 +201,54 @@ impl Action {
             Action::OpenSample(SampleName::Sentences) => {
                 label("Open sample: sentences", "Short reviews, positive or negative, bundled", None)
             }
-            Action::ChooseFolder => label("Choose a folder…", "A folder with one folder for each class, or a project", Some("Ctrl+O")),
-            Action::ChooseFile => label("Choose a file…", "A CSV, TSV or JSONL file with a text and a label column", Some("Ctrl+Shift+O")),
-            Action::CloseProject => label("Close the project", "Back to the start; everything is saved", Some("Ctrl+W")),
+            Action::ChooseFolder => label(
+                "Choose a folder…",
+                "A folder with one folder for each class, or a project",
+                Some("Ctrl+O"),
+            ),
+            Action::ChooseFile => label(
+                "Choose a file…",
+                "A CSV, TSV or JSONL file with a text and a label column",
+                Some("Ctrl+Shift+O"),
+            ),
+            Action::CloseProject => {
+                label("Close the project", "Back to the start; everything is saved", Some("Ctrl+W"))
+            }
             Action::Train => label("Train", "Start a new run with this recipe", Some("Ctrl+Enter")),
             Action::Resume => label("Resume", "Go on with the run that did not finish", None),
             Action::Pause(true) => label("Pause", "Wait after this batch", Some("Ctrl+P")),
             Action::Pause(false) => label("Go on", "Go on with the paused run", Some("Ctrl+P")),
-            Action::Stop => label("Stop, keep best", "End after this batch; the best epoch and the checkpoint are kept", Some("Ctrl+.")),
-            Action::Evaluate(_) => label("Evaluate", "Score the newest run on its validation samples", Some("Ctrl+E")),
-            Action::ChooseTestSet => label("Drop in a test set…", "Score on labelled samples that the run has never seen", None),
+            Action::Stop => label(
+                "Stop, keep best",
+                "End after this batch; the best epoch and the checkpoint are kept",
+                Some("Ctrl+."),
+            ),
+            Action::Evaluate(_) => {
+                label("Evaluate", "Score the newest run on its validation samples", Some("Ctrl+E"))
+            }
+            Action::ChooseTestSet => {
+                label("Drop in a test set…", "Score on labelled samples that the run has never seen", None)
+            }
             Action::ChooseTryFiles => label("Choose files to try…", "Ask the model about files", None),
-            Action::Export => label("Export", "Write the trained head, reload it and compare", Some("Ctrl+S")),
+            Action::Export => {
+                label("Export", "Write the trained head, reload it and compare", Some("Ctrl+S"))
+            }
             Action::Undo => label("Undo", "Take back the last change of the recipe", Some("Ctrl+Z")),
             Action::Redo => label("Redo", "Make the undone change again", Some("Ctrl+Shift+Z")),
-            Action::SetTheme(ThemeChoice::System) => label("Theme: as the system", "Follow the system's light or dark", None),
+            Action::SetTheme(ThemeChoice::System) => {
+                label("Theme: as the system", "Follow the system's light or dark", None)
+            }
             Action::SetTheme(ThemeChoice::Light) => label("Theme: light", "Light colours", None),
             Action::SetTheme(ThemeChoice::Dark) => label("Theme: dark", "Dark colours", None),
-            Action::ToggleInspector => label("Show or hide the inspector", "The panel on the right", Some("Ctrl+I")),
+            Action::ToggleInspector => {
+                label("Show or hide the inspector", "The panel on the right", Some("Ctrl+I"))
+            }
             Action::ToggleLog => label("Show or hide the log", "What happened so far", Some("Ctrl+L")),
             Action::ShowPalette(_) => label("Commands", "Find any action by name", Some("Ctrl+K")),
             Action::Quit => label("Quit", "Close the window", Some("Ctrl+Q")),
-            Action::Preset(preset) => label(&format!("Layers: {}", preset.name().to_lowercase()), preset.tooltip(), None),
+            Action::Preset(preset) => {
+                label(&format!("Layers: {}", preset.name().to_lowercase()), preset.tooltip(), None)
+            }
             _ => label("", "", None),
         }
     }

@@ -119,7 +119,11 @@ impl Session {
                 return Vec::new();
             }
             Action::ExpandLayer { path, open } => {
-                if open { project.layers.expanded.insert(path) } else { project.layers.expanded.remove(&path) };
+                if open {
+                    project.layers.expanded.insert(path)
+                } else {
+                    project.layers.expanded.remove(&path)
+                };
                 return Vec::new();
             }
             Action::SearchLayers(search) => {
@@ -176,7 +180,8 @@ impl Session {
 
     fn step_back(&mut self, undo: bool) -> Vec<Effect> {
         let Some(project) = &mut self.project else { return Vec::new() };
-        let other = if undo { project.undo.undo(&project.recipe) } else { project.undo.redo(&project.recipe) };
+        let other =
+            if undo { project.undo.undo(&project.recipe) } else { project.undo.redo(&project.recipe) };
         if let Some(recipe) = other {
             project.recipe = recipe;
             self.recipe_changed();
@@ -188,7 +193,8 @@ impl Session {
     pub(super) fn recipe_changed(&mut self) {
         let tree = self.backbone().map(|b| Arc::clone(&b.tree));
         let Some(project) = &mut self.project else { return };
-        project.mask = tree.and_then(|tree| FreezeMask::from_patterns(&tree, &project.recipe.freeze.thaw).ok());
+        project.mask =
+            tree.and_then(|tree| FreezeMask::from_patterns(&tree, &project.recipe.freeze.thaw).ok());
         match Split::new(&project.index, &split_spec(&project.recipe)) {
             Ok(split) => (project.split, project.split_problem) = (Some(split), None),
             Err(why) => (project.split, project.split_problem) = (None, Some(why.to_string())),
@@ -294,7 +300,12 @@ impl Session {
         }
     }
 
-    fn scan(&mut self, path: PathBuf, options: crate::data::scan::ScanOptions, pending: Pending) -> Vec<Effect> {
+    fn scan(
+        &mut self,
+        path: PathBuf,
+        options: crate::data::scan::ScanOptions,
+        pending: Pending,
+    ) -> Vec<Effect> {
         let job = self.new_job(pending);
         self.show_job(job, "Reading the data", false);
         vec![Effect::Send(Command::Scan { job, path, options })]
@@ -429,13 +440,24 @@ impl Session {
         let id = self.new_id();
         self.log.push(format!("{title}: {text}"));
         self.toasts.retain(|t| t.title != title || t.text != text);
-        self.toasts.push(Toast { id, kind, title: title.to_string(), text: text.to_string(), born: Instant::now() });
+        self.toasts.push(Toast {
+            id,
+            kind,
+            title: title.to_string(),
+            text: text.to_string(),
+            born: Instant::now(),
+        });
     }
 
     /// Shows a failure with its remedy.
     pub fn fail(&mut self, title: &str, problem: &Problem) {
         let place = problem.path.as_ref().map(|p| format!(" ({})", p.display())).unwrap_or_default();
-        let text = format!("{}{place}: {}. Try: {}.", problem.what, problem.why.trim_end_matches('.'), problem.remedy.trim_end_matches('.'));
+        let text = format!(
+            "{}{place}: {}. Try: {}.",
+            problem.what,
+            problem.why.trim_end_matches('.'),
+            problem.remedy.trim_end_matches('.')
+        );
         self.toast(ToastKind::Failure, title, &text);
     }
 

@@ -20,9 +20,11 @@ impl DataView {
     pub fn refresh(&mut self, index: &DatasetIndex, split: Option<&Split>) {
         let mut parts = vec![None; index.items.len()];
         if let Some(split) = split {
-            for (items, part) in
-                [(&split.train, Part::Train), (&split.validation, Part::Validation), (&split.test, Part::Test)]
-            {
+            for (items, part) in [
+                (&split.train, Part::Train),
+                (&split.validation, Part::Validation),
+                (&split.test, Part::Test),
+            ] {
                 for item in items {
                     if let Some(place) = parts.get_mut(*item) {
                         *place = Some(part);
@@ -35,7 +37,9 @@ impl DataView {
             let item = &index.items[*number];
             self.class.is_none_or(|class| class == item.class)
                 && self.part.is_none_or(|part| parts[*number] == Some(part))
-                && (!self.findings_only || found.contains(&(&item.path, item.line)) || found.contains(&(&item.path, None)))
+                && (!self.findings_only
+                    || found.contains(&(&item.path, item.line))
+                    || found.contains(&(&item.path, None)))
         };
         self.visible = (0..index.items.len()).filter(shows).collect();
         if self.selected.is_some_and(|n| n >= index.items.len()) {

@@ -58,11 +58,11 @@ impl Session {
 
     fn on_unfinished(&mut self, pending: Option<Pending>, state: RunState, problem: &Problem) {
         self.tries.waiting &= pending != Some(Pending::Try);
-        if let (Some(Pending::Training { .. }), Some(project)) = (pending, &mut self.project) {
-            if let Some(run) = project.runs.last_mut().filter(|r| r.state == RunState::Running) {
-                run.state = state;
-                run.failure = (state == RunState::Failed).then(|| problem.to_string());
-            }
+        if let (Some(Pending::Training { .. }), Some(project)) = (pending, &mut self.project)
+            && let Some(run) = project.runs.last_mut().filter(|r| r.state == RunState::Running)
+        {
+            run.state = state;
+            run.failure = (state == RunState::Failed).then(|| problem.to_string());
         }
     }
 
@@ -84,7 +84,9 @@ impl Session {
             }
             Fact::Step { .. } | Fact::Epoch { .. } => self.on_training(job, &fact),
             Fact::Cache { items, bytes, seconds, .. } => {
-                let what = format!("{items} samples through the frozen layers in {seconds:.1} s, {bytes} bytes cached");
+                let what = format!(
+                    "{items} samples through the frozen layers in {seconds:.1} s, {bytes} bytes cached"
+                );
                 self.log.push(what);
             }
             Fact::Warning { what } => {
@@ -112,14 +114,23 @@ impl Session {
                         view.what = "training".to_string();
                         view.started = std::time::Instant::now();
                     }
-                    view.name = format!("Run {}, epoch {epoch} of {epochs}", run.name.trim_start_matches('0'));
+                    view.name =
+                        format!("Run {}, epoch {epoch} of {epochs}", run.name.trim_start_matches('0'));
                     view.done = position / epochs;
                     let elapsed = view.started.elapsed().as_secs_f64();
                     let left = (1.0 - view.done).max(0.0) / view.done.max(1e-9);
                     view.seconds_left = (elapsed > 0.3).then_some(elapsed * left);
                 }
             }
-            Fact::Epoch { epoch, train_loss, val_loss, val_accuracy, val_macro_f1, seconds, samples_per_second } => {
+            Fact::Epoch {
+                epoch,
+                train_loss,
+                val_loss,
+                val_accuracy,
+                val_macro_f1,
+                seconds,
+                samples_per_second,
+            } => {
                 run.add_epoch(&EpochRecord {
                     epoch: *epoch,
                     train_loss: *train_loss,
@@ -144,7 +155,8 @@ impl Session {
                     self.log.push(format!("backbone left out: {problem}"));
                 }
                 let count = backbones.len();
-                self.status = format!("{count} backbone{} on this machine", if count == 1 { "" } else { "s" });
+                self.status =
+                    format!("{count} backbone{} on this machine", if count == 1 { "" } else { "s" });
                 self.backbones = backbones;
                 if self.project.is_some() {
                     self.recipe_changed();
@@ -165,18 +177,27 @@ impl Session {
                 Vec::new()
             }
             Outcome::Runs { project, runs } => {
+                let training = self.is_training();
                 if let Some(open) = self.project.as_mut().filter(|p| p.folder == project) {
+                    // A run that began meanwhile is not on disk yet, or not with all its steps.
+                    let live: Vec<RunView> = open
+                        .runs
+                        .drain(..)
+                        .filter(|run| run.state == RunState::Running && training)
+                        .collect();
                     open.runs = runs.into_iter().map(|r| RunView::of(&r.record, r.step_losses)).collect();
+                    open.runs.retain(|run| live.iter().all(|l| l.name != run.name));
+                    open.runs.extend(live);
                 }
                 self.remember_project();
                 Vec::new()
             }
             Outcome::Trained { record } => {
                 self.status = format!("Run {} finished", record.run.trim_start_matches('0'));
-                if let Some(project) = &mut self.project {
-                    if let Some(run) = project.runs.iter_mut().find(|r| r.name == record.run) {
-                        *run = RunView::of(&record, std::mem::take(&mut run.train_loss));
-                    }
+                if let Some(project) = &mut self.project
+                    && let Some(run) = project.runs.iter_mut().find(|r| r.name == record.run)
+                {
+                    *run = RunView::of(&record, std::mem::take(&mut run.train_loss));
                 }
                 self.remember_project();
                 Vec::new()
@@ -185,7 +206,8 @@ impl Session {
                 let intervals = scores::intervals(&evaluation);
                 if let Some(project) = &mut self.project {
                     let run = run.unwrap_or_default();
-                    project.evaluation = Some(EvaluationView { what, run, evaluation, intervals, cell: None });
+                    project.evaluation =
+                        Some(EvaluationView { what, run, evaluation, intervals, cell: None });
                 }
                 Vec::new()
             }
@@ -257,7 +279,11 @@ impl Session {
             folder: project.folder.clone(),
             name: project.title.clone(),
             result,
-            pictures: samples.iter().filter(|i| i.text.is_none()).map(|i| project.index.full_path(i)).collect(),
+            pictures: samples
+                .iter()
+                .filter(|i| i.text.is_none())
+                .map(|i| project.index.full_path(i))
+                .collect(),
             texts: samples
                 .iter()
                 .filter_map(|i| Some((i.text.clone()?, project.index.classes.get(i.class)?.clone())))

@@ -10,7 +10,11 @@ use std::collections::BTreeSet;
 pub enum Row {
     Layer(LayerRow),
     /// The line at cut `cut`.
-    Frostline { cut: usize, name: String, shape: String },
+    Frostline {
+        cut: usize,
+        name: String,
+        shape: String,
+    },
 }
 
 /// One layer or group.
@@ -45,12 +49,19 @@ pub fn rows(tree: &LayerTree, cuts: &[Cut], mask: &FreezeMask, view: &LayersView
     let frostline = mask.frostline(tree, cuts.len());
     let mut rows = Vec::new();
     for child in &tree.root().children {
-        add(child, 0, tree, cuts, mask, view, &mut rows);
+        add(child, 0, tree, mask, view, &mut rows);
     }
     place_frostline(tree, cuts, frostline, rows)
 }
 
-fn add(node: &Node, depth: usize, tree: &LayerTree, cuts: &[Cut], mask: &FreezeMask, view: &LayersView, rows: &mut Vec<Row>) {
+fn add(
+    node: &Node,
+    depth: usize,
+    tree: &LayerTree,
+    mask: &FreezeMask,
+    view: &LayersView,
+    rows: &mut Vec<Row>,
+) {
     let search = view.search.trim().to_lowercase();
     if !search.is_empty() && !contains(node, &search) {
         return;
@@ -58,7 +69,7 @@ fn add(node: &Node, depth: usize, tree: &LayerTree, cuts: &[Cut], mask: &FreezeM
     // A group with one child that only repeats it is passed through: `blocks` says nothing of its own.
     if matches!(node.path.as_str(), "blocks" | "encoder" | "encoder.layer") {
         for child in &node.children {
-            add(child, depth, tree, cuts, mask, view, rows);
+            add(child, depth, tree, mask, view, rows);
         }
         return;
     }
@@ -78,7 +89,7 @@ fn add(node: &Node, depth: usize, tree: &LayerTree, cuts: &[Cut], mask: &FreezeM
     }));
     if open == Some(true) {
         for child in &node.children {
-            add(child, depth + 1, tree, cuts, mask, view, rows);
+            add(child, depth + 1, tree, mask, view, rows);
         }
     }
 }
@@ -197,7 +208,10 @@ pub fn range(tree: &LayerTree, from: &str, to: &str) -> Vec<String> {
     let position = |path: &str| {
         let inside = |leaf: &&crate::backbone::Leaf| is_at_or_below(&leaf.path, path);
         let count = tree.leaves().iter().filter(inside).count();
-        tree.leaves().iter().position(|l| is_at_or_below(&l.path, path)).map(|first| (first, first + count.max(1) - 1))
+        tree.leaves()
+            .iter()
+            .position(|l| is_at_or_below(&l.path, path))
+            .map(|first| (first, first + count.max(1) - 1))
     };
     let (Some(a), Some(b)) = (position(from), position(to)) else { return Vec::new() };
     let leaves = &tree.leaves()[a.0.min(b.0)..=a.1.max(b.1)];

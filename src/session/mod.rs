@@ -161,8 +161,13 @@ pub(crate) enum Pending {
     Quiet,
     /// New data: a project is made of it, or opened with this recipe.
     NewData,
-    OpenProject { folder: PathBuf, recipe: Box<Recipe> },
-    Training { run: Option<String> },
+    OpenProject {
+        folder: PathBuf,
+        recipe: Box<Recipe>,
+    },
+    Training {
+        run: Option<String>,
+    },
     Evaluation,
     Try,
     Export,
@@ -260,7 +265,9 @@ impl Session {
     pub fn start(&mut self) -> Vec<Effect> {
         let job = self.new_job(Pending::Quiet);
         let mut effects = vec![Effect::Send(Command::ListBackbones { job })];
-        if let Some(last) = self.remembered.last_project.clone().filter(|folder| folder.join("recipe.toml").is_file()) {
+        if let Some(last) =
+            self.remembered.last_project.clone().filter(|folder| folder.join("recipe.toml").is_file())
+        {
             effects.extend(self.apply(Action::OpenPath(last)));
         }
         effects
@@ -326,7 +333,11 @@ impl Session {
         let project = self.project.as_ref();
         let needs_project = "Open data first.";
         match action {
-            Action::Go(_) | Action::CloseProject | Action::SetSplit(_) | Action::ChooseBackbone(_) | Action::Preset(_)
+            Action::Go(_)
+            | Action::CloseProject
+            | Action::SetSplit(_)
+            | Action::ChooseBackbone(_)
+            | Action::Preset(_)
                 if project.is_none() =>
             {
                 Some(needs_project)
@@ -335,7 +346,9 @@ impl Session {
             Action::Redo if !project.is_some_and(|p| p.undo.can_redo()) => Some("Nothing to redo."),
             Action::Train | Action::Resume if project.is_none() => Some(needs_project),
             Action::Train | Action::Resume if self.is_training() => Some("A run is being trained."),
-            Action::Train if project.is_some_and(|p| p.split.is_none()) => Some("The data cannot be split; see Data."),
+            Action::Train if project.is_some_and(|p| p.split.is_none()) => {
+                Some("The data cannot be split; see Data.")
+            }
             Action::Train if self.backbone().is_none() => Some("Choose a backbone first."),
             Action::Resume if !project.is_some_and(|p| p.runs.last().is_some_and(can_resume)) => {
                 Some("The newest run has finished, or there is none.")

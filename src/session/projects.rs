@@ -41,7 +41,13 @@ pub struct Recent {
 
 impl Default for Remembered {
     fn default() -> Self {
-        Self { version: 1, theme: ThemeChoice::System, inspector_open: true, last_project: None, recent: Vec::new() }
+        Self {
+            version: 1,
+            theme: ThemeChoice::System,
+            inspector_open: true,
+            last_project: None,
+            recent: Vec::new(),
+        }
     }
 }
 
@@ -108,7 +114,11 @@ pub fn suitable(backbones: &[BackboneFacts], modality: Modality) -> Option<&Back
 /// The system names no place for application data.
 pub fn new_folder(data: &Path) -> Result<PathBuf> {
     let home = places::home().ok_or_else(|| {
-        Problem::input("there is no place for projects", "the system names no folder for them", "set FROSTLINE_HOME")
+        Problem::input(
+            "there is no place for projects",
+            "the system names no folder for them",
+            "set FROSTLINE_HOME",
+        )
     })?;
     let name = data.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_else(|| "project".into());
     let projects = home.join("projects");
@@ -118,7 +128,8 @@ pub fn new_folder(data: &Path) -> Result<PathBuf> {
         (!folder.exists()).then_some(folder)
     };
     (1..10_000).find_map(|n| free(&n)).ok_or_else(|| {
-        Problem::input("there is no free project name", "10,000 projects have this name", "remove some").at(&projects)
+        Problem::input("there is no free project name", "10,000 projects have this name", "remove some")
+            .at(&projects)
     })
 }
 
@@ -145,12 +156,19 @@ pub struct SampleCard {
 /// The bundled datasets that are there.
 pub fn sample_cards() -> Vec<SampleCard> {
     let first_of = |class: &str| {
-        let mut files: Vec<PathBuf> =
-            std::fs::read_dir(asset(&format!("samples/clip-art/{class}"))?).ok()?.flatten().map(|e| e.path()).collect();
+        let mut files: Vec<PathBuf> = std::fs::read_dir(asset(&format!("samples/clip-art/{class}"))?)
+            .ok()?
+            .flatten()
+            .map(|e| e.path())
+            .collect();
         files.sort();
         files.into_iter().next()
     };
-    let texts = [("The mic is great.", "positive"), ("Very disappointed.", "negative"), ("Loved this place.", "positive")];
+    let texts = [
+        ("The mic is great.", "positive"),
+        ("Very disappointed.", "negative"),
+        ("Loved this place.", "positive"),
+    ];
     let cards = [
         SampleCard {
             name: SampleName::ClipArt,

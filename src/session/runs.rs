@@ -122,20 +122,29 @@ pub fn alarms(run: &RunView, probe: Option<&RunView>) -> Vec<Alarm> {
     }
     if let Some(epoch) = overfitting_since(&run.val_loss) {
         let text = "Validation loss rises while training goes on. The best epoch is kept; fewer epochs, fewer thawed layers or more data help.";
-        alarms.push(alarm(AlarmKind::Warning, &format!("Overfitting since epoch {epoch}."), text.to_string()));
+        alarms.push(alarm(
+            AlarmKind::Warning,
+            &format!("Overfitting since epoch {epoch}."),
+            text.to_string(),
+        ));
     }
-    if let (Some(own), Some(probe)) = (run.best_accuracy, probe.filter(|p| p.name != run.name)) {
-        if let Some(frozen) = probe.best_accuracy {
-            let points = 100.0 * (own - frozen);
-            let margin = 100.0 * run.half_width().unwrap_or(0.0);
-            if points < -0.05 {
-                let text = format!("{:.1} points below run {} that trained the head only. Thaw less, or lower the learning rate.", -points, probe.name);
-                alarms.push(alarm(AlarmKind::Warning, "Below the frozen probe.", text));
-            } else if points > 0.05 {
-                let chance = if points < margin { " With so few validation samples that may be chance." } else { "" };
-                let text = format!("{points:.1} points above run {} that trained the head only.{chance}", probe.name);
-                alarms.push(alarm(AlarmKind::Good, "Ahead of the frozen probe.", text));
-            }
+    if let (Some(own), Some(probe)) = (run.best_accuracy, probe.filter(|p| p.name != run.name))
+        && let Some(frozen) = probe.best_accuracy
+    {
+        let points = 100.0 * (own - frozen);
+        let margin = 100.0 * run.half_width().unwrap_or(0.0);
+        if points < -0.05 {
+            let text = format!(
+                "{:.1} points below run {} that trained the head only. Thaw less, or lower the learning rate.",
+                -points, probe.name
+            );
+            alarms.push(alarm(AlarmKind::Warning, "Below the frozen probe.", text));
+        } else if points > 0.05 {
+            let chance =
+                if points < margin { " With so few validation samples that may be chance." } else { "" };
+            let text =
+                format!("{points:.1} points above run {} that trained the head only.{chance}", probe.name);
+            alarms.push(alarm(AlarmKind::Good, "Ahead of the frozen probe.", text));
         }
     }
     alarms
@@ -213,7 +222,11 @@ mod tests {
     #[test]
     fn alarms_speak_when_they_should() {
         let titles = |losses: &[f64], accuracies: &[f64], probe: f64| {
-            let probe = RunView { name: "0001".into(), best_accuracy: Some(probe), ..RunView::live("0001", "head", 100) };
+            let probe = RunView {
+                name: "0001".into(),
+                best_accuracy: Some(probe),
+                ..RunView::live("0001", "head", 100)
+            };
             alarms(&run(losses, accuracies), Some(&probe)).into_iter().map(|a| a.title).collect::<Vec<_>>()
         };
         assert_eq!(titles(&[0.9, 0.5, 0.6, 0.7, 0.8], &[0.6; 5], 0.6), ["Overfitting since epoch 2."]);

@@ -82,7 +82,13 @@ mod tests {
             let (truth, predicted) = (n % 2, if n < right { n % 2 } else { 1 - n % 2 });
             confusion.add(truth, predicted);
             let confidence = n as f32 / 1000.0;
-            answers.push(Answer { path: format!("{n}.png").into(), text: None, truth, predicted, confidence });
+            answers.push(Answer {
+                path: format!("{n}.png").into(),
+                text: None,
+                truth,
+                predicted,
+                confidence,
+            });
         }
         Evaluation {
             split: "val".into(),

@@ -1,7 +1,9 @@
 //! What a choice of frozen layers costs, before anything is trained: a sum over segments whose times were
 //! measured once on this machine.
 
-use crate::backbone::{Backbone, Boundary, Cut, Dim, FreezeMask, FrozenSource, InputSpec, LayerTree, Pass, WeightFile};
+use crate::backbone::{
+    Backbone, Boundary, Cut, Dim, FreezeMask, FrozenSource, InputSpec, LayerTree, Pass, WeightFile,
+};
 use crate::problem::Result;
 use crate::project::Machine;
 use candle_core::Tensor;
@@ -55,7 +57,14 @@ pub struct Estimate {
 }
 
 /// Adds up what `mask` costs. Times are 0 without a calibration.
-pub fn estimate(tree: &LayerTree, cuts: &[Cut], features: usize, mask: &FreezeMask, calibration: Option<&Calibration>, work: &Workload) -> Estimate {
+pub fn estimate(
+    tree: &LayerTree,
+    cuts: &[Cut],
+    features: usize,
+    mask: &FreezeMask,
+    calibration: Option<&Calibration>,
+    work: &Workload,
+) -> Estimate {
     let frostline = mask.frostline(tree, cuts.len());
     let head = work.classes * (features + 1);
     let trainable = mask.trainable_parameters(tree) + head;
@@ -65,7 +74,11 @@ pub fn estimate(tree: &LayerTree, cuts: &[Cut], features: usize, mask: &FreezeMa
     let cache_bytes = if cached { 4 * row(frostline) * samples as u64 } else { 0 };
     let times = |range: std::ops::Range<usize>| -> f64 {
         let seconds = calibration.map_or(&[][..], |c| &c.segments);
-        seconds.get(range.start.min(seconds.len())..range.end.min(seconds.len())).unwrap_or_default().iter().sum::<f64>()
+        seconds
+            .get(range.start.min(seconds.len())..range.end.min(seconds.len()))
+            .unwrap_or_default()
+            .iter()
+            .sum::<f64>()
             * work.tokens as f64
     };
     let decode = if work.tokens == 1 && calibration.is_some() { DECODE_SECONDS } else { 0.0 };
@@ -73,7 +86,8 @@ pub fn estimate(tree: &LayerTree, cuts: &[Cut], features: usize, mask: &FreezeMa
     let above = times(frostline..cuts.len().saturating_sub(1));
     let factor = 1.0 + BACKWARD_INPUT + BACKWARD_WEIGHTS;
     let overhead = 2e-6 * samples as f64;
-    let mut epoch_seconds = above * (factor * work.train_samples as f64 + work.validation_samples as f64) + overhead;
+    let mut epoch_seconds =
+        above * (factor * work.train_samples as f64 + work.validation_samples as f64) + overhead;
     if !cached {
         epoch_seconds += below * samples as f64;
     }
@@ -124,7 +138,8 @@ pub fn measure(backbone: &Backbone, weights: &WeightFile, machine: &Machine) -> 
 fn typical_input(backbone: &Backbone, machine: &Machine) -> Result<(Boundary, usize)> {
     match &backbone.input {
         InputSpec::Image(spec) => {
-            let hidden = Tensor::zeros((BATCH, 3, spec.size, spec.size), candle_core::DType::F32, &machine.device)?;
+            let hidden =
+                Tensor::zeros((BATCH, 3, spec.size, spec.size), candle_core::DType::F32, &machine.device)?;
             Ok((Boundary { hidden, lengths: None }, BATCH))
         }
         InputSpec::Text(spec) => {
@@ -147,8 +162,18 @@ mod tests {
         let (_, network) = crate::backbone::registry::describe(&config, std::path::Path::new("x")).unwrap();
         let (tree, cuts) = (network.tree(), network.cuts());
         let calibration = Calibration { segments: vec![0.001; cuts.len() - 1] };
-        let work = Workload { train_samples: 400, validation_samples: 100, batch_size: 16, epochs: 10, classes: 10, tokens: 1, cache_enabled: true };
-        let cost = |cut: usize| estimate(tree, cuts, 1280, &FreezeMask::with_frostline(tree, cut), Some(&calibration), &work);
+        let work = Workload {
+            train_samples: 400,
+            validation_samples: 100,
+            batch_size: 16,
+            epochs: 10,
+            classes: 10,
+            tokens: 1,
+            cache_enabled: true,
+        };
+        let cost = |cut: usize| {
+            estimate(tree, cuts, 1280, &FreezeMask::with_frostline(tree, cut), Some(&calibration), &work)
+        };
         let all: Vec<Estimate> = (0..cuts.len()).map(cost).collect();
         assert_eq!(all[cuts.len() - 1].trainable, 12_810);
         assert_eq!(all[0].trainable, 2_223_872 + 12_810);

@@ -91,7 +91,11 @@ impl Worker {
             _ => &self.long,
         };
         queue.try_send(command).map_err(|e| {
-            Problem::other("the request was not taken", e.to_string(), "wait until the running work has ended")
+            Problem::other(
+                "the request was not taken",
+                e.to_string(),
+                "wait until the running work has ended",
+            )
         })?;
         // Wakes an idle worker, which listens to both queues; a busy one looks between batches.
         Ok(())
@@ -118,9 +122,14 @@ impl Worker {
     /// Scans need no tensor: each runs on its own thread.
     fn scan(&self, command: Command) -> Result<(), Problem> {
         let out = self.out.clone();
-        let thread = std::thread::Builder::new().name("scan".into()).spawn(move || serve::scan(command, &out));
+        let thread =
+            std::thread::Builder::new().name("scan".into()).spawn(move || serve::scan(command, &out));
         thread.map(drop).map_err(|e| {
-            Problem::other("the scan could not be started", e.to_string(), "close other programs and try again")
+            Problem::other(
+                "the scan could not be started",
+                e.to_string(),
+                "close other programs and try again",
+            )
         })
     }
 }

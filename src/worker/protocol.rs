@@ -66,17 +66,50 @@ pub enum Event {
 /// What a finished job gave.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    Backbones { backbones: Vec<BackboneFacts>, problems: Vec<Problem> },
-    Scanned { path: PathBuf, index: Arc<DatasetIndex> },
+    Backbones {
+        backbones: Vec<BackboneFacts>,
+        problems: Vec<Problem>,
+    },
+    Scanned {
+        path: PathBuf,
+        index: Arc<DatasetIndex>,
+    },
     /// By the path of the layer.
-    Inspected { backbone: String, layers: BTreeMap<String, WeightSummary> },
-    Filters { backbone: String, layer: String, tiles: FilterTiles },
-    Calibrated { backbone: String, calibration: Calibration },
-    Runs { project: PathBuf, runs: Vec<RunHistory> },
-    Trained { record: RunRecord },
-    Evaluated { run: Option<String>, what: EvaluateOn, evaluation: Evaluation },
-    Tried { predictions: Vec<Prediction> },
-    Exported { out: PathBuf, bytes: u64, labels: usize, thawed: usize, golden: usize },
+    Inspected {
+        backbone: String,
+        layers: BTreeMap<String, WeightSummary>,
+    },
+    Filters {
+        backbone: String,
+        layer: String,
+        tiles: FilterTiles,
+    },
+    Calibrated {
+        backbone: String,
+        calibration: Calibration,
+    },
+    Runs {
+        project: PathBuf,
+        runs: Vec<RunHistory>,
+    },
+    Trained {
+        record: RunRecord,
+    },
+    Evaluated {
+        run: Option<String>,
+        what: EvaluateOn,
+        evaluation: Evaluation,
+    },
+    Tried {
+        predictions: Vec<Prediction>,
+    },
+    Exported {
+        out: PathBuf,
+        bytes: u64,
+        labels: usize,
+        thawed: usize,
+        golden: usize,
+    },
 }
 
 /// A run of a project with its curves.

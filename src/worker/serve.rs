@@ -1,8 +1,6 @@
 //! The loop of the thread that owns every tensor.
 
-use super::protocol::{
-    BackboneFacts, CURVE_POINTS, Command, EvaluateOn, Event, JobId, Outcome, RunHistory,
-};
+use super::protocol::{BackboneFacts, CURVE_POINTS, Command, EvaluateOn, Event, JobId, Outcome, RunHistory};
 use super::{Flags, Outbox};
 use crate::control::{Control, Fact};
 use crate::hub;
@@ -86,7 +84,13 @@ impl Server {
         }
     }
 
-    fn evaluate(&self, project: &Path, run: Option<String>, what: EvaluateOn, control: &dyn Control) -> Result<Outcome> {
+    fn evaluate(
+        &self,
+        project: &Path,
+        run: Option<String>,
+        what: EvaluateOn,
+        control: &dyn Control,
+    ) -> Result<Outcome> {
         let asked = match &what {
             EvaluateOn::Validation => EvaluateWhat::Validation,
             EvaluateOn::Test => EvaluateWhat::Test,
@@ -187,7 +191,10 @@ fn ending(job: JobId, done: std::thread::Result<Result<Outcome>>) -> Event {
                 .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_string()))
                 .unwrap_or_else(|| "no message".to_string());
             let remedy = "your project is as it was at the last checkpoint; please report this message";
-            Event::Failed { job, problem: Problem::other("the work broke off by a fault of the program", why, remedy) }
+            Event::Failed {
+                job,
+                problem: Problem::other("the work broke off by a fault of the program", why, remedy),
+            }
         }
     }
 }
@@ -234,7 +241,8 @@ impl Control for JobControl<'_> {
     }
 
     fn wait_while_paused(&self) {
-        while self.server.flags.pause.load(Ordering::SeqCst) && !self.server.flags.stop.load(Ordering::SeqCst) {
+        while self.server.flags.pause.load(Ordering::SeqCst) && !self.server.flags.stop.load(Ordering::SeqCst)
+        {
             self.server.serve_between_batches();
             std::thread::sleep(Duration::from_millis(20));
         }

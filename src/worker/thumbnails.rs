@@ -50,14 +50,7 @@ impl Thumbnails {
             // Without a thread there are no thumbnails; everything else works.
             let _ = std::thread::Builder::new().name(format!("thumbnail-{number}")).spawn(work);
         }
-        Self {
-            wanted,
-            pending,
-            done,
-            asked: HashSet::new(),
-            kept: HashMap::new(),
-            order: VecDeque::new(),
-        }
+        Self { wanted, pending, done, asked: HashSet::new(), kept: HashMap::new(), order: VecDeque::new() }
     }
 
     /// The thumbnail of `path`: `None` while it is being made, `Some(None)` where it cannot be.

@@ -8,7 +8,9 @@ use crate::backbone::InputSpec;
 use crate::data::index::Modality;
 use crate::session::Action;
 use crate::worker::BackboneFacts;
-use egui::{CornerRadius, Frame, Margin, RichText, Role, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo};
+use egui::{
+    CornerRadius, Frame, Margin, RichText, Role, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo,
+};
 
 const CARD: egui::Vec2 = egui::vec2(253.0, 208.0);
 
@@ -19,7 +21,13 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         Modality::Image => "pictures",
         Modality::Text => "texts",
     };
-    page_title(ui, "Backbone", &format!("A network that has already learnt from millions of {learnt}. Yours starts from what it knows."));
+    page_title(
+        ui,
+        "Backbone",
+        &format!(
+            "A network that has already learnt from millions of {learnt}. Yours starts from what it knows."
+        ),
+    );
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = egui::vec2(14.0, 14.0);
@@ -41,18 +49,25 @@ fn card(ui: &mut Ui, facts: &BackboneFacts, fits: bool, chosen: bool, out: &mut 
     };
     let corner = CornerRadius::same(theme::CARD_CORNER);
     ui.painter().rect(rect, corner, tokens.panel, Stroke::new(width, edge), egui::StrokeKind::Inside);
-    let mut inside = ui.new_child(UiBuilder::new().max_rect(rect.shrink(14.0)));
+    let layout = egui::Layout::top_down(egui::Align::Min);
+    let mut inside = ui.new_child(UiBuilder::new().max_rect(rect.shrink(14.0)).layout(layout));
     let ui = &mut inside;
+    ui.spacing_mut().item_spacing.y = 6.0;
+    ui.add(egui::Label::new(RichText::new(&facts.name).font(theme::semibold(14.0))).truncate());
     ui.horizontal(|ui| {
-        ui.label(RichText::new(&facts.name).font(theme::semibold(14.0)));
+        ui.spacing_mut().interact_size.y = 16.0;
+        dim(ui, format!("{}, {}", facts.family, input(&facts.input)));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let (word, colour) = if fits { ("on this machine", tokens.ok) } else { ("takes other data", tokens.warning) };
+            let (word, colour) =
+                if fits { ("on this machine", tokens.ok) } else { ("takes other data", tokens.warning) };
             ui.label(RichText::new(word).font(theme::caption()).color(colour));
         });
     });
-    ui.add_space(-6.0);
-    dim(ui, format!("{}, {}", facts.family, input(&facts.input)));
-    fact_row(ui, "Parameters, file", &format!("{}, {}", count(facts.tree.root().parameters()), bytes(facts.file_bytes)));
+    fact_row(
+        ui,
+        "Parameters, file",
+        &format!("{}, {}", count(facts.tree.root().parameters()), bytes(facts.file_bytes)),
+    );
     fact_row(ui, "Published score", facts.card.published_score.as_deref().unwrap_or("not known"));
     fact_row(ui, "Licence", facts.card.licence.as_deref().unwrap_or("not known"));
     let name = facts.name.clone();
@@ -103,7 +118,11 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
     }
     ui.add_space(theme::SPACE);
     section(ui, "SHA-256 of the weights");
-    Frame::new().fill(tokens.raised).inner_margin(Margin::same(8)).corner_radius(CornerRadius::same(theme::CONTROL_CORNER)).show(ui, |ui| {
-        ui.label(RichText::new(&facts.sha256).font(theme::mono()).color(tokens.dim));
-    });
+    Frame::new()
+        .fill(tokens.raised)
+        .inner_margin(Margin::same(8))
+        .corner_radius(CornerRadius::same(theme::CONTROL_CORNER))
+        .show(ui, |ui| {
+            ui.label(RichText::new(&facts.sha256).font(theme::mono()).color(tokens.dim));
+        });
 }

@@ -1,9 +1,9 @@
 //! Data: what was recognised, its classes, the samples, what is wrong with them, the split.
 
+use super::super::shell::chip;
 use super::super::theme::{self, Tokens, icon};
 use super::super::widgets::{card, dim, page_title, section};
 use super::super::{Actions, Scene};
-use super::super::shell::chip;
 use crate::data::index::{Modality, Part};
 use crate::session::data_view::finding_groups;
 use crate::session::{Action, OpenProject};
@@ -16,7 +16,11 @@ const GAP: f32 = 12.0;
 /// Filters and samples.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let Some(project) = &scene.session.project else { return };
-    let sentence = format!("{} = {} classes. Your files are never changed.", project.index.layout, project.index.classes.len());
+    let sentence = format!(
+        "{} = {} classes. Your files are never changed.",
+        project.index.layout,
+        project.index.classes.len()
+    );
     page_title(ui, "Data", &sentence);
     filters(ui, project, out);
     ui.add_space(4.0);
@@ -31,9 +35,11 @@ fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
     let classes = &project.index.classes;
     ui.horizontal(|ui| {
         let chosen = project.data.class.and_then(|c| classes.get(c)).map_or("All classes", String::as_str);
-        ui.menu_button(format!("{chosen} {}", icon::OPEN), |ui| {
+        ui.menu_button(format!("{chosen} ▾"), |ui| {
             ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
-                for (class, name) in std::iter::once((None, "All classes")).chain(classes.iter().enumerate().map(|(n, c)| (Some(n), c.as_str()))) {
+                for (class, name) in std::iter::once((None, "All classes"))
+                    .chain(classes.iter().enumerate().map(|(n, c)| (Some(n), c.as_str())))
+                {
                     if ui.selectable_label(project.data.class == class, name).clicked() {
                         out.push(Action::FilterClass(class));
                         ui.close();
@@ -41,9 +47,15 @@ fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                 }
             });
         });
-        let parts = [(None, "Any split"), (Some(Part::Train), "Train"), (Some(Part::Validation), "Validation"), (Some(Part::Test), "Test")];
-        let chosen = parts.iter().find(|(part, _)| *part == project.data.part).map_or("Any split", |(_, name)| name);
-        ui.menu_button(format!("{chosen} {}", icon::OPEN), |ui| {
+        let parts = [
+            (None, "Any split"),
+            (Some(Part::Train), "Train"),
+            (Some(Part::Validation), "Validation"),
+            (Some(Part::Test), "Test"),
+        ];
+        let chosen =
+            parts.iter().find(|(part, _)| *part == project.data.part).map_or("Any split", |(_, name)| name);
+        ui.menu_button(format!("{chosen} ▾"), |ui| {
             for (part, name) in parts {
                 if ui.selectable_label(project.data.part == part, name).clicked() {
                     out.push(Action::FilterPart(part));
@@ -54,7 +66,10 @@ fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
         let findings = project.index.findings.len();
         if findings > 0 {
             let text = format!("{findings} finding{}", if findings == 1 { "" } else { "s" });
-            let button = egui::Button::selectable(project.data.findings_only, RichText::new(text).color(tokens.warning));
+            let button = egui::Button::selectable(
+                project.data.findings_only,
+                RichText::new(text).color(tokens.warning),
+            );
             if ui.add(button).on_hover_text("Show only samples that something was found about").clicked() {
                 out.push(Action::FilterFindings(!project.data.findings_only));
             }
@@ -116,13 +131,35 @@ fn grid(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actions) {
                     let selected = project.data.selected == Some(*item);
                     let edge = if selected || response.has_focus() { tokens.ice } else { tokens.line };
                     let corner = CornerRadius::same(4);
-                    ui.painter().rect(picture, corner, egui::Color32::WHITE, Stroke::new(if selected { 2.0 } else { 1.0 }, edge), egui::StrokeKind::Outside);
-                    super::paint_picture(ui, ui.painter(), scene, &project.index.full_path(sample), picture.shrink(2.0));
+                    ui.painter().rect(
+                        picture,
+                        corner,
+                        egui::Color32::WHITE,
+                        Stroke::new(if selected { 2.0 } else { 1.0 }, edge),
+                        egui::StrokeKind::Outside,
+                    );
+                    super::paint_picture(
+                        ui,
+                        ui.painter(),
+                        scene,
+                        &project.index.full_path(sample),
+                        picture.shrink(2.0),
+                    );
                     let class = project.index.classes.get(sample.class).map_or("", String::as_str);
                     let y = picture.bottom() + 11.0;
-                    ui.painter().circle_filled(egui::pos2(rect.left() + 3.0, y), 3.0, tokens.class(sample.class));
+                    ui.painter().circle_filled(
+                        egui::pos2(rect.left() + 3.0, y),
+                        3.0,
+                        tokens.class(sample.class),
+                    );
                     let place = egui::pos2(rect.left() + 12.0, y);
-                    ui.painter().with_clip_rect(rect.intersect(ui.clip_rect())).text(place, Align2::LEFT_CENTER, class, theme::caption(), tokens.dim);
+                    ui.painter().with_clip_rect(rect.intersect(ui.clip_rect())).text(
+                        place,
+                        Align2::LEFT_CENTER,
+                        class,
+                        theme::caption(),
+                        tokens.dim,
+                    );
                     let name = format!("{class}: {}", sample.path.display());
                     response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &name));
                     if response.clicked() {
@@ -139,28 +176,63 @@ fn table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
     if project.data.visible.is_empty() {
         dim(ui, "No text fits these filters.");
     }
-    ScrollArea::vertical().auto_shrink(false).show_rows(ui, theme::TABLE_ROW - 8.0, project.data.visible.len(), |ui, range| {
-        for item in &project.data.visible[range] {
-            let Some(sample) = project.index.items.get(*item) else { continue };
-            let (rect, response) = ui.allocate_exact_size(egui::vec2(ui.available_width(), theme::TABLE_ROW - 8.0), Sense::click());
-            let selected = project.data.selected == Some(*item);
-            if selected || response.hovered() || response.has_focus() {
-                ui.painter().rect_filled(rect, CornerRadius::same(4), tokens.raised);
+    ScrollArea::vertical().auto_shrink(false).show_rows(
+        ui,
+        theme::TABLE_ROW - 8.0,
+        project.data.visible.len(),
+        |ui, range| {
+            for item in &project.data.visible[range] {
+                let Some(sample) = project.index.items.get(*item) else { continue };
+                let (rect, response) = ui.allocate_exact_size(
+                    egui::vec2(ui.available_width(), theme::TABLE_ROW - 8.0),
+                    Sense::click(),
+                );
+                let selected = project.data.selected == Some(*item);
+                if selected || response.hovered() || response.has_focus() {
+                    ui.painter().rect_filled(rect, CornerRadius::same(4), tokens.raised);
+                }
+                let class = project.index.classes.get(sample.class).map_or("", String::as_str);
+                let text: String = sample
+                    .text
+                    .as_deref()
+                    .unwrap_or_default()
+                    .chars()
+                    .take(400)
+                    .map(|c| if c.is_control() { ' ' } else { c })
+                    .collect();
+                let y = rect.center().y;
+                ui.painter().circle_filled(egui::pos2(rect.left() + 8.0, y), 3.0, tokens.class(sample.class));
+                let clip = |from: f32, to: f32| {
+                    ui.painter().with_clip_rect(
+                        egui::Rect::from_min_max(
+                            egui::pos2(rect.left() + from, rect.top()),
+                            egui::pos2(rect.left() + to, rect.bottom()),
+                        )
+                        .intersect(ui.clip_rect()),
+                    )
+                };
+                clip(16.0, 120.0).text(
+                    egui::pos2(rect.left() + 18.0, y),
+                    Align2::LEFT_CENTER,
+                    class,
+                    theme::body(),
+                    tokens.dim,
+                );
+                clip(124.0, rect.width()).text(
+                    egui::pos2(rect.left() + 128.0, y),
+                    Align2::LEFT_CENTER,
+                    &text,
+                    theme::body(),
+                    tokens.text,
+                );
+                let name = format!("{class}: {text}");
+                response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &name));
+                if response.clicked() {
+                    out.push(Action::SelectSample((!selected).then_some(*item)));
+                }
             }
-            let class = project.index.classes.get(sample.class).map_or("", String::as_str);
-            let text: String = sample.text.as_deref().unwrap_or_default().chars().take(400).map(|c| if c.is_control() { ' ' } else { c }).collect();
-            let y = rect.center().y;
-            ui.painter().circle_filled(egui::pos2(rect.left() + 8.0, y), 3.0, tokens.class(sample.class));
-            let clip = |from: f32, to: f32| ui.painter().with_clip_rect(egui::Rect::from_min_max(egui::pos2(rect.left() + from, rect.top()), egui::pos2(rect.left() + to, rect.bottom())).intersect(ui.clip_rect()));
-            clip(16.0, 120.0).text(egui::pos2(rect.left() + 18.0, y), Align2::LEFT_CENTER, class, theme::body(), tokens.dim);
-            clip(124.0, rect.width()).text(egui::pos2(rect.left() + 128.0, y), Align2::LEFT_CENTER, &text, theme::body(), tokens.text);
-            let name = format!("{class}: {text}");
-            response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &name));
-            if response.clicked() {
-                out.push(Action::SelectSample((!selected).then_some(*item)));
-            }
-        }
-    });
+        },
+    );
 }
 
 /// The selected sample, or the classes and the findings.
@@ -198,9 +270,10 @@ fn class_bars(ui: &mut Ui, project: &OpenProject) {
     let largest = counts.iter().copied().max().unwrap_or(1).max(1);
     for (class, (name, count)) in project.index.classes.iter().zip(counts).enumerate() {
         ui.horizontal(|ui| {
+            ui.spacing_mut().interact_size.y = 20.0;
             let (dot, _) = ui.allocate_exact_size(egui::vec2(8.0, 8.0), Sense::hover());
             ui.painter().rect_filled(dot, CornerRadius::same(2), tokens.class(class));
-            ui.add_sized([86.0, 18.0], egui::Label::new(name).truncate().halign(Align::Min));
+            super::super::widgets::cell(ui, 86.0, RichText::new(name));
             let width = (ui.available_width() - 48.0).max(20.0);
             super::super::widgets::bar(ui, count as f32 / largest as f32, width, tokens.class(class));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| dim(ui, count.to_string()));
@@ -234,7 +307,12 @@ fn sample(ui: &mut Ui, scene: &Scene, project: &OpenProject, item: usize) {
     if let Some(line) = sample.line {
         fact_row(ui, "Line", &line.to_string());
     }
-    for finding in project.index.findings.iter().filter(|f| f.file == sample.path && (f.line.is_none() || f.line == sample.line)) {
+    for finding in project
+        .index
+        .findings
+        .iter()
+        .filter(|f| f.file == sample.path && (f.line.is_none() || f.line == sample.line))
+    {
         dim(ui, &finding.reason);
     }
 }

@@ -7,7 +7,10 @@ use crate::evaluate::{Answer, Evaluation};
 use crate::session::scores::{cell, mistakes};
 use crate::session::{Action, EvaluationView, Step};
 use crate::worker::EvaluateOn;
-use egui::{Align, Align2, Color32, CornerRadius, Layout, Rect, RichText, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+use egui::{
+    Align, Align2, Color32, CornerRadius, Layout, Rect, RichText, Role, ScrollArea, Sense, Stroke, Ui,
+    WidgetInfo, pos2, vec2,
+};
 
 /// Mistakes that are shown.
 const SHOWN: usize = 24;
@@ -19,10 +22,24 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         page_title(ui, "Evaluate", "How good the newest run is, and where it errs.");
         if scene.session.newest_result().is_none() {
             let action = Action::Go(Step::Train);
-            empty(ui, scene.session, "There is nothing to evaluate yet", "Train first.", Some((&action, "Go to Train")), out);
+            empty(
+                ui,
+                scene.session,
+                "There is nothing to evaluate yet",
+                "Train first.",
+                Some((&action, "Go to Train")),
+                out,
+            );
         } else {
             let action = Action::Evaluate(EvaluateOn::Validation);
-            empty(ui, scene.session, "Not evaluated yet", "Scores the newest run on its validation samples.", Some((&action, "Evaluate")), out);
+            empty(
+                ui,
+                scene.session,
+                "Not evaluated yet",
+                "Scores the newest run on its validation samples.",
+                Some((&action, "Evaluate")),
+                out,
+            );
         }
         return;
     };
@@ -41,7 +58,10 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         }
         ui.horizontal_top(|ui| {
             let width = ui.available_width();
-            ui.allocate_ui(vec2(width * 0.58, 0.0), |ui| card(ui, |ui| confusion(ui, view, out)));
+            ui.vertical(|ui| {
+                ui.set_width(width * 0.58);
+                card(ui, |ui| confusion(ui, view, out));
+            });
             ui.vertical(|ui| {
                 ui.set_width(ui.available_width());
                 card(ui, |ui| chosen_cell(ui, scene, view));
@@ -75,11 +95,31 @@ fn figures(ui: &mut Ui, view: &EvaluationView) {
     card(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.columns(4, |columns| {
-            figure(&mut columns[0], "Accuracy", &format!("{:.1} %", 100.0 * accuracy.value), &format!("± {:.1}", 100.0 * accuracy.half_width()));
-            figure(&mut columns[1], "Macro F1", &format!("{:.2}", f1.value), &format!("± {:.2}", f1.half_width()));
-            figure(&mut columns[2], "Largest class", &format!("{:.1} %", 100.0 * view.evaluation.largest_class_accuracy), "always guessing it");
+            figure(
+                &mut columns[0],
+                "Accuracy",
+                &format!("{:.1} %", 100.0 * accuracy.value),
+                &format!("± {:.1}", 100.0 * accuracy.half_width()),
+            );
+            figure(
+                &mut columns[1],
+                "Macro F1",
+                &format!("{:.2}", f1.value),
+                &format!("± {:.2}", f1.half_width()),
+            );
+            figure(
+                &mut columns[2],
+                "Largest class",
+                &format!("{:.1} %", 100.0 * view.evaluation.largest_class_accuracy),
+                "always guessing it",
+            );
             let wrong = view.evaluation.answers.iter().filter(|a| a.truth != a.predicted).count();
-            figure(&mut columns[3], "Mistakes", &wrong.to_string(), &format!("of {}", view.evaluation.samples));
+            figure(
+                &mut columns[3],
+                "Mistakes",
+                &wrong.to_string(),
+                &format!("of {}", view.evaluation.samples),
+            );
         });
     });
 }
@@ -94,7 +134,10 @@ fn confusion(ui: &mut Ui, view: &EvaluationView, out: &mut Actions) {
     let classes = evaluation.labels.len();
     let names = 88.0;
     let side = ((ui.available_width() - names - 8.0) / classes.max(1) as f32).clamp(14.0, 40.0);
-    let (area, _) = ui.allocate_exact_size(vec2(names + side * classes as f32, side * classes as f32 + 64.0), Sense::hover());
+    let (area, _) = ui.allocate_exact_size(
+        vec2(names + side * classes as f32, side * classes as f32 + 64.0),
+        Sense::hover(),
+    );
     let highest = evaluation.confusion.iter().flatten().copied().max().unwrap_or(1).max(1) as f32;
     for (truth, row) in evaluation.confusion.iter().enumerate() {
         let y = area.top() + side * truth as f32;
@@ -103,25 +146,44 @@ fn confusion(ui: &mut Ui, view: &EvaluationView, out: &mut Actions) {
         let painter = ui.painter().with_clip_rect(clip.intersect(ui.clip_rect()));
         painter.text(place, Align2::RIGHT_CENTER, &evaluation.labels[truth], theme::caption(), tokens.dim);
         for (predicted, count) in row.iter().enumerate() {
-            let place = Rect::from_min_size(pos2(area.left() + names + side * predicted as f32, y), vec2(side, side)).shrink(1.0);
+            let place =
+                Rect::from_min_size(pos2(area.left() + names + side * predicted as f32, y), vec2(side, side))
+                    .shrink(1.0);
             cell_of(ui, view, place, (truth, predicted), *count, highest, out);
         }
     }
     for (class, name) in evaluation.labels.iter().enumerate() {
         let x = area.left() + names + side * (class as f32 + 0.5);
-        let galley = ui.painter().layout_no_wrap(name.chars().take(12).collect(), theme::caption(), tokens.dim);
-        let mut text = egui::epaint::TextShape::new(pos2(x - 4.0, area.top() + side * classes as f32 + 10.0 + galley.size().x.min(70.0) * 0.7), galley, tokens.dim);
+        let galley =
+            ui.painter().layout_no_wrap(name.chars().take(12).collect(), theme::caption(), tokens.dim);
+        let mut text = egui::epaint::TextShape::new(
+            pos2(x - 4.0, area.top() + side * classes as f32 + 10.0 + galley.size().x.min(70.0) * 0.7),
+            galley,
+            tokens.dim,
+        );
         text.angle = -0.8;
         ui.painter().add(text);
     }
 }
 
-fn cell_of(ui: &mut Ui, view: &EvaluationView, place: Rect, at: (usize, usize), count: u64, highest: f32, out: &mut Actions) {
+fn cell_of(
+    ui: &mut Ui,
+    view: &EvaluationView,
+    place: Rect,
+    at: (usize, usize),
+    count: u64,
+    highest: f32,
+    out: &mut Actions,
+) {
     let tokens = Tokens::of(ui.ctx());
     let strength = (count as f32 / highest).sqrt();
     let target = if at.0 == at.1 { tokens.ice } else { tokens.ember };
     let blend = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * strength) as u8;
-    let ground = Color32::from_rgb(blend(tokens.raised.r(), target.r()), blend(tokens.raised.g(), target.g()), blend(tokens.raised.b(), target.b()));
+    let ground = Color32::from_rgb(
+        blend(tokens.raised.r(), target.r()),
+        blend(tokens.raised.g(), target.g()),
+        blend(tokens.raised.b(), target.b()),
+    );
     ui.painter().rect_filled(place, CornerRadius::same(3), ground);
     if count == 0 {
         return;
@@ -133,7 +195,12 @@ fn cell_of(ui: &mut Ui, view: &EvaluationView, place: Rect, at: (usize, usize), 
     let name = format!("{}, answered {}: {count}", labels[at.0], labels[at.1]);
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
     if view.cell == Some(at) || response.has_focus() {
-        ui.painter().rect_stroke(place, CornerRadius::same(3), Stroke::new(2.0, tokens.text), egui::StrokeKind::Inside);
+        ui.painter().rect_stroke(
+            place,
+            CornerRadius::same(3),
+            Stroke::new(2.0, tokens.text),
+            egui::StrokeKind::Inside,
+        );
     }
     if response.on_hover_text(&name).clicked() {
         out.push(Action::SelectCell((view.cell != Some(at)).then_some(at)));
@@ -157,30 +224,40 @@ fn chosen_cell(ui: &mut Ui, scene: &Scene, view: &EvaluationView) {
 }
 
 fn samples(ui: &mut Ui, scene: &Scene, evaluation: &Evaluation, answers: &[&Answer]) {
+    let is_text = answers.first().is_some_and(|a| a.text.is_some());
+    let width = if is_text { 250.0 } else { 98.0 };
+    let per_row = ((ui.available_width() / (width + theme::SPACE)) as usize).max(1);
+    let shown = &answers[..answers.len().min(SHOWN)];
+    for row in shown.chunks(per_row) {
+        ui.horizontal_top(|ui| {
+            for answer in row {
+                sample(ui, scene, evaluation, answer, width);
+            }
+        });
+    }
+}
+
+/// The sample, its class, and what was answered.
+fn sample(ui: &mut Ui, scene: &Scene, evaluation: &Evaluation, answer: &Answer, width: f32) {
     let tokens = Tokens::of(ui.ctx());
-    ui.horizontal_wrapped(|ui| {
-        for answer in answers.iter().take(SHOWN) {
-            let verdict = format!("{} {:.0} %", evaluation.labels[answer.predicted], 100.0 * answer.confidence);
-            let colour = if answer.truth == answer.predicted { tokens.ok } else { tokens.ember };
-            ui.vertical(|ui| {
-                ui.spacing_mut().item_spacing.y = 2.0;
-                match &answer.text {
-                    Some(text) => {
-                        ui.set_width(260.0);
-                        ui.label(text.chars().take(160).collect::<String>());
-                    }
-                    None => {
-                        ui.set_width(98.0);
-                        let (rect, response) = ui.allocate_exact_size(vec2(98.0, 98.0), Sense::hover());
-                        ui.painter().rect_filled(rect, CornerRadius::same(4), Color32::WHITE);
-                        super::paint_picture(ui, ui.painter(), scene, &answer.path, rect.shrink(2.0));
-                        response.on_hover_text(answer.path.display().to_string());
-                    }
-                }
-                ui.label(RichText::new(&evaluation.labels[answer.truth]).font(theme::caption()));
-                ui.label(RichText::new(verdict).font(theme::caption()).color(colour));
-            });
+    let verdict = format!("{} {:.0} %", evaluation.labels[answer.predicted], 100.0 * answer.confidence);
+    let colour = if answer.truth == answer.predicted { tokens.ok } else { tokens.ember };
+    ui.vertical(|ui| {
+        ui.set_width(width);
+        ui.spacing_mut().item_spacing.y = 2.0;
+        match &answer.text {
+            Some(text) => {
+                ui.label(text.chars().take(160).collect::<String>());
+            }
+            None => {
+                let (rect, response) = ui.allocate_exact_size(vec2(width, width), Sense::hover());
+                ui.painter().rect_filled(rect, CornerRadius::same(4), Color32::WHITE);
+                super::paint_picture(ui, ui.painter(), scene, &answer.path, rect.shrink(2.0));
+                response.on_hover_text(answer.path.display().to_string());
+            }
         }
+        ui.label(RichText::new(&evaluation.labels[answer.truth]).font(theme::caption()));
+        ui.label(RichText::new(verdict).font(theme::caption()).color(colour));
     });
 }
 
@@ -191,12 +268,16 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
     section(ui, "F1 by class");
     for class in &view.evaluation.per_class {
         ui.horizontal(|ui| {
-            ui.add_sized([84.0, 18.0], egui::Label::new(&class.label).truncate().halign(Align::Min));
+            ui.spacing_mut().interact_size.y = 20.0;
+            super::super::widgets::cell(ui, 84.0, RichText::new(&class.label));
             let width = (ui.available_width() - 44.0).max(20.0);
             bar(ui, class.f1 as f32, width, tokens.ice);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| dim(ui, format!("{:.2}", class.f1)));
         })
         .response
-        .on_hover_text(format!("precision {:.2}, recall {:.2}, {} samples", class.precision, class.recall, class.support));
+        .on_hover_text(format!(
+            "precision {:.2}, recall {:.2}, {} samples",
+            class.precision, class.recall, class.support
+        ));
     }
 }

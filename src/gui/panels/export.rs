@@ -11,11 +11,22 @@ use egui::{CornerRadius, Frame, Margin, RichText, ScrollArea, Stroke, Ui};
 /// Where to, and what came of it.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let tokens = Tokens::of(ui.ctx());
-    page_title(ui, "Export", "What leaves this window answers the same outside: it is reloaded and compared before it counts as done.");
+    page_title(
+        ui,
+        "Export",
+        "What leaves this window answers the same outside: it is reloaded and compared before it counts as done.",
+    );
     let Some(project) = &scene.session.project else { return };
     let Some(run) = scene.session.newest_result() else {
         let action = Action::Go(Step::Train);
-        empty(ui, scene.session, "There is nothing to export yet", "Train first; the best epoch is exported.", Some((&action, "Go to Train")), out);
+        empty(
+            ui,
+            scene.session,
+            "There is nothing to export yet",
+            "Train first; the best epoch is exported.",
+            Some((&action, "Go to Train")),
+            out,
+        );
         return;
     };
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {

@@ -11,8 +11,8 @@ use crate::session::{Action, OpenProject, Preset};
 use crate::train::estimate::Estimate;
 use crate::worker::BackboneFacts;
 use egui::{
-    Align, Align2, Color32, CornerRadius, CursorIcon, Layout, Rect, Response, RichText, Role, ScrollArea, Sense, Stroke, Ui,
-    WidgetInfo, pos2, vec2,
+    Align, Align2, Color32, CornerRadius, CursorIcon, Layout, Rect, Response, RichText, Role, ScrollArea,
+    Sense, Stroke, Ui, WidgetInfo, pos2, vec2,
 };
 
 /// Left edges of the columns as shares of the width.
@@ -29,8 +29,12 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         page_title(ui, "Layers", "Choose a backbone first.");
         return;
     };
-    page_title(ui, "Layers", &format!("{}, pretrained. Ice stays as it is and is computed once; ember learns.", backbone.name));
-    presets(ui, scene, project, backbone, out);
+    page_title(
+        ui,
+        "Layers",
+        &format!("{}, pretrained. Ice stays as it is and is computed once; ember learns.", backbone.name),
+    );
+    presets(ui, project, backbone, out);
     let dragged = ui.data(|d| d.get_temp::<usize>(drag_id()));
     if let Some(estimate) = scene.session.estimate(dragged) {
         costs(ui, project, &estimate);
@@ -58,20 +62,23 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     });
 }
 
-fn presets(ui: &mut Ui, scene: &Scene, project: &OpenProject, backbone: &BackboneFacts, out: &mut Actions) {
+fn presets(ui: &mut Ui, project: &OpenProject, backbone: &BackboneFacts, out: &mut Actions) {
     ui.horizontal(|ui| {
         for preset in Preset::ALL {
             let mask = crate::session::layers::preset(&backbone.tree, &backbone.cuts, preset);
             let chosen = project.mask.as_ref() == Some(&mask);
             let action = Action::Preset(preset);
-            let button = egui::Button::selectable(chosen, preset.name()).min_size(vec2(0.0, theme::CONTROL_HEIGHT)).frame(true);
+            let button = egui::Button::selectable(chosen, preset.name())
+                .min_size(vec2(0.0, theme::CONTROL_HEIGHT))
+                .frame(true);
             if ui.add(button).on_hover_text(action.label().tooltip).clicked() {
                 out.push(action);
             }
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let mut search = project.layers.search.clone();
-            let field = egui::TextEdit::singleline(&mut search).hint_text("Find a layer").desired_width(150.0);
+            let field =
+                egui::TextEdit::singleline(&mut search).hint_text("Find a layer").desired_width(150.0);
             let response = ui.add(field);
             response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Find a layer"));
             if search != project.layers.search {
@@ -79,7 +86,6 @@ fn presets(ui: &mut Ui, scene: &Scene, project: &OpenProject, backbone: &Backbon
             }
         });
     });
-    let _ = scene;
 }
 
 fn costs(ui: &mut Ui, project: &OpenProject, estimate: &Estimate) {
@@ -89,11 +95,21 @@ fn costs(ui: &mut Ui, project: &OpenProject, estimate: &Estimate) {
     card(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.columns(5, |columns| {
-            figure(&mut columns[0], "Trainable", &count(estimate.trainable), &format!("of {}", count(estimate.total)));
-            let first = if known { format!("first {}", duration(estimate.warm_seconds + estimate.epoch_seconds)) } else { String::new() };
+            figure(
+                &mut columns[0],
+                "Trainable",
+                &count(estimate.trainable),
+                &format!("of {}", count(estimate.total)),
+            );
+            let first = if known {
+                format!("first {}", duration(estimate.warm_seconds + estimate.epoch_seconds))
+            } else {
+                String::new()
+            };
             figure(&mut columns[1], "Time per epoch", &time(estimate.epoch_seconds), &first);
             figure(&mut columns[2], "Memory", &bytes(estimate.memory_bytes), "about");
-            let cache = if estimate.cache_bytes > 0 { bytes(estimate.cache_bytes) } else { "none".to_string() };
+            let cache =
+                if estimate.cache_bytes > 0 { bytes(estimate.cache_bytes) } else { "none".to_string() };
             figure(&mut columns[3], "Cache on disk", &cache, "");
             figure(&mut columns[4], &format!("{epochs} epochs"), &time(estimate.all_seconds), "about");
         });
@@ -104,7 +120,13 @@ fn header(ui: &mut Ui) {
     let tokens = Tokens::of(ui.ctx());
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), Sense::hover());
     let text = |share: f32, align: Align2, words: &str| {
-        ui.painter().text(pos2(rect.left() + share * rect.width(), rect.center().y), align, words, theme::caption(), tokens.dim);
+        ui.painter().text(
+            pos2(rect.left() + share * rect.width(), rect.center().y),
+            align,
+            words,
+            theme::caption(),
+            tokens.dim,
+        );
     };
     text(0.02, Align2::LEFT_CENTER, "Layer");
     text(STATE, Align2::LEFT_CENTER, "State");
@@ -114,9 +136,17 @@ fn header(ui: &mut Ui) {
     text(WEIGHTS, Align2::LEFT_CENTER, "Weights");
 }
 
-fn layer_row(ui: &mut Ui, scene: &Scene, project: &OpenProject, backbone: &BackboneFacts, row: &LayerRow, out: &mut Actions) -> Response {
+fn layer_row(
+    ui: &mut Ui,
+    scene: &Scene,
+    project: &OpenProject,
+    backbone: &BackboneFacts,
+    row: &LayerRow,
+    out: &mut Actions,
+) -> Response {
     let tokens = Tokens::of(ui.ctx());
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), theme::TREE_ROW), Sense::click());
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(ui.available_width(), theme::TREE_ROW), Sense::click());
     let selected = project.layers.selected.as_deref() == Some(&row.path);
     if selected || response.hovered() || response.has_focus() {
         ui.painter().rect_filled(rect, CornerRadius::same(4), tokens.raised);
@@ -129,19 +159,36 @@ fn layer_row(ui: &mut Ui, scene: &Scene, project: &OpenProject, backbone: &Backb
         let name = format!("{} {}", if open { "Close" } else { "Open" }, row.path);
         let arrow = ui.interact(place, ui.scope_id().with(("open", &row.path)), Sense::click());
         arrow.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
-        ui.painter().text(place.center(), Align2::CENTER_CENTER, if open { icon::OPEN } else { icon::CLOSED }, theme::icons(12.0), tokens.dim);
+        ui.painter().text(
+            place.center(),
+            Align2::CENTER_CENTER,
+            if open { icon::OPEN } else { icon::CLOSED },
+            theme::icons(12.0),
+            tokens.dim,
+        );
         if arrow.clicked() {
             out.push(Action::ExpandLayer { path: row.path.clone(), open: !open });
         }
     }
-    let clipped = ui.painter().with_clip_rect(Rect::from_min_max(rect.min, pos2(x(STATE) - 4.0, rect.bottom())).intersect(ui.clip_rect()));
+    let clipped = ui.painter().with_clip_rect(
+        Rect::from_min_max(rect.min, pos2(x(STATE) - 4.0, rect.bottom())).intersect(ui.clip_rect()),
+    );
     clipped.text(pos2(left + 4.0, y), Align2::LEFT_CENTER, &row.name, theme::mono(), tokens.text);
     state_toggle(ui, Rect::from_min_size(pos2(x(STATE), y - 9.5), vec2(84.0, 19.0)), project, row, out);
     ui.painter().text(pos2(x(KIND), y), Align2::LEFT_CENTER, &row.kind, theme::body(), tokens.dim);
     ui.painter().text(pos2(x(SHAPE), y), Align2::LEFT_CENTER, &row.shape, theme::mono(), tokens.dim);
-    ui.painter().text(pos2(x(PARAMETERS), y), Align2::RIGHT_CENTER, count(row.parameters), theme::body(), tokens.text);
+    ui.painter().text(
+        pos2(x(PARAMETERS), y),
+        Align2::RIGHT_CENTER,
+        count(row.parameters),
+        theme::body(),
+        tokens.text,
+    );
     if let Some(summary) = summary_of(scene, backbone, row) {
-        let place = Rect::from_min_max(pos2(x(WEIGHTS), rect.top() + 6.0), pos2(rect.right() - 12.0, rect.bottom() - 6.0));
+        let place = Rect::from_min_max(
+            pos2(x(WEIGHTS), rect.top() + 6.0),
+            pos2(rect.right() - 12.0, rect.bottom() - 6.0),
+        );
         histogram(ui, place, &summary, state_colour(row.state, tokens));
     }
     let (_, word) = state_words(row.state);
@@ -178,18 +225,39 @@ fn state_toggle(ui: &mut Ui, place: Rect, project: &OpenProject, row: &LayerRow,
     response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, is_thawed, &name));
     ui.painter().rect_filled(place, CornerRadius::same(9), ground);
     if response.hovered() || response.has_focus() {
-        ui.painter().rect_stroke(place, CornerRadius::same(9), Stroke::new(1.0, colour), egui::StrokeKind::Inside);
+        ui.painter().rect_stroke(
+            place,
+            CornerRadius::same(9),
+            Stroke::new(1.0, colour),
+            egui::StrokeKind::Inside,
+        );
     }
-    ui.painter().text(pos2(place.left() + 8.0, place.center().y), Align2::LEFT_CENTER, sign, theme::icons(12.0), colour);
-    ui.painter().text(pos2(place.left() + 24.0, place.center().y), Align2::LEFT_CENTER, word, theme::caption(), colour);
+    ui.painter().text(
+        pos2(place.left() + 8.0, place.center().y),
+        Align2::LEFT_CENTER,
+        sign,
+        theme::icons(12.0),
+        colour,
+    );
+    ui.painter().text(
+        pos2(place.left() + 24.0, place.center().y),
+        Align2::LEFT_CENTER,
+        word,
+        theme::caption(),
+        colour,
+    );
     if !response.clicked() {
         return;
     }
     let thawed = !is_thawed;
     let modifiers = ui.input(|i| i.modifiers);
     out.push(match (&project.layers.selected, row.cut) {
-        (Some(from), _) if modifiers.shift => Action::SetLayerRange { from: from.clone(), to: row.path.clone(), thawed },
-        (_, Some(cut)) if modifiers.command => Action::DragFrostline { cut, drag: ui.input(|i| i.time.to_bits()) },
+        (Some(from), _) if modifiers.shift => {
+            Action::SetLayerRange { from: from.clone(), to: row.path.clone(), thawed }
+        }
+        (_, Some(cut)) if modifiers.command => {
+            Action::DragFrostline { cut, drag: ui.input(|i| i.time.to_bits()) }
+        }
         _ => Action::SetLayer { path: row.path.clone(), thawed },
     });
 }
@@ -202,7 +270,9 @@ fn frostline_row(ui: &mut Ui, scene: &Scene, cut: usize, name: &str, shape: &str
     let tokens = Tokens::of(ui.ctx());
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), theme::TREE_ROW), Sense::hover());
     let response = ui.interact(rect, ui.scope_id().with("frostline"), Sense::drag());
-    let response = response.on_hover_cursor(CursorIcon::ResizeVertical).on_hover_text("Drag: everything above is thawed, everything below is frozen, computed once and cached.");
+    let response = response.on_hover_cursor(CursorIcon::ResizeVertical).on_hover_text(
+        "Drag: everything above is thawed, everything below is frozen, computed once and cached.",
+    );
     let label = format!("Frostline at {name}");
     response.widget_info(|| WidgetInfo::labeled(Role::Slider, true, &label));
     if response.drag_started() {
@@ -210,7 +280,13 @@ fn frostline_row(ui: &mut Ui, scene: &Scene, cut: usize, name: &str, shape: &str
     }
     let y = rect.center().y;
     let painter = ui.painter();
-    painter.text(pos2(rect.left() + 8.0, y), Align2::LEFT_CENTER, icon::SNOWFLAKE, theme::icons(13.0), tokens.ice);
+    painter.text(
+        pos2(rect.left() + 8.0, y),
+        Align2::LEFT_CENTER,
+        icon::SNOWFLAKE,
+        theme::icons(13.0),
+        tokens.ice,
+    );
     painter.text(pos2(rect.left() + 26.0, y), Align2::LEFT_CENTER, "frostline", theme::section(), tokens.ice);
     let (from, to) = (rect.left() + 96.0, rect.left() + 0.60 * rect.width());
     let steps = 24;
@@ -219,7 +295,8 @@ fn frostline_row(ui: &mut Ui, scene: &Scene, cut: usize, name: &str, shape: &str
         let share = step as f32 / steps as f32;
         let mix = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * share) as u8;
         let (ice, ember) = (tokens.ice, tokens.ember);
-        let colour = Color32::from_rgb(mix(ice.r(), ember.r()), mix(ice.g(), ember.g()), mix(ice.b(), ember.b()));
+        let colour =
+            Color32::from_rgb(mix(ice.r(), ember.r()), mix(ice.g(), ember.g()), mix(ice.b(), ember.b()));
         painter.hline(at(step)..=at(step + 1), y, Stroke::new(2.0, colour));
     }
     let cached = scene.session.estimate(None).filter(|e| e.cache_bytes > 0);
@@ -227,14 +304,32 @@ fn frostline_row(ui: &mut Ui, scene: &Scene, cut: usize, name: &str, shape: &str
         Some(estimate) => format!("cached here: {shape}, {}", bytes(estimate.cache_bytes)),
         None => "nothing is cached".to_string(),
     };
-    painter.text(pos2(rect.left() + 0.62 * rect.width(), y), Align2::LEFT_CENTER, words, theme::mono(), tokens.dim);
-    painter.text(pos2(rect.right() - 12.0, y), Align2::RIGHT_CENTER, icon::DRAG, theme::icons(16.0), tokens.dim);
+    painter.text(
+        pos2(rect.left() + 0.62 * rect.width(), y),
+        Align2::LEFT_CENTER,
+        words,
+        theme::mono(),
+        tokens.dim,
+    );
+    painter.text(
+        pos2(rect.right() - 12.0, y),
+        Align2::RIGHT_CENTER,
+        icon::DRAG,
+        theme::icons(16.0),
+        tokens.dim,
+    );
 }
 
 /// While the frostline is dragged it snaps to the nearest cut under the pointer; each new cut is part of one step.
-fn follow_drag(ui: &mut Ui, places: &[(Rect, Option<usize>, Option<String>)], last: usize, out: &mut Actions) {
+fn follow_drag(
+    ui: &mut Ui,
+    places: &[(Rect, Option<usize>, Option<String>)],
+    last: usize,
+    out: &mut Actions,
+) {
     let Some(current) = ui.data(|d| d.get_temp::<usize>(drag_id())) else { return };
-    let (down, pointer, began) = ui.input(|i| (i.pointer.primary_down(), i.pointer.interact_pos(), i.pointer.press_start_time()));
+    let (down, pointer, began) =
+        ui.input(|i| (i.pointer.primary_down(), i.pointer.interact_pos(), i.pointer.press_start_time()));
     if !down {
         ui.data_mut(|d| d.remove::<usize>(drag_id()));
         return;
@@ -282,7 +377,8 @@ fn histogram(ui: &Ui, place: Rect, summary: &WeightSummary, colour: Color32) {
     for (bin, bars) in summary.histogram.iter().enumerate() {
         let left = place.left() + width * bin as f32;
         let height = place.height() * (*bars as f32 / highest).sqrt();
-        let bar = Rect::from_min_max(pos2(left, place.bottom() - height), pos2(left + width * 0.8, place.bottom()));
+        let bar =
+            Rect::from_min_max(pos2(left, place.bottom() - height), pos2(left + width * 0.8, place.bottom()));
         ui.painter().rect_filled(bar, CornerRadius::ZERO, colour);
     }
 }
@@ -295,7 +391,12 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         section(ui, "No layer selected");
         dim(ui, "Click a row to look inside. Click its state to freeze or thaw it.");
         ui.add_space(theme::SPACE);
-        let help = [("Click", "this layer"), ("Shift-click", "from the selected layer to this one"), ("Ctrl-click", "this and everything towards the head"), ("Drag the line", "everything above learns")];
+        let help = [
+            ("Click", "this layer"),
+            ("Shift-click", "from the selected layer to this one"),
+            ("Ctrl-click", "this and everything towards the head"),
+            ("Drag the line", "everything above learns"),
+        ];
         for (keys, what) in help {
             fact_row(ui, keys, what);
         }
@@ -334,13 +435,19 @@ fn weights(ui: &mut Ui, summary: &WeightSummary, tokens: &Tokens) {
     ui.horizontal(|ui| {
         ui.label(RichText::new(format!("{:.2}", summary.smallest)).font(theme::caption()).color(tokens.dim));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.label(RichText::new(format!("{:.2}", summary.largest)).font(theme::caption()).color(tokens.dim));
+            ui.label(
+                RichText::new(format!("{:.2}", summary.largest)).font(theme::caption()).color(tokens.dim),
+            );
         });
     });
     fact_row(ui, "Mean, deviation", &format!("{:.3}, {:.3}", summary.mean, summary.deviation));
     fact_row(ui, "Near zero", &format!("{:.1} %", 100.0 * summary.near_zero));
     if summary.silent_channels.1 > 0 {
-        fact_row(ui, "Silent channels", &format!("{} of {}", summary.silent_channels.0, summary.silent_channels.1));
+        fact_row(
+            ui,
+            "Silent channels",
+            &format!("{} of {}", summary.silent_channels.0, summary.silent_channels.1),
+        );
     }
 }
 
@@ -349,7 +456,8 @@ fn filters(ui: &mut Ui, tiles: &crate::inspect::FilterTiles, tokens: &Tokens) {
     let (side, gap) = (24.0, 6.0);
     let per_row = (((ui.available_width() + gap) / (side + gap)) as usize).max(1);
     let rows = tiles.tiles.len().div_ceil(per_row);
-    let (area, _) = ui.allocate_exact_size(vec2(ui.available_width(), rows as f32 * (side + gap)), Sense::hover());
+    let (area, _) =
+        ui.allocate_exact_size(vec2(ui.available_width(), rows as f32 * (side + gap)), Sense::hover());
     for (number, tile) in tiles.tiles.iter().enumerate() {
         let corner = area.min + vec2((number % per_row) as f32, (number / per_row) as f32) * (side + gap);
         let pixel = side / tiles.side as f32;
@@ -357,10 +465,16 @@ fn filters(ui: &mut Ui, tiles: &crate::inspect::FilterTiles, tokens: &Tokens) {
             let place = corner + vec2((at % tiles.side) as f32, (at / tiles.side) as f32) * pixel;
             let colour = match values {
                 [r, g, b] => Color32::from_rgb(shade(*r), shade(*g), shade(*b)),
-                [v, ..] => blend(tokens.raised, if *v > 0.0 { tokens.ember } else { tokens.ice }, v.abs().sqrt()),
+                [v, ..] => {
+                    blend(tokens.raised, if *v > 0.0 { tokens.ember } else { tokens.ice }, v.abs().sqrt())
+                }
                 [] => tokens.raised,
             };
-            ui.painter().rect_filled(Rect::from_min_size(place, vec2(pixel, pixel)), CornerRadius::ZERO, colour);
+            ui.painter().rect_filled(
+                Rect::from_min_size(place, vec2(pixel, pixel)),
+                CornerRadius::ZERO,
+                colour,
+            );
         }
     }
 }

@@ -12,8 +12,8 @@ mod tries;
 use super::pictures::Picture;
 use super::theme::{self, Tokens};
 use super::{Actions, Scene};
-pub use crate::units::{bytes, count, duration};
 use crate::session::Step;
+pub use crate::units::{bytes, count, duration};
 use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 
 /// The step in the middle of the window; the start screen where no project is open.
@@ -39,21 +39,30 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     }
     let tokens = Tokens::of(ui.ctx());
     let frame = Frame::new().fill(tokens.panel).inner_margin(Margin::symmetric(16, 16));
-    Panel::right("inspector").default_size(theme::INSPECTOR).size_range(240.0..=480.0).frame(frame).show(ui, |ui| {
-        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match scene.session.step {
-            Step::Data => data::inspector(ui, scene, out),
-            Step::Backbone => backbone::inspector(ui, scene, out),
-            Step::Layers => layers::inspector(ui, scene, out),
-            Step::Train => train::inspector(ui, scene, out),
-            Step::Evaluate => evaluate::inspector(ui, scene, out),
-            Step::Try => tries::inspector(ui, scene, out),
-            Step::Export => export::inspector(ui, scene, out),
-        });
-    });
+    Panel::right("inspector").default_size(theme::INSPECTOR).size_range(240.0..=480.0).frame(frame).show(
+        ui,
+        |ui| {
+            egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match scene.session.step {
+                Step::Data => data::inspector(ui, scene, out),
+                Step::Backbone => backbone::inspector(ui, scene, out),
+                Step::Layers => layers::inspector(ui, scene, out),
+                Step::Train => train::inspector(ui, scene, out),
+                Step::Evaluate => evaluate::inspector(ui, scene, out),
+                Step::Try => tries::inspector(ui, scene, out),
+                Step::Export => export::inspector(ui, scene, out),
+            });
+        },
+    );
 }
 
 /// Paints the picture of a file into `place`, kept in shape; a grey ground while it is loading.
-pub fn paint_picture(ui: &Ui, painter: &egui::Painter, scene: &Scene, path: &std::path::Path, place: egui::Rect) {
+pub fn paint_picture(
+    ui: &Ui,
+    painter: &egui::Painter,
+    scene: &Scene,
+    path: &std::path::Path,
+    place: egui::Rect,
+) {
     let tokens = Tokens::of(ui.ctx());
     match scene.pictures.borrow_mut().get(ui.ctx(), path) {
         Picture::Ready(texture) => {
@@ -68,7 +77,13 @@ pub fn paint_picture(ui: &Ui, painter: &egui::Painter, scene: &Scene, path: &std
         }
         Picture::Unreadable => {
             let sign = theme::icon::WARNING;
-            painter.text(place.center(), egui::Align2::CENTER_CENTER, sign, theme::icons(20.0), tokens.warning);
+            painter.text(
+                place.center(),
+                egui::Align2::CENTER_CENTER,
+                sign,
+                theme::icons(20.0),
+                tokens.warning,
+            );
         }
     }
 }

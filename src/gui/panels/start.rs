@@ -3,8 +3,8 @@
 use super::super::theme::{self, Tokens};
 use super::super::widgets::{action_button, section};
 use super::super::{Actions, Scene};
-use crate::session::projects::Recent;
 use crate::session::Action;
+use crate::session::projects::Recent;
 use egui::{Align2, CornerRadius, RichText, Role, ScrollArea, Sense, Shape, Stroke, Ui, WidgetInfo};
 
 /// Width of the column in the middle.
@@ -25,7 +25,10 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                 ui.set_width(width);
                 ui.add_space(36.0);
                 ui.label(RichText::new("Teach a pretrained network your task").font(theme::semibold(26.0)));
-                ui.label(RichText::new("Everything runs on this computer. Nothing is sent anywhere.").color(tokens.dim));
+                ui.label(
+                    RichText::new("Everything runs on this computer. Nothing is sent anywhere.")
+                        .color(tokens.dim),
+                );
                 ui.add_space(theme::GAP);
                 drop_area(ui, scene, width, out);
                 ui.add_space(theme::GAP);
@@ -43,9 +46,11 @@ fn drop_area(ui: &mut Ui, scene: &Scene, width: f32, out: &mut Actions) {
     ui.painter().rect_filled(rect, CornerRadius::same(theme::DROP_CORNER), tokens.ice_ground);
     let stroke = Stroke::new(if hovered { 2.0 } else { 1.0 }, tokens.ice);
     let inner = rect.shrink(1.0);
-    let corners = [inner.left_top(), inner.right_top(), inner.right_bottom(), inner.left_bottom(), inner.left_top()];
+    let corners =
+        [inner.left_top(), inner.right_top(), inner.right_bottom(), inner.left_bottom(), inner.left_top()];
     ui.painter().extend(Shape::dashed_line(&corners, stroke, 4.0, 4.0));
-    let mut child = ui.new_child(egui::UiBuilder::new().max_rect(rect).layout(egui::Layout::top_down(egui::Align::Center)));
+    let mut child = ui
+        .new_child(egui::UiBuilder::new().max_rect(rect).layout(egui::Layout::top_down(egui::Align::Center)));
     child.add_space(34.0);
     child.label(RichText::new("Drop a folder of images or a file of texts").font(theme::figure()));
     let sentence = "One folder per class, or a CSV, TSV or JSONL with a text and a label column";
@@ -63,7 +68,7 @@ fn cards(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = egui::vec2(14.0, 14.0);
         for sample in &scene.session.samples {
-            if card(ui, scene, &sample.title, &sample.sentence, &sample.pictures, &sample.texts) {
+            if card(ui, scene, sample.title, sample.sentence, &sample.pictures, &sample.texts) {
                 out.push(Action::OpenSample(sample.name));
             }
         }
@@ -76,7 +81,14 @@ fn cards(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
 }
 
 /// A card with pictures or texts, a name and a sentence; true when it was clicked.
-fn card(ui: &mut Ui, scene: &Scene, name: &str, sentence: &str, pictures: &[std::path::PathBuf], texts: &[(String, String)]) -> bool {
+fn card(
+    ui: &mut Ui,
+    scene: &Scene,
+    name: &str,
+    sentence: &str,
+    pictures: &[std::path::PathBuf],
+    texts: &[(String, String)],
+) -> bool {
     let tokens = Tokens::of(ui.ctx());
     let (rect, response) = ui.allocate_exact_size(CARD, Sense::click());
     let edge = if response.hovered() || response.has_focus() { tokens.ice } else { tokens.line };
@@ -89,19 +101,40 @@ fn card(ui: &mut Ui, scene: &Scene, name: &str, sentence: &str, pictures: &[std:
         for (row, (text, label)) in texts.iter().enumerate() {
             let y = top.top() + 12.0 + 34.0 * row as f32;
             let shown: String = text.chars().take(34).collect();
-            painter.text(egui::pos2(top.left() + 12.0, y), Align2::LEFT_TOP, format!("“{shown}”"), theme::body(), tokens.dim);
-            painter.text(egui::pos2(top.left() + 12.0, y + 16.0), Align2::LEFT_TOP, label, theme::section(), tokens.text);
+            painter.text(
+                egui::pos2(top.left() + 12.0, y),
+                Align2::LEFT_TOP,
+                format!("“{shown}”"),
+                theme::body(),
+                tokens.dim,
+            );
+            painter.text(
+                egui::pos2(top.left() + 12.0, y + 16.0),
+                Align2::LEFT_TOP,
+                label,
+                theme::section(),
+                tokens.text,
+            );
         }
     } else {
         painter.rect_filled(top, corner, egui::Color32::WHITE);
         let width = top.width() / pictures.len() as f32;
         for (number, path) in pictures.iter().enumerate() {
-            let place = egui::Rect::from_min_size(egui::pos2(top.left() + width * number as f32, top.top()), egui::vec2(width, top.height()));
+            let place = egui::Rect::from_min_size(
+                egui::pos2(top.left() + width * number as f32, top.top()),
+                egui::vec2(width, top.height()),
+            );
             super::paint_picture(ui, &painter, scene, path, place.shrink(4.0));
         }
     }
     let left = rect.left() + 14.0;
-    ui.painter().text(egui::pos2(left, rect.top() + PICTURE + 12.0), Align2::LEFT_TOP, name, theme::section(), tokens.text);
+    ui.painter().text(
+        egui::pos2(left, rect.top() + PICTURE + 12.0),
+        Align2::LEFT_TOP,
+        name,
+        theme::section(),
+        tokens.text,
+    );
     let galley = ui.painter().layout(sentence.to_string(), theme::body(), tokens.dim, rect.width() - 28.0);
     ui.painter().galley(egui::pos2(left, rect.top() + PICTURE + 31.0), galley, tokens.dim);
     let label = format!("Open {name}. {sentence}");

@@ -1,6 +1,6 @@
 //! Train: the recipe, live curves, earlier runs, what went wrong.
 
-use super::super::theme::{self, Tokens, icon};
+use super::super::theme::{self, Tokens};
 use super::super::widgets::{action_button, banner, card, dim, fact_row, page_title, section};
 use super::super::{Actions, Scene};
 use super::duration;
@@ -8,7 +8,7 @@ use crate::project::RunState;
 use crate::project::recipe::TrainingChoice;
 use crate::session::runs::{AlarmKind, RunView, alarms};
 use crate::session::{Action, OpenProject};
-use egui::{Align, Color32, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, vec2};
+use egui::{Align, Color32, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 use egui_plot::{HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints};
 
 /// Buttons, curves, alarms, runs.
@@ -43,7 +43,10 @@ fn shown_run(project: &OpenProject) -> Option<&RunView> {
 
 /// The best run that trained the head only.
 fn probe<'p>(project: &'p OpenProject, run: &RunView) -> Option<&'p RunView> {
-    let frozen = project.runs.iter().filter(|r| r.frostline == "head" && r.name != run.name && r.best_accuracy.is_some());
+    let frozen = project
+        .runs
+        .iter()
+        .filter(|r| r.frostline == "head" && r.name != run.name && r.best_accuracy.is_some());
     frozen.max_by(|a, b| a.best_accuracy.unwrap_or(0.0).total_cmp(&b.best_accuracy.unwrap_or(0.0)))
 }
 
@@ -52,10 +55,14 @@ fn number(run: &RunView) -> &str {
 }
 
 fn sentence(project: &OpenProject, run: Option<&RunView>) -> String {
-    let Some(run) = run else { return "Nothing has been trained yet. The values on the right are a good start.".to_string() };
+    let Some(run) = run else {
+        return "Nothing has been trained yet. The values on the right are a good start.".to_string();
+    };
     let epochs = project.recipe.training.epochs;
     let best = match (run.best_epoch, run.best_accuracy) {
-        (Some(epoch), Some(accuracy)) => format!("Best so far: epoch {epoch}, {:.1} % on validation.", 100.0 * accuracy),
+        (Some(epoch), Some(accuracy)) => {
+            format!("Best so far: epoch {epoch}, {:.1} % on validation.", 100.0 * accuracy)
+        }
         _ => "No epoch has ended yet.".to_string(),
     };
     match run.state {
@@ -73,10 +80,10 @@ fn buttons(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         }
         return;
     }
-    action_button(ui, session, &Action::Stop, &format!("{} Stop, keep best", icon::STOP), false, out);
+    action_button(ui, session, &Action::Stop, "Stop, keep best", false, out);
     let paused = session.job.as_ref().is_some_and(|j| j.paused);
-    let text = if paused { format!("{} Go on", icon::PLAY) } else { format!("{} Pause", icon::PAUSE) };
-    action_button(ui, session, &Action::Pause(!paused), &text, false, out);
+    let text = if paused { "Go on" } else { "Pause" };
+    action_button(ui, session, &Action::Pause(!paused), text, false, out);
 }
 
 fn curves(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
@@ -125,6 +132,7 @@ fn plot<'a>(name: &'a str, log: bool) -> Plot<'a> {
         .height(250.0)
         .allow_scroll(false)
         .show_background(false)
+        .show_grid([false, true])
         .set_margin_fraction(vec2(0.02, 0.06))
         .label_formatter(move |hover| match hover {
             HoverPosition::NearDataPoint { plot_name, position, .. } => {
@@ -142,11 +150,17 @@ fn points(values: &[[f64; 2]], log: bool) -> Vec<PlotPoint> {
 
 fn loss_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>, log: bool) {
     let tokens = Tokens::of(ui.ctx());
-    let others: Vec<(&RunView, Vec<PlotPoint>)> =
-        project.runs.iter().filter(|r| shown.is_none_or(|s| s.name != r.name)).map(|r| (r, points(&r.val_loss, log))).collect();
+    let others: Vec<(&RunView, Vec<PlotPoint>)> = project
+        .runs
+        .iter()
+        .filter(|r| shown.is_none_or(|s| s.name != r.name))
+        .map(|r| (r, points(&r.val_loss, log)))
+        .collect();
     let own = shown.map(|run| (points(&run.train_loss, log), points(&run.val_loss, log)));
     plot("loss", log)
-        .y_axis_formatter(move |mark, _| if log { format!("{:.2}", 10f64.powf(mark.value)) } else { format!("{:.1}", mark.value) })
+        .y_axis_formatter(move |mark, _| {
+            if log { format!("{:.2}", 10f64.powf(mark.value)) } else { format!("{:.1}", mark.value) }
+        })
         .show(ui, |plot| {
             for (run, points) in &others {
                 let line = Line::new(format!("run {} validation", number(run)), PlotPoints::Borrowed(points));
@@ -154,15 +168,21 @@ fn loss_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>, log: b
             }
             if let Some((train, validation)) = &own {
                 plot.line(Line::new("train", PlotPoints::Borrowed(train)).color(tokens.ember).width(1.5));
-                plot.line(Line::new("validation", PlotPoints::Borrowed(validation)).color(tokens.ice).width(2.0));
+                plot.line(
+                    Line::new("validation", PlotPoints::Borrowed(validation)).color(tokens.ice).width(2.0),
+                );
             }
         });
 }
 
 fn accuracy_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
     let tokens = Tokens::of(ui.ctx());
-    let others: Vec<(&RunView, Vec<PlotPoint>)> =
-        project.runs.iter().filter(|r| shown.is_none_or(|s| s.name != r.name)).map(|r| (r, points(&r.val_accuracy, false))).collect();
+    let others: Vec<(&RunView, Vec<PlotPoint>)> = project
+        .runs
+        .iter()
+        .filter(|r| shown.is_none_or(|s| s.name != r.name))
+        .map(|r| (r, points(&r.val_accuracy, false)))
+        .collect();
     let own = shown.map(|run| points(&run.val_accuracy, false));
     plot("accuracy", false)
         .include_y(0.0)
@@ -174,7 +194,9 @@ fn accuracy_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
                 plot.line(line.color(tokens.faint).style(LineStyle::dashed_loose()));
             }
             if let Some(validation) = &own {
-                plot.line(Line::new("validation", PlotPoints::Borrowed(validation)).color(tokens.ice).width(2.0));
+                plot.line(
+                    Line::new("validation", PlotPoints::Borrowed(validation)).color(tokens.ice).width(2.0),
+                );
             }
         });
 }
@@ -187,10 +209,17 @@ fn runs_table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
     card(ui, |ui| {
         ui.set_width(ui.available_width());
         let shown = shown_run(project).map(|r| r.name.clone());
-        row(ui, ["Run", "Trained above", "Validation", "Time", "State"], theme::caption(), [tokens.dim; 5], None);
+        row(
+            ui,
+            ["Run", "Trained above", "Validation", "Time", "State"],
+            theme::caption(),
+            [tokens.dim; 5],
+            None,
+        );
         for run in project.runs.iter().rev() {
             let half = run.half_width().map_or(String::new(), |h| format!(" ± {:.1}", 100.0 * h));
-            let validation = run.best_accuracy.map_or("-".to_string(), |a| format!("{:.1} %{half}", 100.0 * a));
+            let validation =
+                run.best_accuracy.map_or("-".to_string(), |a| format!("{:.1} %{half}", 100.0 * a));
             let (state, colour) = match run.state {
                 RunState::Running => ("running", tokens.ice),
                 RunState::Finished => ("done", tokens.ok),
@@ -210,7 +239,13 @@ fn runs_table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
     });
 }
 
-fn row(ui: &mut Ui, cells: [&str; 5], font: egui::FontId, colours: [Color32; 5], selected: Option<bool>) -> egui::Response {
+fn row(
+    ui: &mut Ui,
+    cells: [&str; 5],
+    font: egui::FontId,
+    colours: [Color32; 5],
+    selected: Option<bool>,
+) -> egui::Response {
     let tokens = Tokens::of(ui.ctx());
     let sense = if selected.is_some() { Sense::click() } else { Sense::hover() };
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), theme::TABLE_ROW - 4.0), sense);
@@ -234,7 +269,9 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let job = scene.session.job.as_ref().filter(|j| j.can_pause);
     let run = shown_run(project);
     fact_row(ui, "Speed", &job.and_then(|j| j.rate).map_or("-".into(), |r| format!("{r:.0} samples/s")));
-    let last = |values: &[[f64; 2]], digits: usize| values.last().map_or("-".to_string(), |p| format!("{:.digits$}", p[1]));
+    let last = |values: &[[f64; 2]], digits: usize| {
+        values.last().map_or("-".to_string(), |p| format!("{:.digits$}", p[1]))
+    };
     fact_row(ui, "Loss, train", &run.map_or("-".into(), |r| last(&r.train_loss, 4)));
     fact_row(ui, "Loss, validation", &run.map_or("-".into(), |r| last(&r.val_loss, 4)));
     fact_row(ui, "Best epoch", &run.and_then(|r| r.best_epoch).map_or("-".into(), |e| e.to_string()));
@@ -249,7 +286,10 @@ fn recipe_form(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
     let now = &project.recipe.training;
     let mut training = now.clone();
     let mut changed = None;
-    let mut field = |ui: &mut Ui, name: &'static str, tooltip: &str, widget: &mut dyn FnMut(&mut Ui) -> egui::Response| {
+    let mut field = |ui: &mut Ui,
+                     name: &'static str,
+                     tooltip: &str,
+                     widget: &mut dyn FnMut(&mut Ui) -> egui::Response| {
         ui.horizontal(|ui| {
             let label = ui.label(name).on_hover_text(tooltip);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -260,11 +300,21 @@ fn recipe_form(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
             });
         });
     };
-    field(ui, "Epochs", "Passes over the training samples", &mut |ui| ui.add(egui::DragValue::new(&mut training.epochs).range(1..=10_000)));
-    field(ui, "Learning rate", "Size of a step at its highest (peak learning rate of the head)", &mut |ui| {
-        ui.add(egui::DragValue::new(&mut training.learning_rate).range(1e-8..=10.0).speed(1e-5).custom_formatter(|v, _| format!("{v:e}")).custom_parser(|t| t.trim().parse().ok()))
+    field(ui, "Epochs", "Passes over the training samples", &mut |ui| {
+        ui.add(egui::DragValue::new(&mut training.epochs).range(1..=10_000))
     });
-    field(ui, "Batch size", "Samples in one step", &mut |ui| ui.add(egui::DragValue::new(&mut training.batch_size).range(1..=4096)));
+    field(ui, "Learning rate", "Size of a step at its highest (peak learning rate of the head)", &mut |ui| {
+        ui.add(
+            egui::DragValue::new(&mut training.learning_rate)
+                .range(1e-8..=10.0)
+                .speed(1e-5)
+                .custom_formatter(|v, _| format!("{v:e}"))
+                .custom_parser(|t| t.trim().parse().ok()),
+        )
+    });
+    field(ui, "Batch size", "Samples in one step", &mut |ui| {
+        ui.add(egui::DragValue::new(&mut training.batch_size).range(1..=4096))
+    });
     egui::CollapsingHeader::new("More settings").show(ui, |ui| more_fields(ui, &mut training, &mut field));
     if let Err(why) = project.recipe.check() {
         let tokens = Tokens::of(ui.ctx());
@@ -279,11 +329,23 @@ type Field<'f> = dyn FnMut(&mut Ui, &'static str, &str, &mut dyn FnMut(&mut Ui) 
 
 fn more_fields(ui: &mut Ui, training: &mut TrainingChoice, field: &mut Field) {
     let speed = 0.005;
-    field(ui, "Backbone rate", "The thawed layers learn at this multiple of the learning rate", &mut |ui| ui.add(egui::DragValue::new(&mut training.backbone_rate).range(0.0..=10.0).speed(speed)));
-    field(ui, "Weight decay", "Pulls weights towards zero (decoupled, AdamW); none on norms and biases", &mut |ui| ui.add(egui::DragValue::new(&mut training.weight_decay).range(0.0..=1.0).speed(0.001)));
-    field(ui, "Warm-up", "Share of all steps over which the rate rises", &mut |ui| ui.add(egui::DragValue::new(&mut training.warmup).range(0.0..=1.0).speed(speed)));
-    field(ui, "Dropout", "Share of values dropped in thawed transformer layers", &mut |ui| ui.add(egui::DragValue::new(&mut training.dropout).range(0.0..=0.9).speed(speed)));
-    field(ui, "Seed", "Decides the order of samples and the first weights of the head", &mut |ui| ui.add(egui::DragValue::new(&mut training.seed)));
+    field(ui, "Backbone rate", "The thawed layers learn at this multiple of the learning rate", &mut |ui| {
+        ui.add(egui::DragValue::new(&mut training.backbone_rate).range(0.0..=10.0).speed(speed))
+    });
+    field(
+        ui,
+        "Weight decay",
+        "Pulls weights towards zero (decoupled, AdamW); none on norms and biases",
+        &mut |ui| ui.add(egui::DragValue::new(&mut training.weight_decay).range(0.0..=1.0).speed(0.001)),
+    );
+    field(ui, "Warm-up", "Share of all steps over which the rate rises", &mut |ui| {
+        ui.add(egui::DragValue::new(&mut training.warmup).range(0.0..=1.0).speed(speed))
+    });
+    field(ui, "Dropout", "Share of values dropped in thawed transformer layers", &mut |ui| {
+        ui.add(egui::DragValue::new(&mut training.dropout).range(0.0..=0.9).speed(speed))
+    });
+    field(ui, "Seed", "Decides the order of samples and the first weights of the head", &mut |ui| {
+        ui.add(egui::DragValue::new(&mut training.seed))
+    });
     dim(ui, "Schedule: a linear rise, then half a cosine down to zero.");
-    let _ = Stroke::NONE;
 }

@@ -11,11 +11,22 @@ use std::path::Path;
 
 /// Input and answers.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
-    page_title(ui, "Try", "Ask the newest run about samples that it has never seen. Works while a run trains, too.");
+    page_title(
+        ui,
+        "Try",
+        "Ask the newest run about samples that it has never seen. Works while a run trains, too.",
+    );
     let Some(project) = &scene.session.project else { return };
     if scene.session.newest_result().is_none() {
         let action = Action::Go(Step::Train);
-        empty(ui, scene.session, "There is no model yet", "Train first, then ask it here.", Some((&action, "Go to Train")), out);
+        empty(
+            ui,
+            scene.session,
+            "There is no model yet",
+            "Train first, then ask it here.",
+            Some((&action, "Go to Train")),
+            out,
+        );
         return;
     }
     let takes_text = project.index.modality == Modality::Text;
@@ -44,13 +55,18 @@ fn input(ui: &mut Ui, scene: &Scene, takes_text: bool, out: &mut Actions) {
             return;
         }
         let id = ui.scope_id().with("try-text");
-        let mut text = ui.data_mut(|d| d.get_temp::<String>(id)).unwrap_or_else(|| scene.session.tries.text.clone());
+        let mut text =
+            ui.data_mut(|d| d.get_temp::<String>(id)).unwrap_or_else(|| scene.session.tries.text.clone());
         let label = ui.label("Text");
-        let field = egui::TextEdit::multiline(&mut text).desired_rows(3).desired_width(f32::INFINITY).hint_text("Type or paste a text");
+        let field = egui::TextEdit::multiline(&mut text)
+            .desired_rows(3)
+            .desired_width(f32::INFINITY)
+            .hint_text("Type or paste a text");
         ui.add(field).labelled_by(label.id);
         ui.horizontal(|ui| {
             let ready = !text.trim().is_empty();
-            let response = ui.add_enabled(ready, egui::Button::new("Ask")).on_disabled_hover_text("Type a text first.");
+            let response =
+                ui.add_enabled(ready, egui::Button::new("Ask")).on_disabled_hover_text("Type a text first.");
             if response.clicked() {
                 out.push(Action::TryText(text.trim().to_string()));
             }
@@ -71,14 +87,18 @@ fn answer(ui: &mut Ui, scene: &Scene, prediction: &Prediction, takes_text: bool)
             }
             ui.vertical(|ui| {
                 let shown: String = prediction.input.chars().take(300).collect();
-                ui.label(RichText::new(shown).font(if takes_text { theme::body() } else { theme::mono() }).color(tokens.dim));
+                ui.label(
+                    RichText::new(shown)
+                        .font(if takes_text { theme::body() } else { theme::mono() })
+                        .color(tokens.dim),
+                );
                 if let Some(error) = &prediction.error {
                     ui.label(RichText::new(error).color(tokens.error));
                 }
                 for (rank, label) in prediction.labels.iter().flatten().enumerate() {
                     ui.horizontal(|ui| {
                         let font = if rank == 0 { theme::section() } else { theme::body() };
-                        ui.add_sized([150.0, 18.0], egui::Label::new(RichText::new(&label.label).font(font)).truncate().halign(egui::Align::Min));
+                        super::super::widgets::cell(ui, 150.0, RichText::new(&label.label).font(font));
                         bar(ui, label.probability, 220.0, if rank == 0 { tokens.ice } else { tokens.line });
                         dim(ui, format!("{:.1} %", 100.0 * label.probability));
                     });
@@ -103,5 +123,8 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
         }
     }
     ui.add_space(theme::SPACE);
-    dim(ui, "A percentage is how sure the model is, not how often it is right. On things unlike the training data it can be sure and wrong.");
+    dim(
+        ui,
+        "A percentage is how sure the model is, not how often it is right. On things unlike the training data it can be sure and wrong.",
+    );
 }
