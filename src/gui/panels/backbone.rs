@@ -56,7 +56,7 @@ fn card(ui: &mut Ui, facts: &BackboneFacts, fits: bool, chosen: bool, out: &mut 
     ui.add(egui::Label::new(RichText::new(&facts.name).font(theme::semibold(14.0))).truncate());
     ui.horizontal(|ui| {
         ui.spacing_mut().interact_size.y = 16.0;
-        dim(ui, format!("{}, {}", facts.family, input(&facts.input)));
+        dim(ui, input(&facts.input));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let (word, colour) =
                 if fits { ("on this machine", tokens.ok) } else { ("takes other data", tokens.warning) };
