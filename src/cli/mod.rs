@@ -39,8 +39,10 @@ fn explain(error: &anyhow::Error) -> u8 {
     }
     match error.downcast_ref::<Problem>() {
         Some(problem) => {
-            let word = if problem.cause == Cause::Stopped { "stopped" } else { "error" };
-            tell(&format!("{word}: {problem}"));
+            match problem.cause {
+                Cause::Stopped => tell(&problem.to_string()),
+                _ => tell(&format!("error: {problem}")),
+            }
             match problem.cause {
                 Cause::Input => BAD_INPUT,
                 Cause::Stopped => STOPPED,
