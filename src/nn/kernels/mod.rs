@@ -113,6 +113,7 @@ impl Level {
 macro_rules! multiversion {
     ($(#[$meta:meta])* $vis:vis fn $name:ident = $body:ident($($arg:ident : $ty:ty),* $(,)?) $(-> $ret:ty)?;) => {
         $(#[$meta])*
+        // A kernel takes its slices and sizes one by one: a struct around them would hide what is read and written.
         #[allow(clippy::too_many_arguments)]
         $vis fn $name(level: $crate::nn::kernels::Level, $($arg: $ty),*) $(-> $ret)? {
             #[cfg(target_arch = "x86_64")]
