@@ -8,7 +8,7 @@ use crate::project::Machine;
 use crate::session::projects::Remembered;
 use crate::session::{Action, Effect, Purpose, Session, Step, ThemeChoice, ToastKind};
 use crate::worker::thumbnails::Thumbnails;
-use crate::worker::{Wake, Worker};
+use crate::worker::{StandIn, Wake, Worker};
 use egui::{Context, Ui, ViewportCommand};
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -36,12 +36,19 @@ impl App {
     /// # Errors
     /// The system gives no thread.
     pub fn new(context: &Context) -> Result<Self, Problem> {
+        Self::with_stand_in(context, Machine::cpu(), Arc::new(|_, _| None))
+    }
+
+    /// An application whose worker asks `stand_in` first: for tests and benches.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn with_stand_in(context: &Context, machine: Machine, stand_in: StandIn) -> Result<Self, Problem> {
         theme::install(context);
         let waker = context.clone();
         let wake: Wake = Arc::new(move || waker.request_repaint());
-        let machine = Machine::cpu();
         let device = format!("CPU, {} threads", machine.threads);
-        let worker = Worker::start(machine, wake.clone()).map_err(|e| {
+        let worker = Worker::with_stand_in(machine, wake.clone(), stand_in).map_err(|e| {
             Problem::other(
                 "the worker could not be started",
                 e.to_string(),
@@ -65,6 +72,11 @@ impl App {
     /// What the window knows; for tests.
     pub fn session(&self) -> &Session {
         &self.session
+    }
+
+    /// What the window knows, to be set up by tests and benches.
+    pub fn session_mut(&mut self) -> &mut Session {
+        &mut self.session
     }
 
     /// Does one action, as if the user had asked for it.

@@ -8,7 +8,8 @@ pub mod thumbnails;
 
 pub use protocol::{BackboneFacts, Command, EvaluateOn, Event, JobId, Outcome};
 
-use crate::problem::Problem;
+use crate::control::Control;
+use crate::problem::{Problem, Result};
 use crate::project::Machine;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::sync::Arc;
@@ -22,6 +23,10 @@ const STEPS: usize = 8192;
 /// Called after an event was sent, from any thread: the window wakes up and drains.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
+/// Answers a command in the worker's place, on the worker's own thread; `None` leaves it to the worker. With it
+/// tests and benches script what the window sees, down to a panic.
+pub type StandIn = Arc<dyn Fn(&Command, &dyn Control) -> Option<Result<Outcome>> + Send + Sync>;
+
 /// The window's end of the worker.
 pub struct Worker {
     long: Sender<Command>,
@@ -30,6 +35,7 @@ pub struct Worker {
     steps: Receiver<Event>,
     flags: Arc<Flags>,
     out: Outbox,
+    stand_in: StandIn,
 }
 
 /// What the user wishes of the job that runs.
@@ -69,22 +75,31 @@ impl Worker {
     /// # Errors
     /// The system gives no thread.
     pub fn start(machine: Machine, wake: Wake) -> std::io::Result<Self> {
+        Self::with_stand_in(machine, wake, Arc::new(|_, _| None))
+    }
+
+    /// Starts a worker that asks `stand_in` first.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn with_stand_in(machine: Machine, wake: Wake, stand_in: StandIn) -> std::io::Result<Self> {
         let (long, long_commands) = bounded(QUEUE);
         let (short, short_commands) = bounded(QUEUE);
         let (event_sender, events) = unbounded();
         let (step_sender, steps) = bounded(STEPS);
         let flags = Arc::new(Flags::default());
         let out = Outbox { events: event_sender, steps: step_sender, wake };
-        let server = serve::Server::new(machine, Arc::clone(&flags), out.clone(), short_commands);
+        let server =
+            serve::Server::new(machine, Arc::clone(&flags), out.clone(), short_commands, stand_in.clone());
         std::thread::Builder::new().name("compute".into()).spawn(move || server.run(&long_commands))?;
-        Ok(Self { long, short, events, steps, flags, out })
+        Ok(Self { long, short, events, steps, flags, out, stand_in })
     }
 
     /// Sends a command.
     ///
     /// # Errors
     /// The worker has too much to do or has ended.
-    pub fn send(&self, command: Command) -> Result<(), Problem> {
+    pub fn send(&self, command: Command) -> Result<()> {
         let queue = match &command {
             Command::Scan { .. } => return self.scan(command),
             Command::Try { .. } | Command::Filters { .. } => &self.short,
@@ -120,10 +135,10 @@ impl Worker {
     }
 
     /// Scans need no tensor: each runs on its own thread.
-    fn scan(&self, command: Command) -> Result<(), Problem> {
-        let out = self.out.clone();
-        let thread =
-            std::thread::Builder::new().name("scan".into()).spawn(move || serve::scan(command, &out));
+    fn scan(&self, command: Command) -> Result<()> {
+        let (out, stand_in) = (self.out.clone(), self.stand_in.clone());
+        let work = move || serve::scan(command, &out, &stand_in);
+        let thread = std::thread::Builder::new().name("scan".into()).spawn(work);
         thread.map(drop).map_err(|e| {
             Problem::other(
                 "the scan could not be started",

@@ -1,7 +1,7 @@
 //! The loop of the thread that owns every tensor.
 
 use super::protocol::{BackboneFacts, CURVE_POINTS, Command, EvaluateOn, Event, JobId, Outcome, RunHistory};
-use super::{Flags, Outbox};
+use super::{Flags, Outbox, StandIn};
 use crate::control::{Control, Fact};
 use crate::hub;
 use crate::jobs::{self, EvaluateWhat};
@@ -25,11 +25,18 @@ pub struct Server {
     flags: Arc<Flags>,
     out: Outbox,
     short: Receiver<Command>,
+    stand_in: StandIn,
 }
 
 impl Server {
-    pub fn new(machine: Machine, flags: Arc<Flags>, out: Outbox, short: Receiver<Command>) -> Self {
-        Self { machine, flags, out, short }
+    pub fn new(
+        machine: Machine,
+        flags: Arc<Flags>,
+        out: Outbox,
+        short: Receiver<Command>,
+        stand_in: StandIn,
+    ) -> Self {
+        Self { machine, flags, out, short, stand_in }
     }
 
     /// Serves commands until the window has gone.
@@ -55,6 +62,9 @@ impl Server {
     }
 
     fn work(&self, command: Command, control: &JobControl) -> Result<Outcome> {
+        if let Some(answer) = (self.stand_in)(&command, control) {
+            return answer;
+        }
         match command {
             Command::ListBackbones { .. } => list_backbones(),
             Command::Scan { path, options, .. } => scan_now(&path, &options, control),
@@ -126,12 +136,15 @@ impl Server {
 }
 
 /// Scans on the calling thread.
-pub fn scan(command: Command, out: &Outbox) {
+pub fn scan(command: Command, out: &Outbox, stand_in: &StandIn) {
     let job = job_of(&command);
-    let done = catch_unwind(AssertUnwindSafe(|| match command {
-        Command::Scan { path, options, .. } => scan_now(&path, &options, &ScanControl { job, out }),
-        _ => Err(Problem::other("this is no scan", "", "please report this")),
-    }));
+    let control = ScanControl { job, out };
+    let work = || match (stand_in(&command, &control), command) {
+        (Some(answer), _) => answer,
+        (None, Command::Scan { path, options, .. }) => scan_now(&path, &options, &control),
+        (None, _) => Err(Problem::other("this is no scan", "", "please report this")),
+    };
+    let done = catch_unwind(AssertUnwindSafe(work));
     out.send(ending(job, done));
 }
 

@@ -1,0 +1,4 @@
+//! The window without a display: real session, real worker, bundled weights.
+
+mod flows;
+mod harness;
