@@ -31,7 +31,8 @@ pub fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match seconds {
         s if s < 1.0 => format!("{:.0} ms", s * 1000.0),
-        s if s < 59.95 => format!("{s:.1} s"),
+        s if s < 9.95 => format!("{s:.1} s"),
+        s if s < 59.5 => format!("{whole} s"),
         s if s < 3600.0 => format!("{} min {} s", whole / 60, whole % 60),
         _ => format!("{} h {} min", whole / 3600, whole / 60 % 60),
     }
@@ -52,6 +53,8 @@ mod tests {
         check(count(2_223_872), "2.22 M");
         check(duration(0.25), "250 ms");
         check(duration(9.84), "9.8 s");
+        check(duration(44.02), "44 s");
+        check(duration(59.7), "1 min 0 s");
         check(duration(130.2), "2 min 10 s");
         check(duration(7_260.0), "2 h 1 min");
     }

@@ -6,11 +6,11 @@ use crate::predict::Classifier;
 use crate::problem::{Problem, Result};
 use crate::train::metrics::{Confusion, argmax};
 use crate::train::samples::Sample;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// What an evaluation gave.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// `val`, `test` or `data`.
     pub split: String,
@@ -34,7 +34,7 @@ pub struct Evaluation {
 }
 
 /// What the classifier said of one sample.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// Full path of its file, or of the table that it comes from.
     pub path: PathBuf,
@@ -48,7 +48,7 @@ pub struct Answer {
 }
 
 /// Scores of one class.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabelledScore {
     pub label: String,
     pub precision: f64,

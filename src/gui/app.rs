@@ -79,6 +79,11 @@ impl App {
         &mut self.session
     }
 
+    /// Whether a picture was still missing since the last call; for tests.
+    pub fn pictures_loading(&self) -> bool {
+        self.pictures.borrow_mut().is_loading()
+    }
+
     /// Does one action, as if the user had asked for it.
     pub fn act(&mut self, context: &Context, action: Action) {
         let effects = self.session.apply(action);

@@ -35,7 +35,7 @@ pub fn run() -> Result<()> {
             .with_title("Frostline")
             .with_app_id("frostline")
             .with_inner_size([1280.0, 800.0])
-            .with_min_inner_size([960.0, 600.0])
+            .with_min_inner_size([900.0, 520.0])
             .with_drag_and_drop(true),
         renderer: eframe::Renderer::Glow,
         ..Default::default()

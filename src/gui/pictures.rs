@@ -13,6 +13,8 @@ pub struct Pictures {
     thumbnails: Thumbnails,
     textures: HashMap<PathBuf, (TextureHandle, u64)>,
     clock: u64,
+    /// Asked for and not there yet, since the last call of [`Self::is_loading`].
+    missing: bool,
 }
 
 /// A picture, or why there is none.
@@ -24,7 +26,12 @@ pub enum Picture {
 
 impl Pictures {
     pub fn new(thumbnails: Thumbnails) -> Self {
-        Self { thumbnails, textures: HashMap::new(), clock: 0 }
+        Self { thumbnails, textures: HashMap::new(), clock: 0, missing: false }
+    }
+
+    /// Whether a picture was still missing since the last call.
+    pub fn is_loading(&mut self) -> bool {
+        std::mem::take(&mut self.missing)
     }
 
     /// The picture of a file; it is decoded elsewhere and comes in a later frame.
@@ -35,7 +42,10 @@ impl Pictures {
             return Picture::Ready(texture.clone());
         }
         let thumbnail = match self.thumbnails.get(path) {
-            None => return Picture::Loading,
+            None => {
+                self.missing = true;
+                return Picture::Loading;
+            }
             Some(None) => return Picture::Unreadable,
             Some(Some(thumbnail)) => thumbnail,
         };

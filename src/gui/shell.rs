@@ -1,7 +1,7 @@
 //! What surrounds every step: bars, rail, messages, the palette.
 
 use super::theme::{self, Tokens, icon};
-use super::widgets::{icon_button, section};
+use super::widgets::{icon_button, section, text_in};
 use super::{Actions, Scene};
 use crate::session::{Action, Session, Step, StepState, ThemeChoice, ToastKind};
 use egui::{
@@ -40,7 +40,8 @@ pub fn top_bar(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
 
 fn project_menu(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let title = scene.session.project.as_ref().map_or("No project", |p| p.title.as_str());
-    let response = ui.menu_button(title, |ui| {
+    let button = egui::Button::new(title).frame(false);
+    let (response, _) = egui::containers::menu::MenuButton::from_button(button).ui(ui, |ui| {
         for action in [Action::ChooseFolder, Action::ChooseFile, Action::CloseProject, Action::Quit] {
             let label = action.label();
             let enabled = scene.session.why_not(&action).is_none();
@@ -51,7 +52,7 @@ fn project_menu(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             }
         }
     });
-    response.response.on_hover_text("Project");
+    response.on_hover_text("Project: open another, close, quit");
 }
 
 fn theme_button(ui: &mut Ui, session: &Session, out: &mut Actions) {
@@ -86,16 +87,27 @@ pub fn rail(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             rail_row(ui, scene.session, step, out);
         }
         ui.with_layout(Layout::bottom_up(Align::Min), |ui| {
-            let palette = Action::ShowPalette(true).label();
-            let button = egui::Button::new(RichText::new(palette.text).color(tokens.dim))
-                .shortcut_text("Ctrl+K")
-                .frame(false)
-                .min_size(egui::vec2(ui.available_width() - 16.0, theme::CONTROL_HEIGHT));
-            if ui.add(button).on_hover_text(palette.tooltip).clicked() {
-                out.push(Action::ShowPalette(true));
-            }
+            palette_row(ui, out);
         });
     });
+}
+
+/// Opens the palette; its word stands below the steps' icons.
+fn palette_row(ui: &mut Ui, out: &mut Actions) {
+    let tokens = Tokens::of(ui.ctx());
+    let label = Action::ShowPalette(true).label();
+    let size = egui::vec2(ui.available_width(), theme::CONTROL_HEIGHT);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    if response.hovered() || response.has_focus() {
+        ui.painter().rect_filled(rect, CornerRadius::same(theme::CONTROL_CORNER), tokens.raised);
+    }
+    let inside = rect.shrink2(egui::vec2(10.0, 0.0));
+    text_in(ui, inside, Align::Min, &label.text, theme::body(), tokens.dim);
+    text_in(ui, inside, Align::Max, label.shortcut.unwrap_or_default(), theme::caption(), tokens.faint);
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &label.text));
+    if response.on_hover_text(label.tooltip).clicked() {
+        out.push(Action::ShowPalette(true));
+    }
 }
 
 fn rail_row(ui: &mut Ui, session: &Session, step: Step, out: &mut Actions) {

@@ -90,6 +90,8 @@ pub const SPACE: f32 = 8.0;
 pub const GAP: f32 = 16.0;
 pub const MARGIN: f32 = 24.0;
 pub const CONTROL_HEIGHT: f32 = 30.0;
+/// A line of text in a list of facts.
+pub const LINE: f32 = 20.0;
 pub const TREE_ROW: f32 = 27.0;
 pub const TABLE_ROW: f32 = 30.0;
 pub const TOP_BAR: f32 = 44.0;
@@ -317,9 +319,13 @@ mod tests {
                     assert!(found >= 4.5, "{name}: {text:?} on {ground:?} has {found:.2}");
                 }
             }
-            for (text, ground) in
-                [(t.on_ice, t.ice), (t.ice, t.ice_ground), (t.ember, t.ember_ground), (t.text, t.ice_ground)]
-            {
+            for (text, ground) in [
+                (t.on_ice, t.ice),
+                (t.ice, t.ice_ground),
+                (t.ember, t.ember_ground),
+                (t.text, t.ice_ground),
+                (t.dim, t.ice_ground),
+            ] {
                 let found = contrast(text, ground);
                 assert!(found >= 4.5, "{name}: {text:?} on {ground:?} has {found:.2}");
             }

@@ -2,9 +2,10 @@
 
 use super::theme::{self, Tokens, icon};
 use crate::session::{Action, Session};
+use egui::text::{LayoutJob, TextWrapping};
 use egui::{
-    Align, Button, Color32, CornerRadius, Frame, Layout, Margin, Response, RichText, Role, Sense, Stroke, Ui,
-    WidgetInfo,
+    Align, Button, Color32, CornerRadius, FontId, Frame, Layout, Margin, Rect, Response, RichText, Role,
+    Sense, Stroke, Ui, WidgetInfo, pos2,
 };
 
 /// A button for an action: its label, tooltip and whether it can be pressed come from the action. Pressed, it
@@ -40,6 +41,19 @@ pub fn action_button(
     response
 }
 
+/// A button that is chosen or not, with a frame in both states.
+pub fn choice_button(ui: &mut Ui, text: &str, chosen: bool) -> Response {
+    let tokens = Tokens::of(ui.ctx());
+    let (colour, edge) = if chosen { (tokens.ice, tokens.ice) } else { (tokens.text, tokens.line) };
+    let button = Button::new(RichText::new(text).color(colour))
+        .fill(tokens.raised)
+        .stroke(Stroke::new(1.0, edge))
+        .min_size(egui::vec2(0.0, theme::CONTROL_HEIGHT));
+    let response = ui.add(button);
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, chosen, text));
+    response
+}
+
 /// A square button with an icon and an accessible name.
 pub fn icon_button(ui: &mut Ui, icon: &str, name: &str, enabled: bool) -> Response {
     let button = Button::new(RichText::new(icon).font(theme::icons(16.0)))
@@ -71,6 +85,15 @@ pub fn page_title(ui: &mut Ui, title: &str, sentence: &str) {
     ui.add_space(theme::SPACE);
 }
 
+/// A page's title with buttons at its right; the sentence gets the room that they leave.
+pub fn page_head(ui: &mut Ui, title: &str, sentence: &str, buttons: impl FnOnce(&mut Ui)) {
+    let size = egui::vec2(ui.available_width(), 46.0);
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+        buttons(ui);
+        ui.with_layout(Layout::top_down(Align::Min), |ui| page_title(ui, title, sentence));
+    });
+}
+
 /// A section's title.
 pub fn section(ui: &mut Ui, title: &str) {
     ui.label(RichText::new(title).font(theme::section()));
@@ -82,11 +105,20 @@ pub fn dim(ui: &mut Ui, text: impl Into<String>) -> Response {
     ui.label(RichText::new(text).color(tokens.dim))
 }
 
+/// One line of text and small things, lower than a row of controls.
+pub fn line<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> egui::InnerResponse<R> {
+    let size = egui::vec2(ui.available_width(), theme::LINE);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        ui.spacing_mut().interact_size.y = theme::LINE;
+        ui.set_min_height(theme::LINE);
+        contents(ui)
+    })
+}
+
 /// Name on the left, value on the right, a line below.
 pub fn fact_row(ui: &mut Ui, name: &str, value: &str) {
     let tokens = Tokens::of(ui.ctx());
-    ui.horizontal(|ui| {
-        ui.spacing_mut().interact_size.y = 20.0;
+    line(ui, |ui| {
         ui.label(RichText::new(name).color(tokens.dim));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.add(egui::Label::new(value).truncate());
@@ -98,7 +130,7 @@ pub fn fact_row(ui: &mut Ui, name: &str, value: &str) {
 }
 
 /// A number with its name above it and its unit, smaller, behind it.
-pub fn figure(ui: &mut Ui, name: &str, value: &str, small: &str) {
+fn figure(ui: &mut Ui, name: &str, value: &str, small: &str) {
     let tokens = Tokens::of(ui.ctx());
     ui.vertical(|ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
@@ -107,7 +139,40 @@ pub fn figure(ui: &mut Ui, name: &str, value: &str, small: &str) {
             ui.spacing_mut().item_spacing.x = 4.0;
             ui.label(RichText::new(value).font(theme::figure()));
             if !small.is_empty() {
-                ui.label(RichText::new(small).color(tokens.dim));
+                ui.add(egui::Label::new(RichText::new(small).color(tokens.dim)).truncate());
+            }
+        });
+    });
+}
+
+/// One line of text inside `place`, ended with … where it is longer. Its middle is that of the place.
+pub fn text_in(ui: &Ui, place: Rect, align: Align, text: &str, font: FontId, colour: Color32) {
+    let mut job = LayoutJob::simple_singleline(text.to_string(), font, colour);
+    job.wrap = TextWrapping::truncate_at_width(place.width());
+    let galley = ui.painter().layout_job(job);
+    let left = match align {
+        Align::Min => place.left(),
+        Align::Center => place.center().x - galley.size().x / 2.0,
+        Align::Max => place.right() - galley.size().x,
+    };
+    let top = place.center().y - galley.size().y / 2.0;
+    ui.painter().galley(pos2(left, top), galley, colour);
+}
+
+/// Figures side by side with a thin line between them.
+pub fn figures(ui: &mut Ui, figures: &[[&str; 3]]) {
+    let tokens = Tokens::of(ui.ctx());
+    card(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.columns(figures.len(), |columns| {
+            for (number, (column, [name, value, small])) in columns.iter_mut().zip(figures).enumerate() {
+                let area = column.available_rect_before_wrap();
+                figure(column, name, value, small);
+                if number > 0 {
+                    let x = area.left() - theme::GAP / 2.0 - 4.0;
+                    let rows = egui::Rangef::new(area.top(), column.min_rect().bottom());
+                    column.painter().vline(x, rows, Stroke::new(1.0, tokens.line));
+                }
             }
         });
     });
@@ -162,6 +227,7 @@ pub fn banner(ui: &mut Ui, colour: Color32, title: &str, text: &str) {
     let tokens = Tokens::of(ui.ctx());
     let response = card(ui, |ui| {
         ui.set_width(ui.available_width());
+        ui.spacing_mut().interact_size.y = theme::LINE;
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new(title).font(theme::section()));
             ui.label(RichText::new(text).color(tokens.dim));

@@ -10,7 +10,7 @@ use crate::problem::{Problem, Result};
 use crate::project::run::find_samples;
 use crate::project::{Machine, Project, Recipe, Run};
 use crate::train::samples::Sample;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// Which samples to evaluate on.
@@ -103,17 +103,17 @@ fn is_project(folder: &Path) -> bool {
 }
 
 /// What a model says of one input: labels with probabilities, the likeliest first, or why it says nothing.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     pub input: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<LabelProbability>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
 /// One answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabelProbability {
     pub label: String,
     pub probability: f32,

@@ -1,6 +1,6 @@
 //! Which samples a screen shows.
 
-use crate::data::index::{DatasetIndex, Finding, Part};
+use crate::data::index::{DatasetIndex, Finding, FindingKind, Part};
 use crate::data::split::Split;
 
 /// Filters and selection of the data screen, and what they leave.
@@ -59,7 +59,7 @@ pub struct FindingGroup {
 
 /// Groups findings by kind, the most frequent first.
 pub fn finding_groups(findings: &[Finding]) -> Vec<FindingGroup> {
-    let mut groups: Vec<(crate::data::index::FindingKind, Vec<&Finding>)> = Vec::new();
+    let mut groups: Vec<(FindingKind, Vec<&Finding>)> = Vec::new();
     for finding in findings {
         match groups.iter_mut().find(|(kind, _)| *kind == finding.kind) {
             Some((_, members)) => members.push(finding),
@@ -82,11 +82,47 @@ pub fn finding_groups(findings: &[Finding]) -> Vec<FindingGroup> {
             let more = members.len().saturating_sub(3);
             let tail = if more > 0 { format!("\nand {more} more") } else { String::new() };
             FindingGroup {
-                title: format!("{}: {}", members.len(), kind.name().replace('_', " ")),
+                title: title(kind, members.len()),
                 text: shown.join("\n") + &tail,
                 remedy: members[0].remedy.clone(),
                 count: members.len(),
             }
         })
         .collect()
+}
+
+/// `18 duplicates`, `1 file cannot be read`.
+fn title(kind: FindingKind, count: usize) -> String {
+    let (one, many) = match kind {
+        FindingKind::Unreadable => ("file cannot be read", "files cannot be read"),
+        FindingKind::Empty => ("file is empty", "files are empty"),
+        FindingKind::Truncated => ("file ends too early", "files end too early"),
+        FindingKind::WronglyNamed => ("file has a wrong ending", "files have a wrong ending"),
+        FindingKind::TooLarge => ("file is too large", "files are too large"),
+        FindingKind::NotUtf8 => ("text is not UTF-8", "texts are not UTF-8"),
+        FindingKind::MissingLabel => ("sample has no label", "samples have no label"),
+        FindingKind::EmptyText => ("text is empty", "texts are empty"),
+        FindingKind::BadRow => ("row cannot be read", "rows cannot be read"),
+        FindingKind::SingleItemClass => ("class has one sample", "classes have one sample"),
+        FindingKind::NoTrainingItem => ("class cannot be trained on", "classes cannot be trained on"),
+        FindingKind::Duplicate => ("duplicate", "duplicates"),
+        FindingKind::ConflictingDuplicate => {
+            ("duplicate with another label", "duplicates with another label")
+        }
+        FindingKind::LeakAcrossParts => ("duplicate across the parts", "duplicates across the parts"),
+        FindingKind::NotData => ("file is no sample", "files are no samples"),
+        FindingKind::EmptyFolder => ("folder is empty", "folders are empty"),
+    };
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_are_counted_in_words() {
+        assert_eq!(title(FindingKind::Duplicate, 18), "18 duplicates");
+        assert_eq!(title(FindingKind::Unreadable, 1), "1 file cannot be read");
+    }
 }

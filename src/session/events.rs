@@ -1,7 +1,8 @@
 //! What each event of the worker changes.
 
+use super::layers::thawed_words;
 use super::projects::Recent;
-use super::runs::RunView;
+use super::runs::{RunView, tell_differences};
 use super::{Effect, EvaluationView, Exported, Pending, Session, Step, ToastKind, scores};
 use crate::control::Fact;
 use crate::data::index::DatasetIndex;
@@ -101,21 +102,23 @@ impl Session {
 
     fn on_training(&mut self, job: JobId, fact: &Fact) {
         let Some(project) = &mut self.project else { return };
-        let epochs = f64::from(project.recipe.training.epochs.max(1));
         let train = project.split.as_ref().map_or(1, |s| s.train.len());
-        let per_epoch = train.div_ceil(project.recipe.training.batch_size.max(1)).max(1) as f64;
         let Some(run) = project.runs.last_mut() else { return };
+        // The recipe that the run began with: the form may have been edited since.
+        let training = &run.recipe.as_ref().unwrap_or(&project.recipe).training;
+        let epochs = f64::from(training.epochs.max(1));
+        let per_epoch = train.div_ceil(training.batch_size.max(1)).max(1) as f64;
         match fact {
-            Fact::Step { epoch, step, loss, .. } => {
+            Fact::Step { epoch, step, loss, lr } => {
                 let position = *step as f64 / per_epoch;
+                run.learning_rate = Some(*lr);
                 run.add_step(position, *loss);
                 if let Some(view) = self.job.as_mut().filter(|j| j.id == job) {
                     if view.what != "training" {
                         view.what = "training".to_string();
                         view.started = std::time::Instant::now();
                     }
-                    view.name =
-                        format!("Run {}, epoch {epoch} of {epochs}", run.name.trim_start_matches('0'));
+                    view.name = format!("Run {}, epoch {epoch} of {epochs}", run.number());
                     view.done = position / epochs;
                     let elapsed = view.started.elapsed().as_secs_f64();
                     let left = (1.0 - view.done).max(0.0) / view.done.max(1e-9);
@@ -185,10 +188,11 @@ impl Session {
                         .drain(..)
                         .filter(|run| run.state == RunState::Running && training)
                         .collect();
-                    open.runs = runs.into_iter().map(|r| RunView::of(&r.record, r.step_losses)).collect();
+                    open.runs = runs.into_iter().map(RunView::of).collect();
                     open.runs.retain(|run| live.iter().all(|l| l.name != run.name));
                     open.runs.extend(live);
                 }
+                self.tell_differences();
                 self.remember_project();
                 Vec::new()
             }
@@ -197,7 +201,7 @@ impl Session {
                 if let Some(project) = &mut self.project
                     && let Some(run) = project.runs.iter_mut().find(|r| r.name == record.run)
                 {
-                    *run = RunView::of(&record, std::mem::take(&mut run.train_loss));
+                    run.finish(&record);
                 }
                 self.remember_project();
                 Vec::new()
@@ -261,17 +265,32 @@ impl Session {
         let validation = project.split.as_ref().map_or(0, |s| s.validation.len());
         match project.runs.last_mut().filter(|_| resume) {
             Some(run) => run.state = RunState::Running,
-            None => project.runs.push(RunView::live(name, &frostline.unwrap_or_default(), validation)),
+            None => {
+                let run = RunView::live(name, &frostline.unwrap_or_default(), validation);
+                project.runs.push(RunView { recipe: Some(project.recipe.clone()), ..run });
+            }
         }
         project.selected_run = Some(name.to_string());
         self.exported = None;
+        self.tell_differences();
+    }
+
+    fn tell_differences(&mut self) {
+        let backbones = &self.backbones;
+        let Some(project) = &mut self.project else { return };
+        tell_differences(&mut project.runs, |recipe| {
+            match backbones.iter().find(|b| b.id == recipe.backbone.id) {
+                Some(backbone) => thawed_words(&backbone.tree, &backbone.cuts, &recipe.freeze.thaw),
+                None => recipe.freeze.thaw.join(", "),
+            }
+        });
     }
 
     pub(super) fn remember_project(&mut self) {
         let Some(project) = &self.project else { return };
         let result = self.newest_result().map_or("Not trained yet".to_string(), |run| {
             let share = 100.0 * run.best_accuracy.unwrap_or(0.0);
-            format!("Run {}: {share:.1} %", run.name.trim_start_matches('0'))
+            format!("Run {}: {share:.1} %", run.number())
         });
         let every = (project.index.items.len() / CARD_SAMPLES).max(1);
         let samples: Vec<_> = project.index.items.iter().step_by(every).take(CARD_SAMPLES).collect();

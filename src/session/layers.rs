@@ -15,6 +15,11 @@ pub enum Row {
         name: String,
         shape: String,
     },
+    /// The new last layer; it always learns.
+    Head {
+        classes: usize,
+        parameters: usize,
+    },
 }
 
 /// One layer or group.
@@ -110,7 +115,7 @@ fn place_frostline(tree: &LayerTree, cuts: &[Cut], frostline: usize, rows: Vec<R
     let lies_above = |row: &Row| match row {
         // An open group holds the line inside, so only its first leaf decides; a closed one needs its last.
         Row::Layer(row) => row.leaves.first().is_some_and(|leaf| segment(leaf) >= frostline),
-        Row::Frostline { .. } => false,
+        Row::Frostline { .. } | Row::Head { .. } => false,
     };
     let place = rows.iter().position(lies_above).unwrap_or(rows.len());
     let mut rows = rows;
@@ -164,6 +169,18 @@ fn capitalised(text: &str) -> String {
 /// `96×14×14`, `T×384`.
 pub fn shape(dims: &[Dim]) -> String {
     dims.iter().map(Dim::to_string).collect::<Vec<_>>().join("×")
+}
+
+/// What patterns thaw, in a few words: the name of a preset where one fits, else the layers.
+pub fn thawed_words(tree: &LayerTree, cuts: &[Cut], thaw: &[String]) -> String {
+    let mask = FreezeMask::from_patterns(tree, thaw).ok();
+    let fits = |chosen: &Preset| mask.as_ref() == Some(&preset(tree, cuts, *chosen));
+    match (Preset::ALL.into_iter().find(fits), thaw) {
+        (Some(found), _) => found.name().to_lowercase(),
+        (None, []) => "unknown layers".to_string(),
+        (None, [one]) => format!("{one} thawed"),
+        (None, [first, rest @ ..]) => format!("{first} and {} more thawed", rest.len()),
+    }
 }
 
 /// The mask of a preset.
@@ -234,6 +251,7 @@ mod tests {
         let name = |row: &Row| match row {
             Row::Layer(row) => row.name.clone(),
             Row::Frostline { .. } => "~".to_string(),
+            Row::Head { .. } => "head".to_string(),
         };
         rows.iter().map(name).collect()
     }
@@ -265,6 +283,20 @@ mod tests {
         assert_eq!(rows(tree, cuts, &mask, &view).len(), closed + 1);
         view.search = "conv_stem".into();
         assert_eq!(names(&rows(tree, cuts, &mask, &view)), ["conv_stem", "~"]);
+    }
+
+    #[test]
+    fn thawed_layers_are_named() {
+        let net = mobilenet();
+        let (tree, cuts) = (net.tree(), net.cuts());
+        let check = |thaw: &[&str], expected: &str| {
+            let thaw: Vec<String> = thaw.iter().map(|t| (*t).to_string()).collect();
+            assert_eq!(thawed_words(tree, cuts, &thaw), expected);
+        };
+        check(&[], "head only");
+        check(&["blocks.5", "blocks.6", "conv_head", "bn2"], "last two stages");
+        check(&["blocks.1"], "blocks.1 thawed");
+        check(&["blocks.1", "conv_stem"], "blocks.1 and 1 more thawed");
     }
 
     #[test]

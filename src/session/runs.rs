@@ -2,7 +2,10 @@
 
 use crate::project::run::EpochRecord;
 use crate::project::{Recipe, RunRecord, RunState};
-use crate::worker::protocol::CURVE_POINTS;
+use crate::worker::protocol::{CURVE_POINTS, RunHistory};
+
+/// Weight of the past in the smoothed loss.
+const SMOOTHING: f64 = 0.9;
 
 /// One run as the screens need it.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +14,10 @@ pub struct RunView {
     pub state: RunState,
     /// (epochs trained so far, loss of the step).
     pub train_loss: Vec<[f64; 2]>,
+    /// The same points, each the exponential moving average of the losses so far.
+    pub smooth_loss: Vec<[f64; 2]>,
+    /// Of the last step, in this session.
+    pub learning_rate: Option<f64>,
     /// (epoch, loss on the validation samples).
     pub val_loss: Vec<[f64; 2]>,
     /// (epoch, share of validation samples answered right).
@@ -18,6 +25,11 @@ pub struct RunView {
     pub best_epoch: Option<u32>,
     pub best_accuracy: Option<f64>,
     pub seconds: f64,
+    /// What was asked for; `None` where it is not known any more.
+    pub recipe: Option<Recipe>,
+    /// What differs from the run before it, in a few words.
+    pub difference: String,
+    /// Name of the cut at which the frozen ground ends.
     pub frostline: String,
     pub validation_samples: usize,
     pub failure: Option<String>,
@@ -47,11 +59,15 @@ impl RunView {
             name: name.to_string(),
             state: RunState::Running,
             train_loss: Vec::new(),
+            smooth_loss: Vec::new(),
+            learning_rate: None,
             val_loss: Vec::new(),
             val_accuracy: Vec::new(),
             best_epoch: None,
             best_accuracy: None,
             seconds: 0.0,
+            recipe: None,
+            difference: String::new(),
             frostline: frostline.to_string(),
             validation_samples,
             failure: None,
@@ -59,27 +75,48 @@ impl RunView {
     }
 
     /// A run from disk.
-    pub fn of(record: &RunRecord, step_losses: Vec<[f64; 2]>) -> Self {
+    pub fn of(history: RunHistory) -> Self {
+        let record = history.record;
         let mut view = Self::live(&record.run, &record.frostline, record.validation_samples);
-        for epoch in &record.epochs {
-            view.add_epoch(epoch);
+        for [position, loss] in history.step_losses {
+            view.add_step(position, loss);
         }
-        view.train_loss = step_losses;
-        view.state = record.state;
-        view.seconds = record.seconds;
-        view.failure.clone_from(&record.failure);
+        view.recipe = history.recipe;
+        view.finish(&record);
         view
+    }
+
+    /// Takes the epochs and the end of a run from its record.
+    pub fn finish(&mut self, record: &RunRecord) {
+        (self.best_epoch, self.best_accuracy) = (None, None);
+        self.val_loss.clear();
+        self.val_accuracy.clear();
+        for epoch in &record.epochs {
+            self.add_epoch(epoch);
+        }
+        self.state = record.state;
+        self.seconds = record.seconds;
+        self.failure.clone_from(&record.failure);
+    }
+
+    /// Its name as people say it: `3` for `0003`.
+    pub fn number(&self) -> &str {
+        self.name.trim_start_matches('0')
     }
 
     /// Notes a step; `position` is in epochs. Beyond a bound every other point is dropped, so that memory stays flat.
     pub fn add_step(&mut self, position: f64, loss: f64) {
+        let average = self.smooth_loss.last().map_or(loss, |last| last[1]);
         self.train_loss.push([position, loss]);
+        self.smooth_loss.push([position, average + (1.0 - SMOOTHING) * (loss - average)]);
         if self.train_loss.len() > 2 * CURVE_POINTS {
-            let mut keep = false;
-            self.train_loss.retain(|_| {
-                keep = !keep;
-                keep
-            });
+            for curve in [&mut self.train_loss, &mut self.smooth_loss] {
+                let mut keep = false;
+                curve.retain(|_| {
+                    keep = !keep;
+                    keep
+                });
+            }
         }
     }
 
@@ -136,14 +173,17 @@ pub fn alarms(run: &RunView, probe: Option<&RunView>) -> Vec<Alarm> {
         if points < -0.05 {
             let text = format!(
                 "{:.1} points below run {} that trained the head only. Thaw less, or lower the learning rate.",
-                -points, probe.name
+                -points,
+                probe.number()
             );
             alarms.push(alarm(AlarmKind::Warning, "Below the frozen probe.", text));
         } else if points > 0.05 {
             let chance =
                 if points < margin { " With so few validation samples that may be chance." } else { "" };
-            let text =
-                format!("{points:.1} points above run {} that trained the head only.{chance}", probe.name);
+            let text = format!(
+                "{points:.1} points above run {} that trained the head only.{chance}",
+                probe.number()
+            );
             alarms.push(alarm(AlarmKind::Good, "Ahead of the frozen probe.", text));
         }
     }
@@ -162,18 +202,25 @@ fn overfitting_since(val_loss: &[[f64; 2]]) -> Option<u32> {
     risen.then_some(point[0] as u32)
 }
 
+/// Says of each run, oldest first, what differs from the one before it.
+/// `layers` names what a recipe thaws.
+pub fn tell_differences(runs: &mut [RunView], layers: impl Fn(&Recipe) -> String) {
+    let mut before: Option<Recipe> = None;
+    for run in runs {
+        if let Some(recipe) = &run.recipe {
+            run.difference = difference(recipe, before.as_ref(), &layers(recipe));
+            before = Some(recipe.clone());
+        }
+    }
+}
+
 /// What differs between the recipe of a run and the one before it, in a few words.
-pub fn difference(own: &Recipe, before: Option<&Recipe>) -> String {
-    let thawed = match own.freeze.thaw.as_slice() {
-        [] => "head only".to_string(),
-        [all] if all == "*" => "everything".to_string(),
-        some => format!("{} thawed", some.join(", ")),
-    };
-    let Some(before) = before else { return thawed };
+fn difference(own: &Recipe, before: Option<&Recipe>, thawed: &str) -> String {
+    let Some(before) = before else { return thawed.to_string() };
     let (a, b) = (&own.training, &before.training);
     let mut parts = Vec::new();
     if own.freeze != before.freeze {
-        parts.push(thawed.clone());
+        parts.push(thawed.to_string());
     }
     if own.backbone.id != before.backbone.id {
         parts.push(own.backbone.id.clone());

@@ -8,8 +8,9 @@ use crate::evaluate::Evaluation;
 use crate::inspect::{FilterTiles, WeightSummary};
 use crate::jobs::{ModelSource, Prediction};
 use crate::problem::Problem;
-use crate::project::RunRecord;
+use crate::project::{Recipe, Run, RunRecord};
 use crate::train::estimate::Calibration;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -113,11 +114,35 @@ pub enum Outcome {
 }
 
 /// A run of a project with its curves.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunHistory {
     pub record: RunRecord,
+    /// What the run was asked for; `None` where it cannot be read any more.
+    pub recipe: Option<Recipe>,
     /// (epochs trained so far, loss of the step), at most [`CURVE_POINTS`] of them.
     pub step_losses: Vec<[f64; 2]>,
+}
+
+impl RunHistory {
+    /// Reads a run's folder; `None` where its record cannot be read.
+    pub fn read(run: &Run) -> Option<Self> {
+        let record = run.record().ok()?;
+        let recipe = Recipe::read(&run.recipe_path()).ok();
+        let batch_size = recipe.as_ref().map_or(1, |recipe| recipe.training.batch_size.max(1));
+        let steps_per_epoch = record.train_samples.div_ceil(batch_size).max(1) as f64;
+        let text = std::fs::read_to_string(run.history_path()).unwrap_or_default();
+        let steps = text.lines().filter_map(|line| serde_json::from_str::<StepLine>(line).ok());
+        let all: Vec<[f64; 2]> = steps.map(|s| [s.step as f64 / steps_per_epoch, s.loss]).collect();
+        let every = all.len().div_ceil(CURVE_POINTS).max(1);
+        Some(Self { record, recipe, step_losses: all.into_iter().step_by(every).collect() })
+    }
+}
+
+/// A step in `history.jsonl`; lines of other events lack these fields.
+#[derive(Deserialize)]
+struct StepLine {
+    step: u64,
+    loss: f64,
 }
 
 /// Points of a curve that are kept; more would not be seen.

@@ -1,12 +1,12 @@
 //! The loop of the thread that owns every tensor.
 
-use super::protocol::{BackboneFacts, CURVE_POINTS, Command, EvaluateOn, Event, JobId, Outcome, RunHistory};
+use super::protocol::{BackboneFacts, Command, EvaluateOn, Event, JobId, Outcome, RunHistory};
 use super::{Flags, Outbox, StandIn};
 use crate::control::{Control, Fact};
 use crate::hub;
 use crate::jobs::{self, EvaluateWhat};
 use crate::problem::{Cause, Problem, Result};
-use crate::project::{Machine, Project, Recipe, Run};
+use crate::project::{Machine, Project};
 use crossbeam_channel::{Receiver, select};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -167,28 +167,8 @@ fn list_backbones() -> Result<Outcome> {
 
 /// The runs of a project, oldest first; one that cannot be read is left out.
 fn read_runs(project: PathBuf) -> Result<Outcome> {
-    let read = |run: &Run| {
-        let record = run.record().ok()?;
-        let steps_per_epoch = record.train_samples.div_ceil(batch_size(run)).max(1) as f64;
-        let text = std::fs::read_to_string(run.history_path()).unwrap_or_default();
-        let steps = text.lines().filter_map(|line| serde_json::from_str::<StepLine>(line).ok());
-        let all: Vec<[f64; 2]> = steps.map(|s| [s.step as f64 / steps_per_epoch, s.loss]).collect();
-        let every = all.len().div_ceil(CURVE_POINTS).max(1);
-        Some(RunHistory { record, step_losses: all.into_iter().step_by(every).collect() })
-    };
-    let runs = Project::open(&project)?.runs().iter().filter_map(read).collect();
+    let runs = Project::open(&project)?.runs().iter().filter_map(RunHistory::read).collect();
     Ok(Outcome::Runs { project, runs })
-}
-
-fn batch_size(run: &Run) -> usize {
-    Recipe::read(&run.recipe_path()).map_or(1, |recipe| recipe.training.batch_size)
-}
-
-/// A step in `history.jsonl`; lines of other events lack these fields.
-#[derive(serde::Deserialize)]
-struct StepLine {
-    step: u64,
-    loss: f64,
 }
 
 /// The one event that ends a job.

@@ -2,3 +2,7 @@
 
 mod flows;
 mod harness;
+mod layout;
+mod raster;
+mod recorded;
+mod snapshots;

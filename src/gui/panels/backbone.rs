@@ -1,7 +1,7 @@
 //! Backbone: what is on this machine, with facts from the files.
 
 use super::super::theme::{self, Tokens};
-use super::super::widgets::{dim, fact_row, page_title, section};
+use super::super::widgets::{dim, fact_row, line, page_title, section};
 use super::super::{Actions, Scene};
 use super::{bytes, count};
 use crate::backbone::InputSpec;
@@ -31,9 +31,12 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = egui::vec2(14.0, 14.0);
-            for facts in &scene.session.backbones {
-                let fits = facts.takes_images() == (project.index.modality == Modality::Image);
-                card(ui, facts, fits, project.recipe.backbone.id == facts.id, out);
+            let fits =
+                |facts: &BackboneFacts| facts.takes_images() == (project.index.modality == Modality::Image);
+            let (fitting, others): (Vec<_>, Vec<_>) =
+                scene.session.backbones.iter().partition(|facts| fits(facts));
+            for facts in fitting.into_iter().chain(others) {
+                card(ui, facts, fits(facts), project.recipe.backbone.id == facts.id, out);
             }
         });
     });
@@ -53,22 +56,25 @@ fn card(ui: &mut Ui, facts: &BackboneFacts, fits: bool, chosen: bool, out: &mut 
     let mut inside = ui.new_child(UiBuilder::new().max_rect(rect.shrink(14.0)).layout(layout));
     let ui = &mut inside;
     ui.spacing_mut().item_spacing.y = 6.0;
-    ui.add(egui::Label::new(RichText::new(&facts.name).font(theme::semibold(14.0))).truncate());
-    ui.horizontal(|ui| {
-        ui.spacing_mut().interact_size.y = 16.0;
-        dim(ui, input(&facts.input));
+    line(ui, |ui| {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let (word, colour) =
                 if fits { ("on this machine", tokens.ok) } else { ("takes other data", tokens.warning) };
             ui.label(RichText::new(word).font(theme::caption()).color(colour));
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                ui.add(egui::Label::new(RichText::new(&facts.name).font(theme::semibold(14.0))).truncate());
+            });
         });
     });
+    dim(ui, format!("{}, {}", facts.family, input(&facts.input)));
+    ui.add_space(2.0);
     fact_row(
         ui,
         "Parameters, file",
         &format!("{}, {}", count(facts.tree.root().parameters()), bytes(facts.file_bytes)),
     );
-    fact_row(ui, "Published score", facts.card.published_score.as_deref().unwrap_or("not known"));
+    let score = facts.card.published_score.as_deref().map_or("not known", figure_of);
+    fact_row(ui, "Published score", score);
     fact_row(ui, "Licence", facts.card.licence.as_deref().unwrap_or("not known"));
     let name = facts.name.clone();
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, fits, chosen, &name));
@@ -81,12 +87,26 @@ fn card(ui: &mut Ui, facts: &BackboneFacts, fits: bool, chosen: bool, out: &mut 
     }
 }
 
+/// The figure at the start of a published score: `71.9 %` of `71.9 % ImageNet-1k top-1`.
+fn figure_of(score: &str) -> &str {
+    match score.find('%') {
+        Some(end) => &score[..=end],
+        None => score.split([',', ' ']).next().unwrap_or(score),
+    }
+}
+
 /// `224 px` or `256 tokens`.
 fn input(input: &InputSpec) -> String {
     match input {
         InputSpec::Image(spec) => format!("{} px", spec.size),
         InputSpec::Text(spec) => format!("{} tokens", spec.max_tokens),
     }
+}
+
+/// With a capital at its start and a full stop at its end.
+fn sentence(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
+    letters.next().map_or(String::new(), |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
 /// The chosen backbone.
@@ -98,7 +118,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
     };
     let tokens = Tokens::of(ui.ctx());
     section(ui, &facts.name);
-    dim(ui, facts.card.good_for.as_deref().unwrap_or(facts.family));
+    dim(ui, sentence(facts.card.good_for.as_deref().unwrap_or(facts.family)));
     let preprocessing = match &facts.input {
         InputSpec::Image(spec) => format!("{0} × {0}, RGB", spec.size),
         InputSpec::Text(spec) => format!("text, {} tokens", spec.max_tokens),
@@ -111,9 +131,10 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
     ui.add_space(theme::SPACE);
     section(ui, "Origin");
     dim(ui, facts.card.origin.as_deref().unwrap_or("not known"));
-    if let Some(source) = &facts.card.published_score_source {
+    if let (Some(score), Some(source)) = (&facts.card.published_score, &facts.card.published_score_source) {
         ui.add_space(theme::SPACE);
-        section(ui, "Where the score comes from");
+        section(ui, "Published score");
+        ui.label(score);
         dim(ui, source);
     }
     ui.add_space(theme::SPACE);

@@ -2,15 +2,17 @@
 
 use super::super::shell::chip;
 use super::super::theme::{self, Tokens, icon};
-use super::super::widgets::{card, dim, page_title, section};
+use super::super::widgets::{card, dim, line, page_title, section, text_in};
 use super::super::{Actions, Scene};
 use crate::data::index::{Modality, Part};
 use crate::session::data_view::finding_groups;
 use crate::session::{Action, OpenProject};
-use egui::{Align, Align2, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo};
+use egui::{Align, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo};
 
-/// A cell of the grid: picture and caption.
-const CELL: egui::Vec2 = egui::vec2(112.0, 131.0);
+/// Least side of a picture in the grid.
+const SIDE: f32 = 112.0;
+/// Height of the caption below it.
+const CAPTION: f32 = 19.0;
 const GAP: f32 = 12.0;
 
 /// Filters and samples.
@@ -66,17 +68,19 @@ fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
         let findings = project.index.findings.len();
         if findings > 0 {
             let text = format!("{findings} finding{}", if findings == 1 { "" } else { "s" });
-            let button = egui::Button::selectable(
-                project.data.findings_only,
-                RichText::new(text).color(tokens.warning),
-            );
+            let edge = if project.data.findings_only { tokens.warning } else { tokens.line };
+            let button = egui::Button::new(RichText::new(text).color(tokens.warning))
+                .stroke(Stroke::new(1.0, edge))
+                .selected(project.data.findings_only)
+                .fill(tokens.raised);
             if ui.add(button).on_hover_text("Show only samples that something was found about").clicked() {
                 out.push(Action::FilterFindings(!project.data.findings_only));
             }
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             split_menu(ui, project, out);
-            if let Some(split) = &project.split {
+            // In a narrow window the filters need the room; the menu says the same.
+            if let Some(split) = project.split.as_ref().filter(|_| ui.available_width() > 330.0) {
                 if !split.test.is_empty() {
                     chip(ui, &format!("Test {}", split.test.len()));
                 }
@@ -115,19 +119,22 @@ fn split_menu(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
 /// Only rows in sight are painted and decoded.
 fn grid(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actions) {
     let tokens = Tokens::of(ui.ctx());
-    let per_row = (((ui.available_width() + GAP) / (CELL.x + GAP)) as usize).max(1);
+    let width = ui.available_width() - ui.spacing().scroll.allocated_width();
+    let per_row = (((width + GAP) / (SIDE + GAP)) as usize).max(1);
+    let side = ((width + GAP) / per_row as f32 - GAP).floor();
+    let cell = egui::vec2(side, side + CAPTION);
     let rows = project.data.visible.len().div_ceil(per_row);
     if rows == 0 {
         dim(ui, "No sample fits these filters.");
     }
-    ScrollArea::vertical().auto_shrink(false).show_rows(ui, CELL.y, rows, |ui, range| {
+    ScrollArea::vertical().auto_shrink(false).show_rows(ui, cell.y, rows, |ui, range| {
         for row in range {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = GAP;
                 for item in project.data.visible.iter().skip(row * per_row).take(per_row) {
                     let Some(sample) = project.index.items.get(*item) else { continue };
-                    let (rect, response) = ui.allocate_exact_size(CELL, Sense::click());
-                    let picture = egui::Rect::from_min_size(rect.min, egui::vec2(CELL.x, CELL.x));
+                    let (rect, response) = ui.allocate_exact_size(cell, Sense::click());
+                    let picture = egui::Rect::from_min_size(rect.min, egui::vec2(side, side));
                     let selected = project.data.selected == Some(*item);
                     let edge = if selected || response.has_focus() { tokens.ice } else { tokens.line };
                     let corner = CornerRadius::same(4);
@@ -136,7 +143,7 @@ fn grid(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actions) {
                         corner,
                         egui::Color32::WHITE,
                         Stroke::new(if selected { 2.0 } else { 1.0 }, edge),
-                        egui::StrokeKind::Outside,
+                        egui::StrokeKind::Inside,
                     );
                     super::paint_picture(
                         ui,
@@ -152,14 +159,11 @@ fn grid(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actions) {
                         3.0,
                         tokens.class(sample.class),
                     );
-                    let place = egui::pos2(rect.left() + 12.0, y);
-                    ui.painter().with_clip_rect(rect.intersect(ui.clip_rect())).text(
-                        place,
-                        Align2::LEFT_CENTER,
-                        class,
-                        theme::caption(),
-                        tokens.dim,
+                    let place = egui::Rect::from_min_max(
+                        egui::pos2(rect.left() + 12.0, y - 8.0),
+                        egui::pos2(rect.right(), y + 8.0),
                     );
+                    text_in(ui, place, Align::Min, class, theme::caption(), tokens.dim);
                     let name = format!("{class}: {}", sample.path.display());
                     response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &name));
                     if response.clicked() {
@@ -189,7 +193,8 @@ fn table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                 );
                 let selected = project.data.selected == Some(*item);
                 if selected || response.hovered() || response.has_focus() {
-                    ui.painter().rect_filled(rect, CornerRadius::same(4), tokens.raised);
+                    let ground = if selected { tokens.ice_ground } else { tokens.raised };
+                    ui.painter().rect_filled(rect, CornerRadius::same(4), ground);
                 }
                 let class = project.index.classes.get(sample.class).map_or("", String::as_str);
                 let text: String = sample
@@ -202,29 +207,11 @@ fn table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                     .collect();
                 let y = rect.center().y;
                 ui.painter().circle_filled(egui::pos2(rect.left() + 8.0, y), 3.0, tokens.class(sample.class));
-                let clip = |from: f32, to: f32| {
-                    ui.painter().with_clip_rect(
-                        egui::Rect::from_min_max(
-                            egui::pos2(rect.left() + from, rect.top()),
-                            egui::pos2(rect.left() + to, rect.bottom()),
-                        )
-                        .intersect(ui.clip_rect()),
-                    )
+                let column = |from: f32, to: f32| {
+                    egui::Rect::from_x_y_ranges(rect.left() + from..=rect.left() + to, rect.y_range())
                 };
-                clip(16.0, 120.0).text(
-                    egui::pos2(rect.left() + 18.0, y),
-                    Align2::LEFT_CENTER,
-                    class,
-                    theme::body(),
-                    tokens.dim,
-                );
-                clip(124.0, rect.width()).text(
-                    egui::pos2(rect.left() + 128.0, y),
-                    Align2::LEFT_CENTER,
-                    &text,
-                    theme::body(),
-                    tokens.text,
-                );
+                text_in(ui, column(18.0, 120.0), Align::Min, class, theme::body(), tokens.dim);
+                text_in(ui, column(128.0, rect.width() - 8.0), Align::Min, &text, theme::body(), tokens.text);
                 let name = format!("{class}: {text}");
                 response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &name));
                 if response.clicked() {
@@ -269,8 +256,7 @@ fn class_bars(ui: &mut Ui, project: &OpenProject) {
     let counts = project.index.counts();
     let largest = counts.iter().copied().max().unwrap_or(1).max(1);
     for (class, (name, count)) in project.index.classes.iter().zip(counts).enumerate() {
-        ui.horizontal(|ui| {
-            ui.spacing_mut().interact_size.y = 20.0;
+        line(ui, |ui| {
             let (dot, _) = ui.allocate_exact_size(egui::vec2(8.0, 8.0), Sense::hover());
             ui.painter().rect_filled(dot, CornerRadius::same(2), tokens.class(class));
             super::super::widgets::cell(ui, 86.0, RichText::new(name));
@@ -292,7 +278,7 @@ fn sample(ui: &mut Ui, scene: &Scene, project: &OpenProject, item: usize) {
         None => {
             let side = ui.available_width();
             let (rect, _) = ui.allocate_exact_size(egui::vec2(side, side * 0.7), Sense::hover());
-            super::paint_picture(ui, ui.painter(), scene, &project.index.full_path(sample), rect);
+            super::picture_tile(ui, scene, &project.index.full_path(sample), rect);
         }
     }
     fact_row(ui, "Class", project.index.classes.get(sample.class).map_or("", String::as_str));

@@ -1,7 +1,9 @@
 //! Evaluate: scores with intervals, the confusion matrix, mistakes.
 
 use super::super::theme::{self, Tokens};
-use super::super::widgets::{action_button, banner, bar, card, dim, empty, figure, page_title, section};
+use super::super::widgets::{
+    action_button, banner, bar, card, dim, empty, figures, line, page_head, page_title, section, text_in,
+};
 use super::super::{Actions, Scene};
 use crate::evaluate::{Answer, Evaluation};
 use crate::session::scores::{cell, mistakes};
@@ -43,17 +45,14 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         }
         return;
     };
-    ui.horizontal(|ui| {
-        ui.vertical(|ui| page_title(ui, "Evaluate", &sentence(view)));
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            action_button(ui, scene.session, &Action::ChooseTestSet, "Drop in a test set…", false, out);
-        });
+    page_head(ui, "Evaluate", &sentence(view), |ui| {
+        action_button(ui, scene.session, &Action::ChooseTestSet, "Drop in a test set…", false, out);
     });
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        figures(ui, view);
+        scores(ui, view);
         if view.evaluation.chosen_on_these_samples {
             let tokens = Tokens::of(ui.ctx());
-            let text = "The best epoch was chosen on these same samples. A test set that was kept aside is a fairer judge.";
+            let text = "The best epoch was chosen on these samples. A test set kept aside judges fairer.";
             banner(ui, tokens.warning, "These scores flatter a little.", text);
         }
         ui.horizontal_top(|ui| {
@@ -90,38 +89,27 @@ fn sentence(view: &EvaluationView) -> String {
     format!("Run {} on {samples} {kind}. Intervals are 95 %{wide}.", view.run.trim_start_matches('0'))
 }
 
-fn figures(ui: &mut Ui, view: &EvaluationView) {
+fn scores(ui: &mut Ui, view: &EvaluationView) {
     let (accuracy, f1) = (view.intervals.accuracy, view.intervals.macro_f1);
-    card(ui, |ui| {
-        ui.set_width(ui.available_width());
-        ui.columns(4, |columns| {
-            figure(
-                &mut columns[0],
+    let evaluation = &view.evaluation;
+    let wrong = evaluation.answers.iter().filter(|a| a.truth != a.predicted).count();
+    figures(
+        ui,
+        &[
+            [
                 "Accuracy",
                 &format!("{:.1} %", 100.0 * accuracy.value),
                 &format!("± {:.1}", 100.0 * accuracy.half_width()),
-            );
-            figure(
-                &mut columns[1],
-                "Macro F1",
-                &format!("{:.2}", f1.value),
-                &format!("± {:.2}", f1.half_width()),
-            );
-            figure(
-                &mut columns[2],
+            ],
+            ["Macro F1", &format!("{:.2}", f1.value), &format!("± {:.2}", f1.half_width())],
+            [
                 "Largest class",
-                &format!("{:.1} %", 100.0 * view.evaluation.largest_class_accuracy),
+                &format!("{:.1} %", 100.0 * evaluation.largest_class_accuracy),
                 "always guessing it",
-            );
-            let wrong = view.evaluation.answers.iter().filter(|a| a.truth != a.predicted).count();
-            figure(
-                &mut columns[3],
-                "Mistakes",
-                &wrong.to_string(),
-                &format!("of {}", view.evaluation.samples),
-            );
-        });
-    });
+            ],
+            ["Mistakes", &wrong.to_string(), &format!("of {}", evaluation.samples)],
+        ],
+    );
 }
 
 fn confusion(ui: &mut Ui, view: &EvaluationView, out: &mut Actions) {
@@ -141,10 +129,8 @@ fn confusion(ui: &mut Ui, view: &EvaluationView, out: &mut Actions) {
     let highest = evaluation.confusion.iter().flatten().copied().max().unwrap_or(1).max(1) as f32;
     for (truth, row) in evaluation.confusion.iter().enumerate() {
         let y = area.top() + side * truth as f32;
-        let clip = Rect::from_min_size(pos2(area.left(), y), vec2(names - 6.0, side));
-        let place = pos2(area.left() + names - 8.0, y + side / 2.0);
-        let painter = ui.painter().with_clip_rect(clip.intersect(ui.clip_rect()));
-        painter.text(place, Align2::RIGHT_CENTER, &evaluation.labels[truth], theme::caption(), tokens.dim);
+        let place = Rect::from_min_size(pos2(area.left(), y), vec2(names - 8.0, side));
+        text_in(ui, place, Align::Max, &evaluation.labels[truth], theme::caption(), tokens.dim);
         for (predicted, count) in row.iter().enumerate() {
             let place =
                 Rect::from_min_size(pos2(area.left() + names + side * predicted as f32, y), vec2(side, side))
@@ -154,15 +140,12 @@ fn confusion(ui: &mut Ui, view: &EvaluationView, out: &mut Actions) {
     }
     for (class, name) in evaluation.labels.iter().enumerate() {
         let x = area.left() + names + side * (class as f32 + 0.5);
-        let galley =
-            ui.painter().layout_no_wrap(name.chars().take(12).collect(), theme::caption(), tokens.dim);
-        let mut text = egui::epaint::TextShape::new(
-            pos2(x - 4.0, area.top() + side * classes as f32 + 10.0 + galley.size().x.min(70.0) * 0.7),
-            galley,
-            tokens.dim,
-        );
-        text.angle = -0.8;
-        ui.painter().add(text);
+        let name: String = name.chars().take(12).collect();
+        let galley = ui.painter().layout_no_wrap(name, theme::caption(), tokens.dim);
+        // The end of each name stands below its column.
+        let corner = pos2(x + 4.0 - galley.size().x, area.top() + side * classes as f32 + 4.0);
+        let text = egui::epaint::TextShape::new(corner, galley, tokens.dim);
+        ui.painter().add(text.with_angle_and_anchor(-0.7, Align2::RIGHT_TOP));
     }
 }
 
@@ -251,8 +234,7 @@ fn sample(ui: &mut Ui, scene: &Scene, evaluation: &Evaluation, answer: &Answer, 
             }
             None => {
                 let (rect, response) = ui.allocate_exact_size(vec2(width, width), Sense::hover());
-                ui.painter().rect_filled(rect, CornerRadius::same(4), Color32::WHITE);
-                super::paint_picture(ui, ui.painter(), scene, &answer.path, rect.shrink(2.0));
+                super::picture_tile(ui, scene, &answer.path, rect);
                 response.on_hover_text(answer.path.display().to_string());
             }
         }
@@ -267,8 +249,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
     let tokens = Tokens::of(ui.ctx());
     section(ui, "F1 by class");
     for class in &view.evaluation.per_class {
-        ui.horizontal(|ui| {
-            ui.spacing_mut().interact_size.y = 20.0;
+        line(ui, |ui| {
             super::super::widgets::cell(ui, 84.0, RichText::new(&class.label));
             let width = (ui.available_width() - 44.0).max(20.0);
             bar(ui, class.f1 as f32, width, tokens.ice);

@@ -6,7 +6,7 @@ use super::super::{Actions, Scene};
 use super::bytes;
 use crate::backbone::InputSpec;
 use crate::session::{Action, Step};
-use egui::{CornerRadius, Frame, Margin, RichText, ScrollArea, Stroke, Ui};
+use egui::{Align, Align2, CornerRadius, Frame, Layout, Margin, RichText, ScrollArea, Stroke, Ui};
 
 /// Where to, and what came of it.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
@@ -32,18 +32,22 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         card(ui, |ui| {
             ui.set_width(ui.available_width());
-            section(ui, &format!("Trained head of run {}", run.name.trim_start_matches('0')));
+            section(ui, &format!("Trained head of run {}", run.number()));
             dim(ui, "head.safetensors and a manifest: labels, preprocessing, backbone, scores, golden inputs. For Frostline and the Rust library.");
         });
         ui.add_space(theme::SPACE);
         let mut path = project.export_path.clone();
         let label = ui.label("New folder");
-        ui.horizontal(|ui| {
-            let width = (ui.available_width() - 200.0).max(200.0);
-            let field = egui::TextEdit::singleline(&mut path).font(theme::mono()).desired_width(width).min_size(egui::vec2(0.0, theme::CONTROL_HEIGHT));
-            ui.add(field).labelled_by(label.id);
-            action_button(ui, scene.session, &Action::ChooseExportFolder, "Choose…", false, out);
+        let size = egui::vec2(ui.available_width(), theme::CONTROL_HEIGHT);
+        ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
             action_button(ui, scene.session, &Action::Export, "Export", true, out);
+            action_button(ui, scene.session, &Action::ChooseExportFolder, "Choose…", false, out);
+            let field = egui::TextEdit::singleline(&mut path)
+                .font(theme::mono())
+                .desired_width(ui.available_width())
+                .min_size(egui::vec2(0.0, theme::CONTROL_HEIGHT))
+                .align(Align2::LEFT_CENTER);
+            ui.add(field).labelled_by(label.id);
         });
         if path != project.export_path {
             out.push(Action::SetExportPath(path));
@@ -71,6 +75,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
         .inner_margin(Margin::same(12))
         .corner_radius(CornerRadius::same(theme::CARD_CORNER))
         .show(ui, |ui| {
+            ui.set_width(ui.available_width());
             let command = format!("frostline predict \\\n  {} \\\n{example}", project.export_path);
             ui.add(egui::Label::new(RichText::new(command).font(theme::mono())).wrap());
         });
@@ -85,9 +90,13 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
             fact_row(ui, "Preprocessing", &format!("resize {resized}, crop {}", spec.size));
         }
     }
+    if let Some(done) = &scene.session.exported {
+        fact_row(ui, "Trained tensors", &done.thawed.to_string());
+    }
     if let Some(run) = scene.session.newest_result() {
         let half = run.half_width().map_or(String::new(), |h| format!(" ± {:.1}", 100.0 * h));
         fact_row(ui, "Validation", &format!("{:.1} %{half}", 100.0 * run.best_accuracy.unwrap_or(0.0)));
     }
+    ui.add_space(4.0);
     dim(ui, "The backbone itself is not copied: the other side finds it by the hash of its weights.");
 }

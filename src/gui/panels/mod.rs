@@ -1,9 +1,12 @@
 //! One file for each step. `centre` and `inspector` choose by the step that is shown.
 
 mod backbone;
+mod curves;
 mod data;
 mod evaluate;
 mod export;
+mod layer_inspector;
+mod layer_row;
 mod layers;
 mod start;
 mod train;
@@ -45,7 +48,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match scene.session.step {
                 Step::Data => data::inspector(ui, scene, out),
                 Step::Backbone => backbone::inspector(ui, scene, out),
-                Step::Layers => layers::inspector(ui, scene, out),
+                Step::Layers => layer_inspector::show(ui, scene, out),
                 Step::Train => train::inspector(ui, scene, out),
                 Step::Evaluate => evaluate::inspector(ui, scene, out),
                 Step::Try => tries::inspector(ui, scene, out),
@@ -53,6 +56,15 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             });
         },
     );
+}
+
+/// A picture on the white ground that it was made for, with a line around it.
+pub fn picture_tile(ui: &Ui, scene: &Scene, path: &std::path::Path, place: egui::Rect) {
+    let tokens = Tokens::of(ui.ctx());
+    let stroke = egui::Stroke::new(1.0, tokens.line);
+    let corner = egui::CornerRadius::same(4);
+    ui.painter().rect(place, corner, egui::Color32::WHITE, stroke, egui::StrokeKind::Inside);
+    paint_picture(ui, ui.painter(), scene, path, place.shrink(2.0));
 }
 
 /// Paints the picture of a file into `place`, kept in shape; a grey ground while it is loading.

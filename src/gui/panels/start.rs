@@ -45,10 +45,8 @@ fn drop_area(ui: &mut Ui, scene: &Scene, width: f32, out: &mut Actions) {
     let hovered = ui.input(|i| !i.raw.hovered_files.is_empty());
     ui.painter().rect_filled(rect, CornerRadius::same(theme::DROP_CORNER), tokens.ice_ground);
     let stroke = Stroke::new(if hovered { 2.0 } else { 1.0 }, tokens.ice);
-    let inner = rect.shrink(1.0);
-    let corners =
-        [inner.left_top(), inner.right_top(), inner.right_bottom(), inner.left_bottom(), inner.left_top()];
-    ui.painter().extend(Shape::dashed_line(&corners, stroke, 4.0, 4.0));
+    let outline = rounded_outline(rect.shrink(0.5), f32::from(theme::DROP_CORNER));
+    ui.painter().extend(Shape::dashed_line(&outline, stroke, 4.0, 4.0));
     let mut child = ui
         .new_child(egui::UiBuilder::new().max_rect(rect).layout(egui::Layout::top_down(egui::Align::Center)));
     child.add_space(34.0);
@@ -62,6 +60,22 @@ fn drop_area(ui: &mut Ui, scene: &Scene, width: f32, out: &mut Actions) {
         action_button(ui, scene.session, &Action::ChooseFolder, "Choose a folder…", true, out);
         action_button(ui, scene.session, &Action::ChooseFile, "Choose a file…", false, out);
     });
+}
+
+/// The outline of a rectangle with round corners, closed.
+fn rounded_outline(rect: egui::Rect, radius: f32) -> Vec<egui::Pos2> {
+    use std::f32::consts::FRAC_PI_2;
+    let inner = rect.shrink(radius);
+    let centres = [inner.right_bottom(), inner.left_bottom(), inner.left_top(), inner.right_top()];
+    let mut outline = Vec::new();
+    for (quarter, centre) in centres.into_iter().enumerate() {
+        for step in 0..=6 {
+            let angle = FRAC_PI_2 * (quarter as f32 + step as f32 / 6.0);
+            outline.push(centre + radius * egui::vec2(angle.cos(), angle.sin()));
+        }
+    }
+    outline.extend(outline.first().copied());
+    outline
 }
 
 fn cards(ui: &mut Ui, scene: &Scene, out: &mut Actions) {

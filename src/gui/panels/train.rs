@@ -1,24 +1,24 @@
 //! Train: the recipe, live curves, earlier runs, what went wrong.
 
 use super::super::theme::{self, Tokens};
-use super::super::widgets::{action_button, banner, card, dim, fact_row, page_title, section};
+use super::super::widgets::{action_button, banner, card, dim, fact_row, page_head, section, text_in};
 use super::super::{Actions, Scene};
+use super::curves::curves;
 use super::duration;
 use crate::project::RunState;
 use crate::project::recipe::TrainingChoice;
 use crate::session::runs::{AlarmKind, RunView, alarms};
 use crate::session::{Action, OpenProject};
 use egui::{Align, Color32, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
-use egui_plot::{HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints};
+
+/// Width of a field of the recipe.
+const FIELD: f32 = 108.0;
 
 /// Buttons, curves, alarms, runs.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let Some(project) = &scene.session.project else { return };
     let shown = shown_run(project);
-    ui.horizontal(|ui| {
-        ui.vertical(|ui| page_title(ui, "Train", &sentence(project, shown)));
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| buttons(ui, scene, out));
-    });
+    page_head(ui, "Train", &sentence(project, shown), |ui| buttons(ui, scene, out));
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         curves(ui, project, shown);
         if let Some(run) = shown {
@@ -50,15 +50,11 @@ fn probe<'p>(project: &'p OpenProject, run: &RunView) -> Option<&'p RunView> {
     frozen.max_by(|a, b| a.best_accuracy.unwrap_or(0.0).total_cmp(&b.best_accuracy.unwrap_or(0.0)))
 }
 
-fn number(run: &RunView) -> &str {
-    run.name.trim_start_matches('0')
-}
-
 fn sentence(project: &OpenProject, run: Option<&RunView>) -> String {
     let Some(run) = run else {
         return "Nothing has been trained yet. The values on the right are a good start.".to_string();
     };
-    let epochs = project.recipe.training.epochs;
+    let epochs = run.recipe.as_ref().unwrap_or(&project.recipe).training.epochs;
     let best = match (run.best_epoch, run.best_accuracy) {
         (Some(epoch), Some(accuracy)) => {
             format!("Best so far: epoch {epoch}, {:.1} % on validation.", 100.0 * accuracy)
@@ -66,8 +62,11 @@ fn sentence(project: &OpenProject, run: Option<&RunView>) -> String {
         _ => "No epoch has ended yet.".to_string(),
     };
     match run.state {
-        RunState::Running => format!("Epoch {} of {epochs}. {best}", run.val_loss.len() + 1),
-        _ => format!("Run {}. {best}", number(run)),
+        RunState::Running => {
+            let epoch = (run.val_loss.len() as u32 + 1).min(epochs);
+            format!("Epoch {epoch} of {epochs}. {best}")
+        }
+        _ => format!("Run {}. {best}", run.number()),
     }
 }
 
@@ -86,121 +85,6 @@ fn buttons(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     action_button(ui, session, &Action::Pause(!paused), text, false, out);
 }
 
-fn curves(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
-    let log_id = ui.scope_id().with("log-axis");
-    let mut log = ui.data(|d| d.get_temp::<bool>(log_id)).unwrap_or(false);
-    ui.columns(2, |columns| {
-        card(&mut columns[0], |ui| {
-            ui.horizontal(|ui| {
-                section(ui, "Loss");
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    ui.checkbox(&mut log, "log").on_hover_text("Logarithmic axis");
-                    legend(ui, false, shown, project);
-                });
-            });
-            loss_plot(ui, project, shown, log);
-        });
-        card(&mut columns[1], |ui| {
-            ui.horizontal(|ui| {
-                section(ui, "Accuracy");
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| legend(ui, true, shown, project));
-            });
-            accuracy_plot(ui, project, shown);
-        });
-    });
-    ui.data_mut(|d| d.insert_temp(log_id, log));
-}
-
-fn legend(ui: &mut Ui, accuracy: bool, shown: Option<&RunView>, project: &OpenProject) {
-    let tokens = Tokens::of(ui.ctx());
-    let mut entry = |name: &str, colour: Color32| {
-        ui.label(RichText::new(name).font(theme::caption()).color(tokens.dim));
-        let (rect, _) = ui.allocate_exact_size(vec2(10.0, 3.0), Sense::hover());
-        ui.painter().rect_filled(rect, CornerRadius::same(1), colour);
-    };
-    if project.runs.len() > usize::from(shown.is_some()) {
-        entry("other runs", tokens.faint);
-    }
-    entry("validation", tokens.ice);
-    if !accuracy {
-        entry("train", tokens.ember);
-    }
-}
-
-fn plot<'a>(name: &'a str, log: bool) -> Plot<'a> {
-    Plot::new(name)
-        .height(250.0)
-        .allow_scroll(false)
-        .show_background(false)
-        .show_grid([false, true])
-        .set_margin_fraction(vec2(0.02, 0.06))
-        .label_formatter(move |hover| match hover {
-            HoverPosition::NearDataPoint { plot_name, position, .. } => {
-                let y = if log { 10f64.powf(position.y) } else { position.y };
-                Some(format!("{plot_name}\nepoch {:.1}\n{y:.4}", position.x))
-            }
-            HoverPosition::Elsewhere { .. } => None,
-        })
-}
-
-fn points(values: &[[f64; 2]], log: bool) -> Vec<PlotPoint> {
-    let y = |v: f64| if log { v.max(1e-9).log10() } else { v };
-    values.iter().map(|p| PlotPoint::new(p[0], y(p[1]))).collect()
-}
-
-fn loss_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>, log: bool) {
-    let tokens = Tokens::of(ui.ctx());
-    let others: Vec<(&RunView, Vec<PlotPoint>)> = project
-        .runs
-        .iter()
-        .filter(|r| shown.is_none_or(|s| s.name != r.name))
-        .map(|r| (r, points(&r.val_loss, log)))
-        .collect();
-    let own = shown.map(|run| (points(&run.train_loss, log), points(&run.val_loss, log)));
-    plot("loss", log)
-        .y_axis_formatter(move |mark, _| {
-            if log { format!("{:.2}", 10f64.powf(mark.value)) } else { format!("{:.1}", mark.value) }
-        })
-        .show(ui, |plot| {
-            for (run, points) in &others {
-                let line = Line::new(format!("run {} validation", number(run)), PlotPoints::Borrowed(points));
-                plot.line(line.color(tokens.faint).style(LineStyle::dashed_loose()));
-            }
-            if let Some((train, validation)) = &own {
-                plot.line(Line::new("train", PlotPoints::Borrowed(train)).color(tokens.ember).width(1.5));
-                plot.line(
-                    Line::new("validation", PlotPoints::Borrowed(validation)).color(tokens.ice).width(2.0),
-                );
-            }
-        });
-}
-
-fn accuracy_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
-    let tokens = Tokens::of(ui.ctx());
-    let others: Vec<(&RunView, Vec<PlotPoint>)> = project
-        .runs
-        .iter()
-        .filter(|r| shown.is_none_or(|s| s.name != r.name))
-        .map(|r| (r, points(&r.val_accuracy, false)))
-        .collect();
-    let own = shown.map(|run| points(&run.val_accuracy, false));
-    plot("accuracy", false)
-        .include_y(0.0)
-        .include_y(1.0)
-        .y_axis_formatter(|mark, _| format!("{:.0} %", 100.0 * mark.value))
-        .show(ui, |plot| {
-            for (run, points) in &others {
-                let line = Line::new(format!("run {} validation", number(run)), PlotPoints::Borrowed(points));
-                plot.line(line.color(tokens.faint).style(LineStyle::dashed_loose()));
-            }
-            if let Some(validation) = &own {
-                plot.line(
-                    Line::new("validation", PlotPoints::Borrowed(validation)).color(tokens.ice).width(2.0),
-                );
-            }
-        });
-}
-
 fn runs_table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
     if project.runs.is_empty() {
         return;
@@ -211,7 +95,7 @@ fn runs_table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
         let shown = shown_run(project).map(|r| r.name.clone());
         row(
             ui,
-            ["Run", "Trained above", "Validation", "Time", "State"],
+            ["Run", "What differed", "Validation", "Time", "State"],
             theme::caption(),
             [tokens.dim; 5],
             None,
@@ -226,10 +110,10 @@ fn runs_table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                 RunState::Stopped => ("stopped", tokens.warning),
                 RunState::Failed => ("failed", tokens.error),
             };
-            let name = format!("Run {}", number(run));
+            let name = format!("Run {}", run.number());
             let colours = [tokens.text, tokens.dim, tokens.text, tokens.dim, colour];
             let selected = shown.as_deref() == Some(&run.name);
-            let cells = [name.as_str(), run.frostline.as_str(), &validation, &duration(run.seconds), state];
+            let cells = [name.as_str(), run.difference.as_str(), &validation, &duration(run.seconds), state];
             let response = row(ui, cells, theme::body(), colours, Some(selected));
             response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &name));
             if response.clicked() {
@@ -252,9 +136,11 @@ fn row(
     if selected == Some(true) || (selected.is_some() && (response.hovered() || response.has_focus())) {
         ui.painter().rect_filled(rect, CornerRadius::same(4), tokens.raised);
     }
-    for ((cell, colour), share) in cells.into_iter().zip(colours).zip([0.01, 0.12, 0.46, 0.64, 0.80]) {
-        let place = egui::pos2(rect.left() + share * rect.width(), rect.center().y);
-        ui.painter().text(place, egui::Align2::LEFT_CENTER, cell, font.clone(), colour);
+    let edges = [0.01, 0.11, 0.50, 0.68, 0.84, 1.0];
+    for ((cell, colour), edge) in cells.into_iter().zip(colours).zip(edges.windows(2)) {
+        let at = |share: f32| rect.left() + share * rect.width();
+        let place = egui::Rect::from_x_y_ranges(at(edge[0])..=at(edge[1]) - 8.0, rect.y_range());
+        text_in(ui, place, Align::Min, cell, font.clone(), colour);
     }
     response
 }
@@ -272,6 +158,11 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let last = |values: &[[f64; 2]], digits: usize| {
         values.last().map_or("-".to_string(), |p| format!("{:.digits$}", p[1]))
     };
+    fact_row(
+        ui,
+        "Learning rate",
+        &run.and_then(|r| r.learning_rate).map_or("-".into(), |r| format!("{r:.1e}")),
+    );
     fact_row(ui, "Loss, train", &run.map_or("-".into(), |r| last(&r.train_loss, 4)));
     fact_row(ui, "Loss, validation", &run.map_or("-".into(), |r| last(&r.val_loss, 4)));
     fact_row(ui, "Best epoch", &run.and_then(|r| r.best_epoch).map_or("-".into(), |e| e.to_string()));
@@ -293,6 +184,7 @@ fn recipe_form(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
         ui.horizontal(|ui| {
             let label = ui.label(name).on_hover_text(tooltip);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.spacing_mut().interact_size.x = FIELD;
                 let response = widget(ui).labelled_by(label.id).on_hover_text(tooltip);
                 if response.changed() {
                     changed = Some(name);

@@ -1,7 +1,9 @@
 //! Try: ask the model about files and texts.
 
 use super::super::theme::{self, Tokens};
-use super::super::widgets::{action_button, bar, card, dim, empty, page_title, section};
+use super::super::widgets::{
+    action_button, bar, card, cell, dim, empty, fact_row, line, page_title, section,
+};
 use super::super::{Actions, Scene};
 use crate::data::index::Modality;
 use crate::jobs::Prediction;
@@ -83,22 +85,19 @@ fn answer(ui: &mut Ui, scene: &Scene, prediction: &Prediction, takes_text: bool)
         ui.horizontal_top(|ui| {
             if !takes_text {
                 let (rect, _) = ui.allocate_exact_size(egui::vec2(96.0, 96.0), Sense::hover());
-                super::paint_picture(ui, ui.painter(), scene, Path::new(&prediction.input), rect);
+                super::picture_tile(ui, scene, Path::new(&prediction.input), rect);
             }
             ui.vertical(|ui| {
-                let shown: String = prediction.input.chars().take(300).collect();
-                ui.label(
-                    RichText::new(shown)
-                        .font(if takes_text { theme::body() } else { theme::mono() })
-                        .color(tokens.dim),
-                );
+                ui.spacing_mut().item_spacing.y = 2.0;
+                question(ui, &prediction.input, takes_text);
+                ui.add_space(4.0);
                 if let Some(error) = &prediction.error {
                     ui.label(RichText::new(error).color(tokens.error));
                 }
                 for (rank, label) in prediction.labels.iter().flatten().enumerate() {
-                    ui.horizontal(|ui| {
+                    line(ui, |ui| {
                         let font = if rank == 0 { theme::section() } else { theme::body() };
-                        super::super::widgets::cell(ui, 150.0, RichText::new(&label.label).font(font));
+                        cell(ui, 150.0, RichText::new(&label.label).font(font));
                         bar(ui, label.probability, 220.0, if rank == 0 { tokens.ice } else { tokens.line });
                         dim(ui, format!("{:.1} %", 100.0 * label.probability));
                     });
@@ -108,15 +107,26 @@ fn answer(ui: &mut Ui, scene: &Scene, prediction: &Prediction, takes_text: bool)
     });
 }
 
+/// What was asked: a text, or a file's name with its path at the pointer.
+fn question(ui: &mut Ui, input: &str, takes_text: bool) {
+    if takes_text {
+        ui.label(input.chars().take(300).collect::<String>());
+        return;
+    }
+    let path = Path::new(input);
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    ui.label(RichText::new(name).font(theme::mono())).on_hover_text(input);
+}
+
 /// Which model answers.
 pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
     section(ui, "Who answers");
     match scene.session.newest_result() {
         Some(run) => {
-            super::super::widgets::fact_row(ui, "Run", run.name.trim_start_matches('0'));
-            super::super::widgets::fact_row(ui, "Epoch", &run.best_epoch.unwrap_or_default().to_string());
+            fact_row(ui, "Run", run.number());
+            fact_row(ui, "Epoch", &run.best_epoch.unwrap_or_default().to_string());
             let accuracy = run.best_accuracy.unwrap_or(0.0);
-            super::super::widgets::fact_row(ui, "Validation", &format!("{:.1} %", 100.0 * accuracy));
+            fact_row(ui, "Validation", &format!("{:.1} %", 100.0 * accuracy));
         }
         None => {
             dim(ui, "No run has a result yet.");

@@ -1,0 +1,174 @@
+//! Loss and accuracy as curves: the run that is shown, earlier ones behind it.
+
+use super::super::theme::{self, Tokens};
+use super::super::widgets::{card, section};
+use crate::session::OpenProject;
+use crate::session::runs::RunView;
+use egui::{Align, Color32, CornerRadius, Layout, RichText, Sense, Ui, vec2};
+use egui_plot::{
+    AxisHints, GridInput, GridMark, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, Points,
+};
+
+/// Lines of the grid, about.
+const MARKS: f64 = 6.0;
+
+/// Both charts side by side; `shown` is in colour.
+pub fn curves(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
+    let log_id = ui.scope_id().with("log-axis");
+    let mut log = ui.data(|d| d.get_temp::<bool>(log_id)).unwrap_or(false);
+    ui.columns(2, |columns| {
+        card(&mut columns[0], |ui| {
+            ui.horizontal(|ui| {
+                section(ui, "Loss");
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    ui.checkbox(&mut log, "log").on_hover_text("Logarithmic axis");
+                    legend(ui, false, shown, project);
+                });
+            });
+            loss_plot(ui, project, shown, log);
+        });
+        card(&mut columns[1], |ui| {
+            ui.horizontal(|ui| {
+                section(ui, "Accuracy");
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| legend(ui, true, shown, project));
+            });
+            accuracy_plot(ui, project, shown);
+        });
+    });
+    ui.data_mut(|d| d.insert_temp(log_id, log));
+}
+
+fn legend(ui: &mut Ui, accuracy: bool, shown: Option<&RunView>, project: &OpenProject) {
+    let tokens = Tokens::of(ui.ctx());
+    // In a narrow window the colours explain themselves at the pointer.
+    if ui.available_width() < 150.0 {
+        return;
+    }
+    let mut entry = |name: &str, colour: Color32| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        ui.label(RichText::new(name).font(theme::caption()).color(tokens.dim));
+        let (rect, _) = ui.allocate_exact_size(vec2(10.0, 3.0), Sense::hover());
+        ui.painter().rect_filled(rect, CornerRadius::same(1), colour);
+        ui.add_space(6.0);
+    };
+    if project.runs.len() > usize::from(shown.is_some()) {
+        entry("other runs", tokens.faint);
+    }
+    entry("validation", tokens.ice);
+    if !accuracy {
+        entry("train", tokens.ember);
+    }
+}
+
+fn plot<'a>(name: &'a str, tokens: &Tokens, y: impl Fn(f64) -> String + Clone + 'a) -> Plot<'a> {
+    let ticks = |axis: AxisHints<'a>| {
+        axis.tick_label_color(tokens.dim).tick_label_font(theme::caption()).label_spacing(8.0..=16.0)
+    };
+    let at_tick = y.clone();
+    Plot::new(name)
+        .height(250.0)
+        .allow_scroll(false)
+        .show_background(false)
+        .show_grid([false, true])
+        .grid_color(tokens.line)
+        .x_grid_spacer(|input| marks(input, 1.0))
+        .y_grid_spacer(|input| marks(input, 0.0))
+        .custom_x_axes(vec![ticks(AxisHints::new_x()).formatter(|mark, _| format!("{:.0}", mark.value))])
+        .custom_y_axes(vec![ticks(AxisHints::new_y()).formatter(move |mark, _| at_tick(mark.value))])
+        .set_margin_fraction(vec2(0.02, 0.06))
+        .label_formatter(move |hover| match hover {
+            HoverPosition::NearDataPoint { plot_name, position, .. } => {
+                Some(format!("{plot_name}\nepoch {:.1}\n{}", position.x, y(position.y)))
+            }
+            HoverPosition::Elsewhere { .. } => None,
+        })
+}
+
+/// About six round values between the ends of an axis, `least` apart or more.
+fn marks(input: GridInput, least: f64) -> Vec<GridMark> {
+    let (from, to) = input.bounds;
+    let step = round_step((to - from) / MARKS).max(least);
+    if !step.is_finite() || step <= 0.0 {
+        return Vec::new();
+    }
+    let first = (from / step).ceil() as i64;
+    let mark = |number: i64| GridMark { value: number as f64 * step, step_size: step };
+    (first..).map(mark).take_while(|mark| mark.value <= to).take(50).collect()
+}
+
+/// The next of 1, 2, 2.5, 5, 10 .. times a power of ten.
+fn round_step(raw: f64) -> f64 {
+    let power = 10f64.powf(raw.log10().floor());
+    [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| *step >= raw).unwrap_or(power)
+}
+
+fn points(values: &[[f64; 2]], log: bool) -> Vec<PlotPoint> {
+    let y = |v: f64| if log { v.max(1e-9).log10() } else { v };
+    values.iter().map(|p| PlotPoint::new(p[0], y(p[1]))).collect()
+}
+
+fn other_runs<'p>(project: &'p OpenProject, shown: Option<&'p RunView>) -> impl Iterator<Item = &'p RunView> {
+    project.runs.iter().filter(move |run| shown.is_none_or(|s| s.name != run.name))
+}
+
+fn loss_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>, log: bool) {
+    let tokens = Tokens::of(ui.ctx());
+    let others: Vec<_> = other_runs(project, shown).map(|r| (r, points(&r.val_loss, log))).collect();
+    let own =
+        shown.map(|r| (points(&r.train_loss, log), points(&r.smooth_loss, log), points(&r.val_loss, log)));
+    let words = move |y: f64| if log { format!("{:.3}", 10f64.powf(y)) } else { format!("{y:.2}") };
+    plot("loss", tokens, words).include_y(if log { -2.0 } else { 0.0 }).show(ui, |plot| {
+        for (run, points) in &others {
+            let line = Line::new(format!("run {} validation", run.number()), PlotPoints::Borrowed(points));
+            plot.line(line.color(tokens.faint).style(LineStyle::dashed_dense()));
+        }
+        let Some((steps, smooth, validation)) = &own else { return };
+        let faint = tokens.ember.gamma_multiply(0.35);
+        plot.line(Line::new("train, each step", PlotPoints::Borrowed(steps)).color(faint).width(1.0));
+        plot.line(Line::new("train, smoothed", PlotPoints::Borrowed(smooth)).color(tokens.ember).width(1.5));
+        plot.line(Line::new("validation", PlotPoints::Borrowed(validation)).color(tokens.ice).width(2.0));
+        plot.points(newest(validation, tokens));
+    });
+}
+
+fn accuracy_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
+    let tokens = Tokens::of(ui.ctx());
+    let others: Vec<_> = other_runs(project, shown).map(|r| (r, points(&r.val_accuracy, false))).collect();
+    let own = shown.map(|run| points(&run.val_accuracy, false));
+    let percent = |y: f64| format!("{:.0} %", 100.0 * y);
+    plot("accuracy", tokens, percent).include_x(0.0).include_y(0.0).include_y(1.0).show(ui, |plot| {
+        for (run, points) in &others {
+            let line = Line::new(format!("run {} validation", run.number()), PlotPoints::Borrowed(points));
+            plot.line(line.color(tokens.faint).style(LineStyle::dashed_dense()));
+        }
+        if let Some(validation) = &own {
+            plot.line(Line::new("validation", PlotPoints::Borrowed(validation)).color(tokens.ice).width(2.0));
+            plot.points(newest(validation, tokens));
+        }
+    });
+}
+
+/// A dot at the last epoch.
+fn newest<'p>(curve: &'p [PlotPoint], tokens: &Tokens) -> Points<'p> {
+    let last = curve.len().saturating_sub(1);
+    Points::new("newest epoch", PlotPoints::Borrowed(&curve[last..])).color(tokens.ice).radius(3.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_few_and_round() {
+        let check = |from: f64, to: f64, least: f64, expected: &[f64]| {
+            let input = GridInput { bounds: (from, to), base_step_size: 1.0 };
+            let found: Vec<f64> = marks(input, least).iter().map(|m| (m.value * 1e6).round() / 1e6).collect();
+            assert_eq!(found, expected);
+        };
+        check(-0.2, 20.1, 1.0, &[0.0, 5.0, 10.0, 15.0, 20.0]);
+        check(0.0, 2.7, 0.0, &[0.0, 0.5, 1.0, 1.5, 2.0, 2.5]);
+        check(-0.05, 1.05, 0.0, &[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
+        check(0.0, 2.0, 1.0, &[0.0, 1.0, 2.0]);
+        check(1.0, 1.0, 0.0, &[]);
+    }
+}

@@ -1,0 +1,264 @@
+//! Every step as a picture, in both themes and three sizes, from recorded runs: `UPDATE_SNAPSHOTS=1` rewrites the
+//! pictures under `screenshots/steps`, `FROSTLINE_RECORD=1` trains anew and rewrites the record.
+
+use crate::harness::in_private_home;
+use crate::layout;
+use crate::raster::Raster;
+use crate::recorded::{Recorded, TRIED_TEXT};
+use eframe::egui::Theme;
+use egui_kittest::{Harness, LazyRenderer, SnapshotOptions};
+use frostline::gui::App;
+use frostline::project::Machine;
+use frostline::session::{Action, Exported, SampleName, Session, Step, ThemeChoice};
+use frostline::worker::EvaluateOn;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Name, size in points, pixels per point.
+const SIZES: [(&str, [f32; 2], f32); 3] = [
+    ("1280x720", [1280.0, 720.0], 1.0),
+    ("1280x800", [1280.0, 800.0], 1.0),
+    // A screen of 1920 x 1080 at 200 %.
+    ("200-percent", [960.0, 540.0], 2.0),
+];
+
+#[test]
+fn steps_look_as_they_did_in_dark() {
+    in_private_home(|| all_steps(Theme::Dark));
+}
+
+#[test]
+fn steps_look_as_they_did_in_light() {
+    in_private_home(|| all_steps(Theme::Light));
+}
+
+/// What comes up over a step: the palette, messages, the question before quitting, an empty step, the log.
+#[test]
+fn messages_look_as_they_did() {
+    in_private_home(|| {
+        let recorded = Recorded::load();
+        let mut stage = Stage::open(&recorded, Theme::Dark, [1280.0, 800.0], 1.0);
+        let mut faults = Vec::new();
+        stage.wait("backbones", |s| !s.backbones.is_empty());
+        stage.open_sample(SampleName::Sentences);
+        stage.act(Action::Go(Step::Evaluate));
+        let pictures: [(&str, &[Action]); 4] = [
+            ("9-palette", &[Action::ShowPalette(true)]),
+            ("9-log", &[Action::ShowPalette(false), Action::ToggleLog]),
+            ("9-messages", &[Action::ToggleLog, Action::OpenPath("/media/scans/nothing here.csv".into())]),
+            ("9-quit", &[Action::Go(Step::Train), Action::Train, Action::Quit]),
+        ];
+        for (name, actions) in pictures {
+            for action in actions {
+                stage.act(action.clone());
+            }
+            if name == "9-messages" {
+                stage.wait("message", |s| s.toasts.iter().any(|t| t.title == "Nothing was opened"));
+            }
+            stage.settle();
+            faults.extend(stage.compare(name));
+            stage.harness.state_mut().session_mut().toasts.clear();
+        }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    });
+}
+
+fn all_steps(theme: Theme) {
+    let recorded = Recorded::load();
+    let mut faults = Vec::new();
+    for (size_name, size, scale) in SIZES {
+        let mut stage = Stage::open(&recorded, theme, size, scale);
+        for shot in SHOTS {
+            arrange(shot, &mut stage, &recorded);
+            stage.settle();
+            faults.extend(stage.faults(&format!("{shot} at {size_name}")));
+            let theme_name = if theme == Theme::Dark { "dark" } else { "light" };
+            let name = format!("{}-{theme_name}-{size_name}", shot);
+            faults.extend(stage.compare(&name));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The pictures, in the order in which the window comes to them.
+const SHOTS: [&str; 10] = [
+    "0-start",
+    "1-data-texts",
+    "1-data",
+    "2-backbone",
+    "3-layers",
+    "4-train",
+    "5-evaluate",
+    "6-try",
+    "7-export",
+    "8-try-texts",
+];
+
+/// Brings the window to where the picture `shot` is taken.
+fn arrange(shot: &str, stage: &mut Stage, recorded: &Recorded) {
+    match shot {
+        "0-start" => stage.wait("backbones", |s| !s.backbones.is_empty()),
+        "1-data" => stage.open_sample(SampleName::ClipArt),
+        "1-data-texts" => {
+            stage.open_sample(SampleName::Sentences);
+            stage.act(Action::SelectSample(Some(2)));
+        }
+        "2-backbone" => {
+            stage.act(Action::Go(Step::Backbone));
+        }
+        "3-layers" => {
+            stage.act(Action::Go(Step::Layers));
+            stage.act(Action::Preset(frostline::session::Preset::LastStages));
+            stage.act(Action::ExpandLayer { path: "blocks.5".into(), open: true });
+            stage.act(Action::SelectLayer(Some("conv_stem".into())));
+            stage.wait("filters", |s| s.filters.is_some());
+        }
+        "4-train" => {
+            let mut training =
+                stage.harness.state().session().project.as_ref().unwrap().recipe.training.clone();
+            training.epochs = 20;
+            stage.act(Action::SetTraining { training, field: "Epochs" });
+            stage.act(Action::Train);
+            let epochs = recorded.live_epochs();
+            stage.wait("epochs", move |s| live(s).is_some_and(|run| run.val_loss.len() == epochs));
+            let session = stage.harness.state_mut().session_mut();
+            if let Some(job) = &mut session.job {
+                job.seconds_left = Some(41.0);
+            }
+        }
+        "5-evaluate" => {
+            stage.act(Action::Stop);
+            stage.wait("end", |s| s.job.is_none() && live(s).is_none());
+            stage.harness.state_mut().session_mut().toasts.clear();
+            stage.act(Action::Evaluate(EvaluateOn::Validation));
+            stage.act(Action::Go(Step::Evaluate));
+            stage.wait("scores", |s| s.project.as_ref().unwrap().evaluation.is_some());
+            stage.act(Action::SelectCell(recorded.worst_cell()));
+        }
+        "6-try" => {
+            stage.act(Action::Go(Step::Try));
+            stage.act(Action::TryFiles(recorded.tried_files()));
+            stage.wait("answers", |s| !s.tries.predictions.is_empty());
+        }
+        "7-export" => {
+            stage.act(Action::Go(Step::Export));
+            let out = PathBuf::from("/home/ada/exports/clip-art");
+            stage.act(Action::SetExportPath(out.display().to_string()));
+            let done = Exported { out, bytes: 61_000_000 / 10, labels: 10, thawed: 71, golden: 4 };
+            stage.harness.state_mut().session_mut().exported = Some(done);
+        }
+        "8-try-texts" => {
+            stage.open_sample(SampleName::Sentences);
+            stage.act(Action::Go(Step::Try));
+            stage.act(Action::TryText(TRIED_TEXT.into()));
+            stage.wait("answers", |s| !s.tries.predictions.is_empty());
+        }
+        other => panic!("no picture is called {other}"),
+    }
+}
+
+fn live(session: &Session) -> Option<&frostline::session::runs::RunView> {
+    let runs = &session.project.as_ref()?.runs;
+    runs.iter().find(|run| run.state == frostline::project::RunState::Running)
+}
+
+/// A window of fixed size whose worker answers from the record where the answer depends on the machine.
+struct Stage {
+    harness: Harness<'static, App>,
+}
+
+impl Stage {
+    fn open(recorded: &Recorded, theme: Theme, size: [f32; 2], scale: f32) -> Self {
+        // Nothing is remembered of the window before.
+        let home = PathBuf::from(std::env::var_os("FROSTLINE_HOME").unwrap());
+        let _ = std::fs::remove_file(home.join("window.json"));
+        let stand_in = recorded.stand_in();
+        let machine = Machine { threads: 2, ..Machine::cpu() };
+        let harness = Harness::builder()
+            .with_size(size)
+            .with_pixels_per_point(scale)
+            .with_theme(theme)
+            .with_max_steps(40)
+            .renderer(LazyRenderer::new(Raster::default))
+            .build_eframe(move |context| App::with_stand_in(&context.egui_ctx, machine, stand_in).unwrap());
+        let mut stage = Self { harness };
+        let choice = if theme == Theme::Dark { ThemeChoice::Dark } else { ThemeChoice::Light };
+        stage.act(Action::SetTheme(choice));
+        stage
+    }
+
+    fn open_sample(&mut self, sample: SampleName) {
+        let has_pictures = sample == SampleName::ClipArt;
+        self.act(Action::OpenSample(sample));
+        self.wait("project", move |s| {
+            let images = frostline::data::index::Modality::Image;
+            let known = s.backbone().is_some_and(|b| s.weights.contains_key(&b.id));
+            let fits = |p: &frostline::session::OpenProject| (p.index.modality == images) == has_pictures;
+            s.project.as_ref().is_some_and(fits) && known && s.job.is_none()
+        });
+        // Folders of this machine are in no picture.
+        for backbone in &mut self.harness.state_mut().session_mut().backbones {
+            backbone.folder = PathBuf::from("/usr/share/frostline/backbones").join(&backbone.id);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        let context = self.harness.ctx.clone();
+        self.harness.state_mut().act(&context, action);
+        self.harness.run_steps(2);
+    }
+
+    fn wait(&mut self, what: &str, done: impl Fn(&Session) -> bool) {
+        let began = Instant::now();
+        while !done(self.harness.state().session()) {
+            let log = &self.harness.state().session().log;
+            assert!(began.elapsed() < Duration::from_secs(120), "{what}: {log:?}");
+            self.harness.step();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.harness.run_steps(3);
+    }
+
+    /// How the window differs from the picture `name`; a rewritten picture is packed tightly.
+    fn compare(&mut self, name: &str) -> Option<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("screenshots/steps");
+        let options = SnapshotOptions::new().output_path(&folder).max_failed_pixels(20usize);
+        let difference = self.harness.try_snapshot_options(name, &options).err();
+        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+            let path = folder.join(format!("{name}.png"));
+            let picture = image::open(&path).unwrap().to_rgb8();
+            let file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+            picture
+                .write_with_encoder(PngEncoder::new_with_quality(
+                    file,
+                    CompressionType::Best,
+                    FilterType::Adaptive,
+                ))
+                .unwrap();
+        }
+        difference.map(|difference| difference.to_string())
+    }
+
+    /// What is wrong with the text that is shown; `place` names the picture.
+    fn faults(&self, place: &str) -> Vec<String> {
+        layout::faults(self.harness.output()).into_iter().map(|fault| format!("{place}: {fault}")).collect()
+    }
+
+    /// Draws until two pictures in a row are equal: thumbnails have come by then.
+    fn settle(&mut self) {
+        let began = Instant::now();
+        let mut before = None;
+        loop {
+            self.harness.run_steps(2);
+            let shapes = format!("{:?}", self.harness.output().shapes.len());
+            let loading = self.harness.state().pictures_loading();
+            if !loading && before.as_ref() == Some(&shapes) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "the picture never came to rest");
+            before = Some(shapes);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
