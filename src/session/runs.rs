@@ -71,8 +71,12 @@ impl RunView {
         view
     }
 
-    /// Notes a step; `position` is in epochs. Beyond a bound every other point is dropped, so that memory stays flat.
+    /// Notes a step; `position` is in epochs. A run that goes on repeats what came after its checkpoint. Beyond a
+    /// bound every other point is dropped, so that memory stays flat.
     pub fn add_step(&mut self, position: f64, loss: f64) {
+        while self.train_loss.last().is_some_and(|last| last[0] >= position) {
+            self.train_loss.pop();
+        }
         self.train_loss.push([position, loss]);
         if self.train_loss.len() > 2 * CURVE_POINTS {
             let mut keep = false;
@@ -86,6 +90,9 @@ impl RunView {
     /// Notes an epoch; best is the highest accuracy, of equals the lowest loss, as the loop decides it.
     pub fn add_epoch(&mut self, record: &EpochRecord) {
         let position = f64::from(record.epoch);
+        for values in [&mut self.val_loss, &mut self.val_accuracy] {
+            values.retain(|point| point[0] < position);
+        }
         let best_loss = self.best_epoch.and_then(|best| {
             let found = self.val_loss.iter().find(|p| p[0] == f64::from(best));
             found.map(|p| p[1])

@@ -53,7 +53,8 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                         places.push((response.rect, row.cut, row.leaves.first().cloned()));
                     }
                     Row::Frostline { cut, name, shape } => {
-                        frostline_row(ui, scene, *cut, name, shape);
+                        let line = frostline_row(ui, scene, *cut, name, shape);
+                        follow_keys(ui, &line, *cut, backbone.cuts.len() - 1, out);
                     }
                 }
             }
@@ -266,12 +267,12 @@ fn drag_id() -> egui::Id {
     egui::Id::unique("frostline-drag")
 }
 
-fn frostline_row(ui: &mut Ui, scene: &Scene, cut: usize, name: &str, shape: &str) {
+fn frostline_row(ui: &mut Ui, scene: &Scene, cut: usize, name: &str, shape: &str) -> Response {
     let tokens = Tokens::of(ui.ctx());
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), theme::TREE_ROW), Sense::hover());
     let response = ui.interact(rect, ui.scope_id().with("frostline"), Sense::drag());
     let response = response.on_hover_cursor(CursorIcon::ResizeVertical).on_hover_text(
-        "Drag: everything above is thawed, everything below is frozen, computed once and cached.",
+        "Drag, or move with the arrow keys: everything above is thawed, everything below is frozen, computed once and cached.",
     );
     let label = format!("Frostline at {name}");
     response.widget_info(|| WidgetInfo::labeled(Role::Slider, true, &label));
@@ -318,6 +319,29 @@ fn frostline_row(ui: &mut Ui, scene: &Scene, cut: usize, name: &str, shape: &str
         theme::icons(16.0),
         tokens.dim,
     );
+    response
+}
+
+/// The focused frostline is moved with the arrow keys, a cut at a time.
+fn follow_keys(ui: &mut Ui, line: &Response, cut: usize, last: usize, out: &mut Actions) {
+    if !line.has_focus() {
+        return;
+    }
+    let arrows = egui::EventFilter { vertical_arrows: true, ..Default::default() };
+    ui.memory_mut(|m| m.set_focus_lock_filter(line.id, arrows));
+    let stroke = Stroke::new(1.0, Tokens::of(ui.ctx()).ice);
+    ui.painter().rect_stroke(line.rect, CornerRadius::same(4), stroke, egui::StrokeKind::Inside);
+    let (up, down, time) =
+        ui.input(|i| (i.key_pressed(egui::Key::ArrowUp), i.key_pressed(egui::Key::ArrowDown), i.time));
+    let chosen = match (up, down) {
+        (true, false) => cut.saturating_sub(1),
+        (false, true) => (cut + 1).min(last),
+        _ => return,
+    };
+    line.scroll_to_me(None);
+    if chosen != cut {
+        out.push(Action::DragFrostline { cut: chosen, drag: time.to_bits() });
+    }
 }
 
 /// While the frostline is dragged it snaps to the nearest cut under the pointer; each new cut is part of one step.
