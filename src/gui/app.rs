@@ -8,7 +8,7 @@ use crate::project::Machine;
 use crate::session::projects::Remembered;
 use crate::session::{Action, Effect, Purpose, Session, Step, ThemeChoice, ToastKind};
 use crate::worker::thumbnails::Thumbnails;
-use crate::worker::{StandIn, Wake, Worker};
+use crate::worker::{Event, StandIn, Wake, Worker};
 use egui::{Context, Ui, ViewportCommand};
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -94,12 +94,14 @@ impl App {
         for effect in effects {
             match effect {
                 Effect::Send(command) => {
+                    let job = command.job();
                     if let Err(problem) = self.worker.send(command) {
-                        self.session.fail("This was not started", &problem);
+                        let effects = self.session.on_event(Event::Failed { job, problem });
+                        self.run(context, effects);
                     }
                 }
-                Effect::Stop => self.worker.stop(),
-                Effect::Pause(paused) => self.worker.pause(paused),
+                Effect::Stop(job) => self.worker.stop(job),
+                Effect::Pause(job, paused) => self.worker.pause(job, paused),
                 Effect::PickFolder(purpose) => self.pick(context, purpose, true),
                 Effect::PickFile(purpose) => self.pick(context, purpose, false),
                 Effect::Quit => {
@@ -126,7 +128,14 @@ impl App {
             self.run(context, effects);
         }
         let mut actions = self.dialogs.drain();
-        actions.extend(dropped(context, self.session.step, self.session.project.is_some()));
+        let dropped = dropped(context, self.session.step, self.session.project.is_some());
+        if let Some(Action::OpenPath(first)) = dropped.first()
+            && context.input(|i| i.raw.dropped_files.len() > 1)
+        {
+            let text = format!("Only {} is opened. Put files of one kind into one folder.", first.display());
+            self.session.toast(ToastKind::Note, "One thing at a time", &text);
+        }
+        actions.extend(dropped);
         actions.extend(shell::shortcuts(context, &self.session));
         if context.input(|i| i.viewport().close_requested()) && !self.may_close && self.session.is_training()
         {
@@ -171,6 +180,12 @@ impl App {
             }
         }
         out
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.session.keep_memory();
     }
 }
 

@@ -131,8 +131,7 @@ fn rail_row(ui: &mut Ui, session: &Session, step: Step, out: &mut Actions) {
     let place = egui::pos2(rect.right() - 8.0, rect.center().y);
     ui.painter().text(place, Align2::RIGHT_CENTER, sign, theme::icons(14.0), sign_colour);
     let label = Action::Go(step).label();
-    let name = step.name();
-    response.widget_info(|| WidgetInfo::selected(Role::Button, true, is_here, name));
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, is_here, &label.text));
     let shortcut = label.shortcut.unwrap_or_default();
     let response =
         response.on_hover_text(format!("{}: {words}. {} ({shortcut})", step.name(), label.tooltip));
@@ -188,17 +187,20 @@ fn job_row(ui: &mut Ui, session: &Session, out: &mut Actions) {
     parts.extend(job.rate.map(|rate| format!("{rate:.0} samples/s")));
     parts.extend(job.seconds_left.map(|s| format!("{} left", super::panels::duration(s))));
     if job.stopping {
-        parts = vec!["stopping after this batch".to_string()];
+        parts = vec![if job.can_pause { "stopping after this batch" } else { "stopping" }.to_string()];
     } else if job.paused {
         parts.push("paused".to_string());
     }
     ui.label(RichText::new(parts.join("   ")).color(tokens.dim));
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         log_button(ui, out);
-        if job.can_pause {
-            if icon_button(ui, icon::STOP, "Stop, keep best", !job.stopping).clicked() {
+        if job.can_stop {
+            let name = if job.can_pause { "Stop, keep best" } else { "Stop" };
+            if icon_button(ui, icon::STOP, name, !job.stopping).clicked() {
                 out.push(Action::Stop);
             }
+        }
+        if job.can_pause {
             let (sign, name) = if job.paused { (icon::PLAY, "Go on") } else { (icon::PAUSE, "Pause") };
             if icon_button(ui, sign, name, !job.stopping).clicked() {
                 out.push(Action::Pause(!job.paused));
@@ -309,7 +311,7 @@ pub fn path_field(ui: &mut Ui, text: &mut String) -> PathAnswer {
         let label = ui.label("Path");
         let field =
             ui.add(egui::TextEdit::singleline(text).desired_width(f32::INFINITY)).labelled_by(label.id);
-        if !field.lost_focus() {
+        if ui.memory(|m| m.focused().is_none()) {
             field.request_focus();
         }
         for path in completions(text) {
@@ -393,6 +395,7 @@ impl Palette {
             response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Find a command"));
             response.request_focus();
             egui::ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
+                ui.spacing_mut().item_spacing.y = 2.0;
                 for (number, action) in found.iter().enumerate() {
                     let label = action.label();
                     let why_not = scene.session.why_not(action);
@@ -403,6 +406,9 @@ impl Palette {
                     let response = response
                         .on_hover_text(label.tooltip)
                         .on_disabled_hover_text(why_not.unwrap_or_default());
+                    if number == self.chosen && (up || down) {
+                        response.scroll_to_me(None);
+                    }
                     if response.clicked() || (enter && number == self.chosen) {
                         out.push(Action::ShowPalette(false));
                         out.push(action.clone());
@@ -440,6 +446,10 @@ pub fn shortcuts(context: &Context, session: &Session) -> Vec<Action> {
     ];
     let numbers = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7];
     table.extend(numbers.into_iter().zip(Step::ALL).map(|(key, step)| (command, key, Action::Go(step))));
+    if context.text_edit_focused() {
+        // A text field takes back its own typing.
+        table.retain(|(_, _, action)| !matches!(action, Action::Undo | Action::Redo));
+    }
     context.input_mut(|input| {
         let pressed = |(modifiers, key, action): (Modifiers, Key, Action)| {
             input.consume_shortcut(&KeyboardShortcut::new(modifiers, key)).then_some(action)

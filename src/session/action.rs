@@ -230,6 +230,7 @@ impl Action {
                 label("Drop in a test set…", "Score on labelled samples that the run has never seen", None)
             }
             Action::ChooseTryFiles => label("Choose files to try…", "Ask the model about files", None),
+            Action::TryFiles(_) | Action::TryText(_) => label("Try", "Ask the model", None),
             Action::Export => {
                 label("Export", "Write the trained head, reload it and compare", Some("Ctrl+S"))
             }

@@ -2,16 +2,17 @@
 
 use super::action::{Action, SampleName};
 use super::layers::{preset, range};
-use super::projects;
+use super::projects::{self, RememberedView};
 use super::undo::Merge;
-use super::{Effect, JobView, OpenProject, Pending, Purpose, Session, Step, Toast, ToastKind};
+use super::{Asked, Effect, JobView, OpenProject, Pending, Purpose, Session, Step, Toast, ToastKind};
 use crate::backbone::FreezeMask;
-use crate::data::index::DatasetIndex;
+use crate::data::index::{DatasetIndex, Modality};
 use crate::data::split::Split;
 use crate::hub::places;
 use crate::jobs::ModelSource;
 use crate::problem::Problem;
 use crate::project::plan::split_spec;
+use crate::project::recipe::SplitChoice;
 use crate::project::{Project, Recipe};
 use crate::worker::{Command, EvaluateOn};
 use std::path::{Path, PathBuf};
@@ -28,9 +29,11 @@ impl Session {
         match action {
             Action::Go(step) => {
                 self.step = step;
+                self.keep_memory();
                 self.on_enter(step)
             }
             Action::CloseProject => {
+                self.keep_memory();
                 self.project = None;
                 self.remembered.last_project = None;
                 self.keep_memory();
@@ -46,17 +49,14 @@ impl Session {
             Action::Train => self.train(false),
             Action::Resume => self.train(true),
             Action::Pause(paused) => {
-                if let Some(job) = &mut self.job {
-                    job.paused = paused;
-                }
-                vec![Effect::Pause(paused)]
+                let Some(job) = &mut self.job else { return Vec::new() };
+                job.paused = paused;
+                vec![Effect::Pause(job.id, paused)]
             }
             Action::Stop => {
-                if let Some(job) = &mut self.job {
-                    job.stopping = true;
-                    job.paused = false;
-                }
-                vec![Effect::Stop]
+                let Some(job) = &mut self.job else { return Vec::new() };
+                (job.stopping, job.paused) = (true, false);
+                vec![Effect::Stop(job.id)]
             }
             Action::Evaluate(what) => self.evaluate(what),
             Action::TryFiles(files) => self.ask(files, Vec::new()),
@@ -105,7 +105,7 @@ impl Session {
             Action::FilterPart(part) => project.data.part = part,
             Action::FilterFindings(only) => project.data.findings_only = only,
             Action::SelectSample(item) => {
-                project.data.selected = item;
+                project.data.selected = item.filter(|n| *n < project.index.items.len());
                 return Vec::new();
             }
             Action::SelectRun(run) => {
@@ -114,7 +114,8 @@ impl Session {
             }
             Action::SelectCell(cell) => {
                 if let Some(view) = &mut project.evaluation {
-                    view.cell = cell;
+                    let classes = view.evaluation.labels.len();
+                    view.cell = cell.filter(|(truth, answer)| *truth < classes && *answer < classes);
                 }
                 return Vec::new();
             }
@@ -143,7 +144,10 @@ impl Session {
                     _ => None,
                 };
                 match other {
-                    Action::SetSplit(split) => recipe.split = split,
+                    Action::SetSplit(split) => {
+                        merge = Some(Merge::Field(changed_field(&recipe.split, &split)));
+                        recipe.split = split;
+                    }
                     Action::SetTraining { training, field } => {
                         recipe.training = training;
                         merge = Some(Merge::Field(field));
@@ -204,8 +208,7 @@ impl Session {
         if project.recipe.check().is_err() {
             return;
         }
-        let saved = Project::open(&project.folder).and_then(|p| p.write_recipe(&project.recipe));
-        if let Err(problem) = saved {
+        if let Err(problem) = save_recipe(project) {
             self.fail("The recipe was not saved", &problem);
         }
     }
@@ -213,6 +216,9 @@ impl Session {
     fn choose_backbone(&mut self, id: &str) -> Vec<Effect> {
         let Some(facts) = self.backbones.iter().find(|b| b.id == id).cloned() else { return Vec::new() };
         let Some(project) = &self.project else { return Vec::new() };
+        if facts.takes_images() != (project.index.modality == Modality::Image) {
+            return Vec::new();
+        }
         let mut recipe = project.recipe.clone();
         recipe.backbone = projects::choice_of(&facts);
         recipe.freeze.thaw.clear();
@@ -224,32 +230,37 @@ impl Session {
     pub(super) fn ask_about_backbone(&mut self) -> Vec<Effect> {
         let Some(id) = self.backbone().map(|b| b.id.clone()) else { return Vec::new() };
         let mut effects = Vec::new();
-        if !self.calibrations.contains_key(&id) {
-            let job = self.new_job(Pending::Quiet);
+        if !self.calibrations.contains_key(&id) && !self.is_pending(&Pending::Speed(id.clone())) {
+            let job = self.new_job(Pending::Speed(id.clone()));
             effects.push(Effect::Send(Command::Calibrate { job, backbone: id.clone() }));
         }
-        if !self.weights.contains_key(&id) {
-            let job = self.new_job(Pending::Quiet);
+        if !self.weights.contains_key(&id) && !self.is_pending(&Pending::Weights(id.clone())) {
+            let job = self.new_job(Pending::Weights(id.clone()));
             effects.push(Effect::Send(Command::Inspect { job, backbone: id }));
         }
         effects
     }
 
     fn select_layer(&mut self, path: Option<String>) -> Vec<Effect> {
-        let backbone = self.backbone().map(|b| b.id.clone());
-        let has_filters = path.as_ref().zip(self.backbone()).is_some_and(|(path, b)| {
-            let leaf = b.tree.leaves().iter().find(|l| l.path == *path);
-            leaf.is_some_and(|l| l.tensors.iter().any(|t| t.shape.len() == 4 && t.shape[2] > 1))
-        });
         let Some(project) = &mut self.project else { return Vec::new() };
-        project.layers.selected.clone_from(&path);
-        match (backbone, path) {
-            (Some(backbone), Some(layer)) if has_filters => {
-                let job = self.new_job(Pending::Quiet);
-                vec![Effect::Send(Command::Filters { job, backbone, layer })]
-            }
-            _ => Vec::new(),
+        project.layers.selected = path;
+        self.ask_for_filters()
+    }
+
+    /// Asks for the filters of the selected layer; one question at a time, however quickly layers are clicked.
+    pub(super) fn ask_for_filters(&mut self) -> Vec<Effect> {
+        let selected = self.project.as_ref().and_then(|p| p.layers.selected.clone());
+        let (Some(layer), Some(backbone)) = (selected, self.backbone()) else { return Vec::new() };
+        let leaf = backbone.tree.leaves().iter().find(|l| l.path == layer);
+        let has_filters =
+            leaf.is_some_and(|l| l.tensors.iter().any(|t| t.shape.len() == 4 && t.shape[2] > 1));
+        let is_known = self.filters.as_ref().is_some_and(|(known, _)| *known == layer);
+        if !has_filters || is_known || self.is_pending(&Pending::Filters) {
+            return Vec::new();
         }
+        let backbone = backbone.id.clone();
+        let job = self.new_job(Pending::Filters);
+        vec![Effect::Send(Command::Filters { job, backbone, layer })]
     }
 
     fn open_sample(&mut self, sample: SampleName) -> Vec<Effect> {
@@ -306,9 +317,21 @@ impl Session {
         options: crate::data::scan::ScanOptions,
         pending: Pending,
     ) -> Vec<Effect> {
+        let mut effects = self.forget_opening();
         let job = self.new_job(pending);
         self.show_job(job, "Reading the data", false);
-        vec![Effect::Send(Command::Scan { job, path, options })]
+        effects.push(Effect::Send(Command::Scan { job, path, options }));
+        effects
+    }
+
+    /// Whatever is being opened: something else was asked for since.
+    fn forget_opening(&mut self) -> Vec<Effect> {
+        let opens = |asked: &Asked| matches!(asked.what, Pending::NewData | Pending::OpenProject { .. });
+        let jobs: Vec<_> =
+            self.pending.iter().filter(|(_, asked)| opens(asked)).map(|(job, _)| *job).collect();
+        self.early_data = None;
+        self.pending.retain(|_, asked| !opens(asked));
+        jobs.into_iter().map(Effect::Stop).collect()
     }
 
     /// Makes a project of freshly read data and shows it.
@@ -351,8 +374,23 @@ impl Session {
         (self.exported, self.filters) = (None, None);
         self.tries = Default::default();
         self.step = Step::Data;
+        self.recall_view();
         self.recipe_changed();
         self.remember_project();
+    }
+
+    /// Shows the project as it was left last.
+    fn recall_view(&mut self) {
+        let Some(project) = &mut self.project else { return };
+        let view = &self.remembered.view;
+        if view.project.as_ref() != Some(&project.folder) {
+            return;
+        }
+        self.step = view.step;
+        project.data.class = view.class.filter(|class| *class < project.index.classes.len());
+        (project.data.part, project.data.findings_only) = (view.part, view.findings_only);
+        project.layers.selected.clone_from(&view.layer);
+        project.layers.expanded.clone_from(&view.expanded);
     }
 
     fn on_enter(&mut self, step: Step) -> Vec<Effect> {
@@ -361,7 +399,7 @@ impl Session {
             Step::Evaluate => {
                 let newest = self.newest_result().map(|r| r.name.clone());
                 let shown = self.project.as_ref().and_then(|p| p.evaluation.as_ref()).map(|e| e.run.clone());
-                let is_free = !self.pending.values().any(|p| *p == Pending::Evaluation);
+                let is_free = !self.is_pending(&Pending::Evaluation);
                 if newest.is_some() && newest != shown && !self.is_training() && is_free {
                     return self.evaluate(EvaluateOn::Validation);
                 }
@@ -378,13 +416,30 @@ impl Session {
             return Vec::new();
         }
         let folder = project.folder.clone();
-        let run = if resume { project.runs.last().map(|r| r.name.clone()) } else { None };
-        let name = run.clone().unwrap_or_else(|| format!("{:04}", self.highest_run() + 1));
-        let job = self.new_job(Pending::Training { run });
+        let unfinished = project.runs.last().filter(|_| resume).map(|r| r.name.clone());
+        // A run that goes on keeps the recipe that it began with.
+        let recipe = match &unfinished {
+            Some(name) => Recipe::read(&folder.join("runs").join(name).join("recipe.toml")).ok(),
+            None => None,
+        };
+        let recipe = recipe.unwrap_or_else(|| project.recipe.clone());
+        if !resume && let Err(problem) = save_recipe(project) {
+            self.fail("The run was not started", &problem);
+            return Vec::new();
+        }
+        let train = project.split.as_ref().map_or(1, |s| s.train.len());
+        let steps = train.div_ceil(recipe.training.batch_size.max(1)).max(1) as f64;
+        let name = unfinished.unwrap_or_else(|| format!("{:04}", self.highest_run() + 1));
+        let mut effects = self.forget_opening();
+        let job = self.new_job(Pending::Training { run: name.clone() });
         self.show_job(job, &format!("Run {}", name.trim_start_matches('0')), true);
+        if let Some(view) = &mut self.job {
+            view.length = (recipe.training.epochs.max(1), steps);
+        }
         self.begin_live_run(&name, resume);
         self.step = Step::Train;
-        vec![Effect::Send(Command::Train { job, project: folder, resume })]
+        effects.push(Effect::Send(Command::Train { job, project: folder, resume }));
+        effects
     }
 
     pub(super) fn highest_run(&self) -> u32 {
@@ -402,7 +457,10 @@ impl Session {
 
     fn ask(&mut self, files: Vec<PathBuf>, texts: Vec<String>) -> Vec<Effect> {
         let model = match (&self.exported, &self.project) {
-            (_, Some(project)) => ModelSource::Run { project: project.folder.clone(), run: None },
+            (_, Some(project)) => {
+                let run = self.newest_result().map(|r| r.name.clone());
+                ModelSource::Run { project: project.folder.clone(), run }
+            }
             (Some(exported), None) => ModelSource::Export(exported.out.clone()),
             (None, None) => return Vec::new(),
         };
@@ -415,8 +473,17 @@ impl Session {
         let run = self.newest_result().map(|r| r.name.clone());
         let Some(project) = &self.project else { return Vec::new() };
         let (folder, out) = (project.folder.clone(), PathBuf::from(project.export_path.trim()));
+        if out.as_os_str().is_empty() {
+            let problem =
+                Problem::input("there is no folder to write to", "the field is empty", "name a new folder");
+            self.fail("Nothing was exported", &problem);
+            return Vec::new();
+        }
         let job = self.new_job(Pending::Export);
         self.show_job(job, "Exporting", false);
+        if let Some(view) = &mut self.job {
+            view.can_stop = false;
+        }
         vec![Effect::Send(Command::Export { job, project: folder, run, out })]
     }
 
@@ -431,7 +498,10 @@ impl Session {
             paused: false,
             stopping: false,
             can_pause,
+            can_stop: true,
+            length: (1, 1.0),
             started: Instant::now(),
+            done_at_start: 0.0,
         });
     }
 
@@ -451,21 +521,51 @@ impl Session {
 
     /// Shows a failure with its remedy.
     pub fn fail(&mut self, title: &str, problem: &Problem) {
-        let place = problem.path.as_ref().map(|p| format!(" ({})", p.display())).unwrap_or_default();
+        let path = problem.path.as_ref().map(|p| p.display().to_string());
+        let place = path.filter(|p| !problem.why.contains(p)).map(|p| format!(" ({p})")).unwrap_or_default();
         let text = format!(
-            "{}{place}: {}. Try: {}.",
-            problem.what,
+            "{}{place}: {}.\nTry: {}.",
+            capitalised(&problem.what),
             problem.why.trim_end_matches('.'),
-            problem.remedy.trim_end_matches('.')
+            capitalised(problem.remedy.trim_end_matches('.')),
         );
         self.toast(ToastKind::Failure, title, &text);
     }
 
-    pub(super) fn keep_memory(&mut self) {
+    /// Keeps for the next start what the window shows.
+    pub fn keep_memory(&mut self) {
+        if let Some(project) = &self.project {
+            self.remembered.view = RememberedView {
+                project: Some(project.folder.clone()),
+                step: self.step,
+                class: project.data.class,
+                part: project.data.part,
+                findings_only: project.data.findings_only,
+                layer: project.layers.selected.clone(),
+                expanded: project.layers.expanded.clone(),
+            };
+        }
         if let Err(problem) = self.remembered.save() {
             self.log.push(format!("not kept for the next start: {problem}"));
         }
     }
+}
+
+/// Writes the recipe, where the one on disk is another: so what is trained is what the window shows.
+fn save_recipe(project: &OpenProject) -> Result<(), Problem> {
+    let on_disk = Project::open(&project.folder)?;
+    match on_disk.recipe() {
+        Ok(recipe) if recipe == project.recipe => Ok(()),
+        _ => on_disk.write_recipe(&project.recipe),
+    }
+}
+
+/// Which field of the split form a change came from.
+fn changed_field(before: &SplitChoice, after: &SplitChoice) -> &'static str {
+    if before.validation_fraction != after.validation_fraction {
+        return "validation";
+    }
+    if before.test_fraction != after.test_fraction { "test" } else { "split seed" }
 }
 
 /// The patterns to thaw after a layer action; `None` for other actions.
@@ -487,4 +587,9 @@ fn thawed_by(
         _ => return None,
     }
     Some(mask.to_patterns(tree))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

@@ -3,7 +3,7 @@
 use super::layers::thawed_words;
 use super::projects::Recent;
 use super::runs::{RunView, tell_differences};
-use super::{Effect, EvaluationView, Exported, Pending, Session, Step, ToastKind, scores};
+use super::{Asked, Effect, EvaluationView, Exported, JobView, Pending, Session, Step, ToastKind, scores};
 use crate::control::Fact;
 use crate::data::index::DatasetIndex;
 use crate::problem::Problem;
@@ -23,48 +23,67 @@ impl Session {
                 self.on_fact(job, fact);
                 Vec::new()
             }
-            Event::Finished { job, outcome } => {
-                let pending = self.end(job);
-                self.on_outcome(pending, *outcome)
-            }
+            // What nobody waits for any more is passed over: something else was asked for since.
+            Event::Finished { job, outcome } => match self.end(job) {
+                Some(asked) => self.on_outcome(asked, *outcome),
+                None => Vec::new(),
+            },
             Event::Stopped { job, problem } => {
-                let pending = self.end(job);
-                self.on_unfinished(pending, RunState::Stopped, &problem);
+                let Some(asked) = self.end(job) else { return Vec::new() };
                 self.toast(ToastKind::Note, "Stopped", &problem.remedy);
-                self.read_runs()
+                self.on_unfinished(&asked, RunState::Stopped, &problem)
             }
             Event::Failed { job, problem } => {
-                let pending = self.end(job);
-                let title = match &pending {
-                    Some(Pending::NewData | Pending::OpenProject { .. }) => "Nothing was opened",
-                    Some(Pending::Training { .. }) => "The run failed",
-                    Some(Pending::Evaluation) => "Nothing was evaluated",
-                    Some(Pending::Try) => "There is no answer",
-                    Some(Pending::Export) => "Nothing was exported",
-                    _ => "This did not work",
+                let Some(asked) = self.end(job) else { return Vec::new() };
+                let title = match &asked.what {
+                    Pending::NewData | Pending::OpenProject { .. } => "Nothing was opened",
+                    Pending::Training { .. } => "The run failed",
+                    Pending::Evaluation => "Nothing was evaluated",
+                    Pending::Try => "There is no answer",
+                    Pending::Export => "Nothing was exported",
+                    Pending::Runs => "The runs were not read",
+                    Pending::Backbones => "The backbones were not found",
+                    Pending::Speed(_) => "The speed was not measured",
+                    Pending::Weights(_) | Pending::Filters => "The weights were not read",
                 };
-                self.on_unfinished(pending, RunState::Failed, &problem);
                 self.fail(title, &problem);
-                self.read_runs()
+                self.on_unfinished(&asked, RunState::Failed, &problem)
             }
         }
     }
 
-    fn end(&mut self, job: JobId) -> Option<Pending> {
+    fn end(&mut self, job: JobId) -> Option<Asked> {
         if self.job.as_ref().is_some_and(|j| j.id == job) {
             self.job = None;
         }
         self.pending.remove(&job)
     }
 
-    fn on_unfinished(&mut self, pending: Option<Pending>, state: RunState, problem: &Problem) {
-        self.tries.waiting &= pending != Some(Pending::Try);
-        if let (Some(Pending::Training { .. }), Some(project)) = (pending, &mut self.project)
-            && let Some(run) = project.runs.last_mut().filter(|r| r.state == RunState::Running)
-        {
-            run.state = state;
-            run.failure = (state == RunState::Failed).then(|| problem.to_string());
+    fn on_unfinished(&mut self, asked: &Asked, state: RunState, problem: &Problem) -> Vec<Effect> {
+        match &asked.what {
+            Pending::Try => self.tries.waiting = self.is_pending(&Pending::Try),
+            Pending::Backbones => return self.take_early_data(),
+            Pending::Training { run } => {
+                if let Some(run) = self.run_of(asked, run) {
+                    run.state = state;
+                    run.failure = (state == RunState::Failed).then(|| problem.to_string());
+                }
+                // The disk knows best what is left of it.
+                return self.read_runs();
+            }
+            _ => {}
         }
+        Vec::new()
+    }
+
+    /// A run as the window shows it, if its project is still open.
+    fn run_of(&mut self, asked: &Asked, name: &str) -> Option<&mut RunView> {
+        let project = self.project.as_mut().filter(|p| asked.project.as_ref() == Some(&p.folder))?;
+        project.runs.iter_mut().find(|run| run.name == name)
+    }
+
+    fn is_open(&self, asked: &Asked) -> bool {
+        asked.project.as_ref() == self.project.as_ref().map(|p| &p.folder)
     }
 
     fn on_fact(&mut self, job: JobId, fact: Fact) {
@@ -101,57 +120,17 @@ impl Session {
     }
 
     fn on_training(&mut self, job: JobId, fact: &Fact) {
-        let Some(project) = &mut self.project else { return };
-        let train = project.split.as_ref().map_or(1, |s| s.train.len());
-        let Some(run) = project.runs.last_mut() else { return };
-        // The recipe that the run began with: the form may have been edited since.
-        let training = &run.recipe.as_ref().unwrap_or(&project.recipe).training;
-        let epochs = f64::from(training.epochs.max(1));
-        let per_epoch = train.div_ceil(training.batch_size.max(1)).max(1) as f64;
-        match fact {
-            Fact::Step { epoch, step, loss, lr } => {
-                let position = *step as f64 / per_epoch;
-                run.learning_rate = Some(*lr);
-                run.add_step(position, *loss);
-                if let Some(view) = self.job.as_mut().filter(|j| j.id == job) {
-                    if view.what != "training" {
-                        view.what = "training".to_string();
-                        view.started = std::time::Instant::now();
-                    }
-                    view.name = format!("Run {}, epoch {epoch} of {epochs}", run.number());
-                    view.done = position / epochs;
-                    let elapsed = view.started.elapsed().as_secs_f64();
-                    let left = (1.0 - view.done).max(0.0) / view.done.max(1e-9);
-                    view.seconds_left = (elapsed > 0.3).then_some(elapsed * left);
-                }
-            }
-            Fact::Epoch {
-                epoch,
-                train_loss,
-                val_loss,
-                val_accuracy,
-                val_macro_f1,
-                seconds,
-                samples_per_second,
-            } => {
-                run.add_epoch(&EpochRecord {
-                    epoch: *epoch,
-                    train_loss: *train_loss,
-                    val_loss: *val_loss,
-                    val_accuracy: *val_accuracy,
-                    val_macro_f1: *val_macro_f1,
-                    seconds: *seconds,
-                    samples_per_second: *samples_per_second,
-                });
-                if let Some(view) = self.job.as_mut().filter(|j| j.id == job) {
-                    view.rate = Some(*samples_per_second);
-                }
-            }
-            _ => {}
+        let Some(asked) = self.pending.get(&job).cloned() else { return };
+        let Pending::Training { run: name } = &asked.what else { return };
+        let mut shown = self.job.take_if(|j| j.id == job);
+        let (epochs, per_epoch) = shown.as_ref().map_or((1, 1.0), |view| view.length);
+        if let Some(run) = self.run_of(&asked, name) {
+            follow(run, shown.as_mut(), fact, epochs, per_epoch);
         }
+        self.job = shown.or(self.job.take());
     }
 
-    fn on_outcome(&mut self, pending: Option<Pending>, outcome: Outcome) -> Vec<Effect> {
+    fn on_outcome(&mut self, asked: Asked, outcome: Outcome) -> Vec<Effect> {
         match outcome {
             Outcome::Backbones { backbones, problems } => {
                 for problem in problems {
@@ -164,16 +143,18 @@ impl Session {
                 if self.project.is_some() {
                     self.recipe_changed();
                 }
-                self.ask_about_backbone()
+                let mut effects = self.ask_about_backbone();
+                effects.extend(self.take_early_data());
+                effects
             }
-            Outcome::Scanned { index, .. } => self.on_scanned(pending, index),
+            Outcome::Scanned { index, .. } => self.on_scanned(asked.what, index),
             Outcome::Inspected { backbone, layers } => {
                 self.weights.insert(backbone, layers);
                 Vec::new()
             }
             Outcome::Filters { layer, tiles, .. } => {
                 self.filters = Some((layer, tiles));
-                Vec::new()
+                self.ask_for_filters()
             }
             Outcome::Calibrated { backbone, calibration } => {
                 self.calibrations.insert(backbone, calibration);
@@ -198,14 +179,19 @@ impl Session {
             }
             Outcome::Trained { record } => {
                 self.status = format!("Run {} finished", record.run.trim_start_matches('0'));
+                let Pending::Training { run: name } = &asked.what else { return Vec::new() };
+                let Some(run) = self.run_of(&asked, name) else { return Vec::new() };
+                run.finish(&record);
                 if let Some(project) = &mut self.project
-                    && let Some(run) = project.runs.iter_mut().find(|r| r.name == record.run)
+                    && project.selected_run.as_ref() == Some(name)
                 {
-                    run.finish(&record);
+                    // Another program may have taken the number meanwhile.
+                    project.selected_run = Some(record.run);
                 }
                 self.remember_project();
-                Vec::new()
+                self.read_runs()
             }
+            Outcome::Evaluated { .. } | Outcome::Exported { .. } if !self.is_open(&asked) => Vec::new(),
             Outcome::Evaluated { run, what, evaluation } => {
                 let intervals = scores::intervals(&evaluation);
                 if let Some(project) = &mut self.project {
@@ -216,8 +202,10 @@ impl Session {
                 Vec::new()
             }
             Outcome::Tried { predictions } => {
-                self.tries.waiting = false;
-                self.tries.predictions = predictions;
+                self.tries.waiting = self.is_pending(&Pending::Try);
+                if self.is_open(&asked) {
+                    self.tries.predictions = predictions;
+                }
                 Vec::new()
             }
             Outcome::Exported { out, bytes, labels, thawed, golden } => {
@@ -227,11 +215,23 @@ impl Session {
         }
     }
 
-    fn on_scanned(&mut self, pending: Option<Pending>, index: Arc<DatasetIndex>) -> Vec<Effect> {
-        let shown = match pending {
-            Some(Pending::OpenProject { folder, recipe }) => {
+    /// Data that was dropped before the backbones were known.
+    fn take_early_data(&mut self) -> Vec<Effect> {
+        match self.early_data.take() {
+            Some(index) => self.on_scanned(Pending::NewData, index),
+            None => Vec::new(),
+        }
+    }
+
+    fn on_scanned(&mut self, what: Pending, index: Arc<DatasetIndex>) -> Vec<Effect> {
+        let shown = match what {
+            Pending::OpenProject { folder, recipe } => {
                 self.show_project(folder, *recipe, Arc::clone(&index));
                 Ok(())
+            }
+            _ if self.is_pending(&Pending::Backbones) => {
+                self.early_data = Some(index);
+                return Vec::new();
             }
             _ => self.project_from(Arc::clone(&index)),
         };
@@ -252,7 +252,7 @@ impl Session {
     /// Asks for the runs of the open project.
     fn read_runs(&mut self) -> Vec<Effect> {
         let Some(project) = self.project.as_ref().map(|p| p.folder.clone()) else { return Vec::new() };
-        let job = self.new_job(Pending::Quiet);
+        let job = self.new_job(Pending::Runs);
         vec![Effect::Send(Command::Runs { job, project })]
     }
 
@@ -316,5 +316,50 @@ impl Session {
     pub fn next_step(&self) -> Option<Step> {
         let position = Step::ALL.iter().position(|s| *s == self.step)?;
         Step::ALL.get(position + 1).copied()
+    }
+}
+
+/// Notes a step or an epoch in the run and in the job bar.
+fn follow(run: &mut RunView, view: Option<&mut JobView>, fact: &Fact, epochs: u32, per_epoch: f64) {
+    match fact {
+        Fact::Step { epoch, step, loss, lr } => {
+            let position = *step as f64 / per_epoch;
+            run.learning_rate = Some(*lr);
+            run.add_step(position, *loss);
+            let Some(view) = view else { return };
+            if view.what != "training" {
+                view.what = "training".to_string();
+                view.started = std::time::Instant::now();
+                view.done_at_start = (position - 1.0 / per_epoch) / f64::from(epochs);
+            }
+            view.name = format!("Run {}, epoch {epoch} of {epochs}", run.number());
+            view.done = position / f64::from(epochs);
+            let elapsed = view.started.elapsed().as_secs_f64();
+            let left = (1.0 - view.done).max(0.0) / (view.done - view.done_at_start).max(1e-9);
+            view.seconds_left = (elapsed > 0.3).then_some(elapsed * left);
+        }
+        Fact::Epoch {
+            epoch,
+            train_loss,
+            val_loss,
+            val_accuracy,
+            val_macro_f1,
+            seconds,
+            samples_per_second,
+        } => {
+            run.add_epoch(&EpochRecord {
+                epoch: *epoch,
+                train_loss: *train_loss,
+                val_loss: *val_loss,
+                val_accuracy: *val_accuracy,
+                val_macro_f1: *val_macro_f1,
+                seconds: *seconds,
+                samples_per_second: *samples_per_second,
+            });
+            if let Some(view) = view {
+                view.rate = Some(*samples_per_second);
+            }
+        }
+        _ => {}
     }
 }

@@ -32,7 +32,7 @@ use std::sync::Arc;
 use undo::Undo;
 
 /// A step of the rail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Step {
     Data,
     Backbone,
@@ -59,7 +59,9 @@ pub struct Session {
     /// The job that the job bar shows.
     pub job: Option<JobView>,
     /// Jobs that run, with what to do when they end.
-    pending: BTreeMap<JobId, Pending>,
+    pending: BTreeMap<JobId, Asked>,
+    /// Data that was read before it is known which backbones there are.
+    early_data: Option<Arc<DatasetIndex>>,
     pub toasts: Vec<Toast>,
     pub log: Vec<String>,
     pub log_open: bool,
@@ -134,7 +136,13 @@ pub struct JobView {
     pub stopping: bool,
     /// Only trainings can be paused.
     pub can_pause: bool,
+    /// An export cannot be stopped: it is short and all or nothing.
+    pub can_stop: bool,
+    /// Epochs of a training and steps in each, by the recipe that it began with.
+    length: (u32, f64),
+    /// When this part of the work began, and how much was done then.
     started: std::time::Instant,
+    done_at_start: f64,
 }
 
 /// A message that goes away by itself, except a failure.
@@ -155,18 +163,31 @@ pub enum ToastKind {
     Failure,
 }
 
+/// A running job: what for, and in which open project; an answer to another project is not shown.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Asked {
+    what: Pending,
+    project: Option<PathBuf>,
+}
+
 /// What a running job was asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Pending {
-    Quiet,
+    Backbones,
+    /// Speed and weights of a backbone, by its id.
+    Speed(String),
+    Weights(String),
+    Filters,
+    Runs,
     /// New data: a project is made of it, or opened with this recipe.
     NewData,
     OpenProject {
         folder: PathBuf,
         recipe: Box<Recipe>,
     },
+    /// Names the run as the window shows it meanwhile.
     Training {
-        run: Option<String>,
+        run: String,
     },
     Evaluation,
     Try,
@@ -177,8 +198,8 @@ pub(crate) enum Pending {
 #[derive(Debug, Clone)]
 pub enum Effect {
     Send(Command),
-    Stop,
-    Pause(bool),
+    Stop(JobId),
+    Pause(JobId, bool),
     PickFolder(Purpose),
     PickFile(Purpose),
     Quit,
@@ -250,6 +271,7 @@ impl Session {
             remembered,
             job: None,
             pending: BTreeMap::new(),
+            early_data: None,
             toasts: Vec::new(),
             log: Vec::new(),
             log_open: false,
@@ -263,7 +285,7 @@ impl Session {
 
     /// What to ask for when the window opens.
     pub fn start(&mut self) -> Vec<Effect> {
-        let job = self.new_job(Pending::Quiet);
+        let job = self.new_job(Pending::Backbones);
         let mut effects = vec![Effect::Send(Command::ListBackbones { job })];
         if let Some(last) =
             self.remembered.last_project.clone().filter(|folder| folder.join("recipe.toml").is_file())
@@ -281,7 +303,11 @@ impl Session {
 
     /// Whether a training runs.
     pub fn is_training(&self) -> bool {
-        self.pending.values().any(|p| matches!(p, Pending::Training { .. }))
+        self.pending.values().any(|p| matches!(p.what, Pending::Training { .. }))
+    }
+
+    fn is_pending(&self, what: &Pending) -> bool {
+        self.pending.values().any(|p| p.what == *what)
     }
 
     /// What the open project's choice of layers costs, or what it would cost with the frostline at `cut`.
@@ -354,18 +380,35 @@ impl Session {
                 Some("The newest run has finished, or there is none.")
             }
             Action::Pause(_) | Action::Stop if self.job.is_none() => Some("Nothing runs."),
-            Action::Evaluate(_) | Action::ChooseTestSet | Action::Export | Action::ChooseTryFiles
+            Action::Pause(_) if !self.job.as_ref().is_some_and(|j| j.can_pause) => {
+                Some("Only a training can wait.")
+            }
+            Action::Stop if !self.job.as_ref().is_some_and(|j| j.can_stop) => {
+                Some("This cannot be stopped; it ends soon.")
+            }
+            Action::Evaluate(_)
+            | Action::ChooseTestSet
+            | Action::Export
+            | Action::ChooseTryFiles
+            | Action::TryFiles(_)
+            | Action::TryText(_)
                 if self.newest_result().is_none() =>
             {
                 Some("Train first; there is no result yet.")
             }
+            Action::Evaluate(_) | Action::ChooseTestSet | Action::Export if self.is_training() => {
+                Some("A run is being trained. Stop it first, or wait until it has ended.")
+            }
+            Action::Evaluate(_) if self.is_pending(&Pending::Evaluation) => Some("It is being evaluated."),
+            Action::Export if self.is_pending(&Pending::Export) => Some("It is being exported."),
             _ => None,
         }
     }
 
-    pub(crate) fn new_job(&mut self, pending: Pending) -> JobId {
+    pub(crate) fn new_job(&mut self, what: Pending) -> JobId {
         self.next_id += 1;
-        self.pending.insert(self.next_id, pending);
+        let project = self.project.as_ref().map(|p| p.folder.clone());
+        self.pending.insert(self.next_id, Asked { what, project });
         self.next_id
     }
 

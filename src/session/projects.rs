@@ -1,6 +1,6 @@
 //! Projects that the window makes and remembers.
 
-use crate::data::index::{DatasetIndex, Modality};
+use crate::data::index::{DatasetIndex, Modality, Part};
 use crate::hub::places;
 use crate::problem::{Problem, Result};
 use crate::project::files::{read_json, write_json};
@@ -8,9 +8,11 @@ use crate::project::recipe::{
     BackboneChoice, CacheChoice, DataChoice, FreezeChoice, RECIPE_VERSION, SplitChoice, TrainingChoice,
 };
 use crate::project::{Project, Recipe};
+use crate::session::Step;
 use crate::session::action::{SampleName, ThemeChoice};
 use crate::worker::BackboneFacts;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Projects that are remembered.
@@ -24,6 +26,35 @@ pub struct Remembered {
     pub inspector_open: bool,
     pub last_project: Option<PathBuf>,
     pub recent: Vec<Recent>,
+    #[serde(default)]
+    pub view: RememberedView,
+}
+
+/// How a project was left.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RememberedView {
+    /// Which one; it applies to no other.
+    pub project: Option<PathBuf>,
+    pub step: Step,
+    pub class: Option<usize>,
+    pub part: Option<Part>,
+    pub findings_only: bool,
+    pub layer: Option<String>,
+    pub expanded: BTreeSet<String>,
+}
+
+impl Default for RememberedView {
+    fn default() -> Self {
+        Self {
+            project: None,
+            step: Step::Data,
+            class: None,
+            part: None,
+            findings_only: false,
+            layer: None,
+            expanded: BTreeSet::new(),
+        }
+    }
 }
 
 /// One project of the start screen.
@@ -47,6 +78,7 @@ impl Default for Remembered {
             inspector_open: true,
             last_project: None,
             recent: Vec::new(),
+            view: RememberedView::default(),
         }
     }
 }

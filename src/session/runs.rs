@@ -104,8 +104,13 @@ impl RunView {
         self.name.trim_start_matches('0')
     }
 
-    /// Notes a step; `position` is in epochs. Beyond a bound every other point is dropped, so that memory stays flat.
+    /// Notes a step; `position` is in epochs. A run that goes on repeats what came after its checkpoint. Beyond a
+    /// bound every other point is dropped, so that memory stays flat.
     pub fn add_step(&mut self, position: f64, loss: f64) {
+        while self.train_loss.last().is_some_and(|last| last[0] >= position) {
+            self.train_loss.pop();
+            self.smooth_loss.pop();
+        }
         let average = self.smooth_loss.last().map_or(loss, |last| last[1]);
         self.train_loss.push([position, loss]);
         self.smooth_loss.push([position, average + (1.0 - SMOOTHING) * (loss - average)]);
@@ -123,6 +128,9 @@ impl RunView {
     /// Notes an epoch; best is the highest accuracy, of equals the lowest loss, as the loop decides it.
     pub fn add_epoch(&mut self, record: &EpochRecord) {
         let position = f64::from(record.epoch);
+        for values in [&mut self.val_loss, &mut self.val_accuracy] {
+            values.retain(|point| point[0] < position);
+        }
         let best_loss = self.best_epoch.and_then(|best| {
             let found = self.val_loss.iter().find(|p| p[0] == f64::from(best));
             found.map(|p| p[1])

@@ -3,7 +3,7 @@
 use crate::project::Recipe;
 
 /// Steps kept.
-const DEPTH: usize = 200;
+const DEPTH: usize = 1000;
 
 /// Earlier and undone states of the recipe.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,7 +19,7 @@ pub struct Undo {
 pub enum Merge {
     /// One drag of the frostline; the number tells drags apart.
     Drag(u64),
-    /// Typing in one field of the training form.
+    /// Typing or dragging in one field of a form.
     Field(&'static str),
 }
 

@@ -1,6 +1,6 @@
 //! The threads behind the window. One owns every tensor and does one long job after another; scans run on
-//! threads of their own. Commands go in over bounded queues, events come out; stop and pause are flags that a job
-//! asks between two batches.
+//! threads of their own. Commands go in over bounded queues, events come out; stop and pause name the job that they
+//! mean, which asks for them between two batches.
 
 pub mod protocol;
 mod serve;
@@ -12,13 +12,18 @@ use crate::control::Control;
 use crate::problem::{Problem, Result};
 use crate::project::Machine;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// Commands that may wait; more are refused, so that a stuck worker is noticed.
 const QUEUE: usize = 64;
 /// Step facts that may wait; more are dropped, since a hidden window may stop listening.
 const STEPS: usize = 8192;
+/// How long a closed window waits for the running batch and its checkpoint.
+const LAST_BATCH: Duration = Duration::from_secs(10);
 
 /// Called after an event was sent, from any thread: the window wakes up and drains.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -36,13 +41,40 @@ pub struct Worker {
     flags: Arc<Flags>,
     out: Outbox,
     stand_in: StandIn,
+    thread: Option<JoinHandle<()>>,
 }
 
-/// What the user wishes of the job that runs.
+/// What the user wishes of the jobs. A wish names its job, so that none reaches the job after it.
 #[derive(Default)]
 pub(crate) struct Flags {
-    pub stop: AtomicBool,
-    pub pause: AtomicBool,
+    stopped: Mutex<BTreeSet<JobId>>,
+    /// 0 where none waits.
+    paused: AtomicU64,
+    /// The window has gone: every job ends.
+    closing: AtomicBool,
+}
+
+impl Flags {
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    pub fn should_stop(&self, job: JobId) -> bool {
+        self.is_closing() || self.stopped().contains(&job)
+    }
+
+    pub fn should_wait(&self, job: JobId) -> bool {
+        self.paused.load(Ordering::SeqCst) == job && !self.should_stop(job)
+    }
+
+    /// The job has ended.
+    pub fn forget(&self, job: JobId) {
+        self.stopped().remove(&job);
+    }
+
+    fn stopped(&self) -> MutexGuard<'_, BTreeSet<JobId>> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The worker's end: rare events are never lost, steps may be.
@@ -91,8 +123,9 @@ impl Worker {
         let out = Outbox { events: event_sender, steps: step_sender, wake };
         let server =
             serve::Server::new(machine, Arc::clone(&flags), out.clone(), short_commands, stand_in.clone());
-        std::thread::Builder::new().name("compute".into()).spawn(move || server.run(&long_commands))?;
-        Ok(Self { long, short, events, steps, flags, out, stand_in })
+        let thread =
+            std::thread::Builder::new().name("compute".into()).spawn(move || server.run(&long_commands))?;
+        Ok(Self { long, short, events, steps, flags, out, stand_in, thread: Some(thread) })
     }
 
     /// Sends a command.
@@ -116,15 +149,14 @@ impl Worker {
         Ok(())
     }
 
-    /// Asks the running job to end as soon as it can.
-    pub fn stop(&self) {
-        self.flags.stop.store(true, Ordering::SeqCst);
-        self.flags.pause.store(false, Ordering::SeqCst);
+    /// Asks a job to end as soon as it can; one that waits in the queue ends when its turn comes.
+    pub fn stop(&self, job: JobId) {
+        self.flags.stopped().insert(job);
     }
 
-    /// Lets the running job wait, or go on.
-    pub fn pause(&self, paused: bool) {
-        self.flags.pause.store(paused, Ordering::SeqCst);
+    /// Lets a job wait, or go on.
+    pub fn pause(&self, job: JobId, paused: bool) {
+        self.flags.paused.store(if paused { job } else { 0 }, Ordering::SeqCst);
     }
 
     /// All events since the last call, steps first.
@@ -136,8 +168,8 @@ impl Worker {
 
     /// Scans need no tensor: each runs on its own thread.
     fn scan(&self, command: Command) -> Result<()> {
-        let (out, stand_in) = (self.out.clone(), self.stand_in.clone());
-        let work = move || serve::scan(command, &out, &stand_in);
+        let (out, flags, stand_in) = (self.out.clone(), Arc::clone(&self.flags), self.stand_in.clone());
+        let work = move || serve::scan(command, &out, &flags, &stand_in);
         let thread = std::thread::Builder::new().name("scan".into()).spawn(work);
         thread.map(drop).map_err(|e| {
             Problem::other(
@@ -150,8 +182,16 @@ impl Worker {
 }
 
 impl Drop for Worker {
-    /// A closed window ends the job at the next batch; its checkpoint is kept.
+    /// A closed window ends the job at the next batch and waits for its checkpoint, within reason: a checkpoint of
+    /// the last epoch is there in any case.
     fn drop(&mut self) {
-        self.stop();
+        self.flags.closing.store(true, Ordering::SeqCst);
+        // The thread sleeps until its queues have no other end.
+        (self.long, self.short) = (bounded(0).0, bounded(0).0);
+        let began = Instant::now();
+        let Some(thread) = self.thread.take() else { return };
+        while !thread.is_finished() && began.elapsed() < LAST_BATCH {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 }

@@ -43,6 +43,24 @@ pub enum Command {
     Export { job: JobId, project: PathBuf, run: Option<String>, out: PathBuf },
 }
 
+impl Command {
+    /// The job that it begins.
+    pub fn job(&self) -> JobId {
+        match self {
+            Self::ListBackbones { job }
+            | Self::Scan { job, .. }
+            | Self::Inspect { job, .. }
+            | Self::Filters { job, .. }
+            | Self::Calibrate { job, .. }
+            | Self::Runs { job, .. }
+            | Self::Train { job, .. }
+            | Self::Evaluate { job, .. }
+            | Self::Try { job, .. }
+            | Self::Export { job, .. } => *job,
+        }
+    }
+}
+
 /// Which samples to evaluate on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EvaluateOn {

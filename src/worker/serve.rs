@@ -10,7 +10,6 @@ use crate::project::{Machine, Project};
 use crossbeam_channel::{Receiver, select};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -47,18 +46,19 @@ impl Server {
                 recv(long) -> command => command,
             };
             match command {
-                Ok(command) => self.serve(command),
-                Err(_) => return,
+                Ok(command) if !self.flags.is_closing() => self.serve(command),
+                _ => return,
             }
         }
     }
 
     /// Does what the command says; the job ends with exactly one event, also when it panics.
     fn serve(&self, command: Command) {
-        let job = job_of(&command);
-        self.flags.stop.store(false, Ordering::SeqCst);
-        let control = JobControl { job, server: self, last_wake: Mutex::new(Instant::now()) };
-        self.out.send(ending(job, catch_unwind(AssertUnwindSafe(|| self.work(command, &control)))));
+        let job = command.job();
+        let control = JobControl::new(job, self, true);
+        let done = catch_unwind(AssertUnwindSafe(|| self.work(command, &control)));
+        self.flags.forget(job);
+        self.out.send(ending(job, done));
     }
 
     fn work(&self, command: Command, control: &JobControl) -> Result<Outcome> {
@@ -127,8 +127,8 @@ impl Server {
     /// Answers short questions that came in while a long job runs.
     fn serve_between_batches(&self) {
         while let Ok(command) = self.short.try_recv() {
-            let job = job_of(&command);
-            let quiet = JobControl { job, server: self, last_wake: Mutex::new(Instant::now()) };
+            let job = command.job();
+            let quiet = JobControl::new(job, self, false);
             let done = catch_unwind(AssertUnwindSafe(|| self.work(command, &quiet)));
             self.out.send(ending(job, done));
         }
@@ -136,15 +136,16 @@ impl Server {
 }
 
 /// Scans on the calling thread.
-pub fn scan(command: Command, out: &Outbox, stand_in: &StandIn) {
-    let job = job_of(&command);
-    let control = ScanControl { job, out };
+pub fn scan(command: Command, out: &Outbox, flags: &Flags, stand_in: &StandIn) {
+    let job = command.job();
+    let control = ScanControl { job, out, flags };
     let work = || match (stand_in(&command, &control), command) {
         (Some(answer), _) => answer,
         (None, Command::Scan { path, options, .. }) => scan_now(&path, &options, &control),
         (None, _) => Err(Problem::other("this is no scan", "", "please report this")),
     };
     let done = catch_unwind(AssertUnwindSafe(work));
+    flags.forget(job);
     out.send(ending(job, done));
 }
 
@@ -192,26 +193,19 @@ fn ending(job: JobId, done: std::thread::Result<Result<Outcome>>) -> Event {
     }
 }
 
-fn job_of(command: &Command) -> JobId {
-    match command {
-        Command::ListBackbones { job }
-        | Command::Scan { job, .. }
-        | Command::Inspect { job, .. }
-        | Command::Filters { job, .. }
-        | Command::Calibrate { job, .. }
-        | Command::Runs { job, .. }
-        | Command::Train { job, .. }
-        | Command::Evaluate { job, .. }
-        | Command::Try { job, .. }
-        | Command::Export { job, .. } => *job,
-    }
-}
-
 /// How a job on the compute thread talks to the window.
 struct JobControl<'s> {
     job: JobId,
     server: &'s Server,
+    /// Whether short questions are served while it runs; not within a short one.
+    is_long: bool,
     last_wake: Mutex<Instant>,
+}
+
+impl<'s> JobControl<'s> {
+    fn new(job: JobId, server: &'s Server, is_long: bool) -> Self {
+        Self { job, server, is_long, last_wake: Mutex::new(Instant::now()) }
+    }
 }
 
 impl Control for JobControl<'_> {
@@ -229,13 +223,14 @@ impl Control for JobControl<'_> {
     }
 
     fn stop_requested(&self) -> bool {
-        self.server.serve_between_batches();
-        self.server.flags.stop.load(Ordering::SeqCst)
+        if self.is_long {
+            self.server.serve_between_batches();
+        }
+        self.server.flags.should_stop(self.job)
     }
 
     fn wait_while_paused(&self) {
-        while self.server.flags.pause.load(Ordering::SeqCst) && !self.server.flags.stop.load(Ordering::SeqCst)
-        {
+        while self.server.flags.should_wait(self.job) {
             self.server.serve_between_batches();
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -246,6 +241,7 @@ impl Control for JobControl<'_> {
 struct ScanControl<'o> {
     job: JobId,
     out: &'o Outbox,
+    flags: &'o Flags,
 }
 
 impl Control for ScanControl<'_> {
@@ -257,5 +253,9 @@ impl Control for ScanControl<'_> {
             }
             _ => self.out.send(Event::Fact { job: self.job, fact }),
         }
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.flags.should_stop(self.job)
     }
 }

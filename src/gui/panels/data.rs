@@ -102,14 +102,19 @@ fn split_menu(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
         dim(ui, "Drawn by class; equal files stay on one side.");
         let label = ui.label("Validation, percent");
         let mut validation = split.validation_fraction * 100.0;
-        ui.add(egui::Slider::new(&mut validation, 5.0..=60.0).fixed_decimals(0)).labelled_by(label.id);
+        let slider = egui::Slider::new(&mut validation, 5.0..=60.0).fixed_decimals(0);
+        // Only a hand on the slider changes the recipe: one made elsewhere may hold values beyond its ends.
+        if ui.add(slider).labelled_by(label.id).changed() {
+            split.validation_fraction = (validation / 100.0 * 1000.0).round() / 1000.0;
+        }
         let label = ui.label("Test, percent");
         let mut test = split.test_fraction * 100.0;
-        ui.add(egui::Slider::new(&mut test, 0.0..=35.0).fixed_decimals(0)).labelled_by(label.id);
+        let slider = egui::Slider::new(&mut test, 0.0..=35.0).fixed_decimals(0);
+        if ui.add(slider).labelled_by(label.id).changed() {
+            split.test_fraction = (test / 100.0 * 1000.0).round() / 1000.0;
+        }
         let label = ui.label("Seed");
         ui.add(egui::DragValue::new(&mut split.seed)).labelled_by(label.id);
-        split.validation_fraction = (validation / 100.0 * 1000.0).round() / 1000.0;
-        split.test_fraction = (test / 100.0 * 1000.0).round() / 1000.0;
     });
     if split != project.recipe.split {
         out.push(Action::SetSplit(split));

@@ -10,8 +10,8 @@ use crate::session::{Action, OpenProject, Preset};
 use crate::train::estimate::Estimate;
 use crate::worker::BackboneFacts;
 use egui::{
-    Align, Align2, Color32, CornerRadius, CursorIcon, EventFilter, Key, Rect, Role, ScrollArea, Sense,
-    Stroke, Ui, WidgetInfo, pos2, vec2,
+    Align, Align2, Color32, CornerRadius, CursorIcon, Rect, Response, Role, ScrollArea, Sense, Stroke, Ui,
+    WidgetInfo, pos2, vec2,
 };
 
 /// Width of the search field.
@@ -50,7 +50,8 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                         places.push((response.rect, row.cut, row.leaves.first().cloned()));
                     }
                     Row::Frostline { cut, name, shape } => {
-                        frostline_row(ui, scene, *cut, (name, shape), backbone.cuts.len() - 1, out);
+                        let line = frostline_row(ui, scene, *cut, name, shape);
+                        follow_keys(ui, &line, *cut, backbone.cuts.len() - 1, out);
                     }
                     Row::Head { classes, parameters } => head_row(ui, *classes, *parameters),
                 }
@@ -115,37 +116,19 @@ fn drag_id() -> egui::Id {
 }
 
 /// The line between frozen and thawed: dragged with the mouse, moved by the arrow keys while it has the focus.
-fn frostline_row(
-    ui: &mut Ui,
-    scene: &Scene,
-    cut: usize,
-    (name, shape): (&str, &str),
-    last: usize,
-    out: &mut Actions,
-) {
+fn frostline_row(ui: &mut Ui, scene: &Scene, cut: usize, name: &str, shape: &str) -> Response {
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), theme::TREE_ROW), Sense::hover());
     let response = ui.interact(rect, ui.scope_id().with("frostline"), Sense::click_and_drag());
     let response = response.on_hover_cursor(CursorIcon::ResizeVertical).on_hover_text(
-        "Drag, or press the arrow keys: everything above the line learns, everything below is frozen, computed once and cached.",
+        "Drag, or move with the arrow keys: everything above the line learns, everything below is frozen, computed once and cached.",
     );
     let label = format!("Frostline at {name}");
     response.widget_info(|| WidgetInfo::labeled(Role::Slider, true, &label));
     if response.drag_started() {
         ui.data_mut(|d| d.insert_temp(drag_id(), cut));
     }
-    if response.has_focus() {
-        let filter = EventFilter { vertical_arrows: true, ..Default::default() };
-        ui.memory_mut(|m| m.set_focus_lock_filter(response.id, filter));
-        let (up, down, time) =
-            ui.input(|i| (i.key_pressed(Key::ArrowUp), i.key_pressed(Key::ArrowDown), i.time));
-        let moved = (cut + usize::from(down)).saturating_sub(usize::from(up)).min(last);
-        if moved != cut {
-            out.push(Action::DragFrostline { cut: moved, drag: time.to_bits() });
-        }
-        let tokens = Tokens::of(ui.ctx());
-        ui.painter().rect_filled(rect, CornerRadius::same(4), tokens.raised);
-    }
     paint_frostline(ui, scene, rect, shape);
+    response
 }
 
 fn paint_frostline(ui: &Ui, scene: &Scene, rect: Rect, shape: &str) {
@@ -186,6 +169,28 @@ fn paint_frostline(ui: &Ui, scene: &Scene, rect: Rect, shape: &str) {
         theme::icons(16.0),
         tokens.dim,
     );
+}
+
+/// The focused frostline is moved with the arrow keys, a cut at a time.
+fn follow_keys(ui: &mut Ui, line: &Response, cut: usize, last: usize, out: &mut Actions) {
+    if !line.has_focus() {
+        return;
+    }
+    let arrows = egui::EventFilter { vertical_arrows: true, ..Default::default() };
+    ui.memory_mut(|m| m.set_focus_lock_filter(line.id, arrows));
+    let stroke = Stroke::new(1.0, Tokens::of(ui.ctx()).ice);
+    ui.painter().rect_stroke(line.rect, CornerRadius::same(4), stroke, egui::StrokeKind::Inside);
+    let (up, down, time) =
+        ui.input(|i| (i.key_pressed(egui::Key::ArrowUp), i.key_pressed(egui::Key::ArrowDown), i.time));
+    let chosen = match (up, down) {
+        (true, false) => cut.saturating_sub(1),
+        (false, true) => (cut + 1).min(last),
+        _ => return,
+    };
+    line.scroll_to_me(None);
+    if chosen != cut {
+        out.push(Action::DragFrostline { cut: chosen, drag: time.to_bits() });
+    }
 }
 
 /// While the frostline is dragged it snaps to the nearest cut under the pointer; each new cut is part of one step.
