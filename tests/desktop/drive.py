@@ -12,7 +12,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from window import Failure, Window, until
+from window import AWAY, Failure, Window, ask_for_names, until
 
 STEPS = ["data", "backbone", "layers", "train", "evaluate", "try", "export"]
 MIDDLE = (560, 400)
@@ -99,6 +99,10 @@ class Drive:
         self.window.drag(line.middle, (line.middle[0], row.y + 2))
         self.window.wait("Frostline at blocks.6")
         self.thawed_is(["blocks.6", "conv_head", "bn2"])
+        self.window.key("ctrl+z")
+        self.thawed_is(["blocks.5", "blocks.6", "conv_head", "bn2"])
+        self.window.key("ctrl+shift+z")
+        self.thawed_is(["blocks.6", "conv_head", "bn2"])
         self.window.click("Open blocks.6")
         self.window.click("Open blocks.6.0")
         self.window.click("blocks.6.0.conv_dw, ")
@@ -115,12 +119,15 @@ class Drive:
         until(f"the recipe says {EPOCHS} epochs", lambda: self.recipe()["training"]["epochs"] == EPOCHS)
         self.window.click("Train", "push button")
         self.window.wait(f"Epoch {EPOCHS // 2 + 1} of {EPOCHS}.", seconds=180)
-        self.window.move((700, 797))
+        self.window.move(AWAY)
         self.window.picture(self.pictures / "train-dark.png")
         say("  train-dark.png")
+        before = self.window.grab()
+        until("the curves move while the run trains", lambda: self.window.grab() != before)
         self.window.key("ctrl+p")
         self.window.wait("Go on", "button")
         self.window.key("ctrl+p")
+        self.window.wait("Pause", "button")
         self.run = self.project / "runs" / "0001"
         until("the run is finished on disk", self.is_finished, 180)
         check(self.recipe() == self.recipe_of(self.run), "the run keeps the recipe that it was trained with")
@@ -186,7 +193,7 @@ class Drive:
         found = [(label["label"], f"{100 * label['probability']:.1f} %") for label in best]
         for path, there, here in zip(self.tried, found, self.answers):
             say(f"  {path.name}: {there[0]}, {there[1]}")
-            check(there == here, f"the window said {here} about {path.name}, the export says {there}")
+            check(here == there, f"the window said {here} about {path.name}, the export says {there}")
 
     def light(self):
         say("Light, and back at the next start")
@@ -221,6 +228,7 @@ class Drive:
 
 def main():
     program, home, pictures = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    ask_for_names()
     drive = Drive(program, home, pictures)
     try:
         drive.all()
