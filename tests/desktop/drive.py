@@ -205,6 +205,7 @@ class Drive:
         status = self.window.process.wait(20)
         check(status == 0, f"the window closes without a fault; its status was {status}")
         self.window = Window(self.program, self.pictures / "window.log")
+        self.window.open()
         self.window.wait("Clip art, 10 classes")
         self.window.wait("Theme: light")
         self.go("train")
@@ -231,6 +232,7 @@ def main():
     ask_for_names()
     drive = Drive(program, home, pictures)
     try:
+        drive.window.open()
         drive.all()
     except Failure as failure:
         subprocess.run(["import", "-silent", "-window", "root", str(pictures / "failure.png")], check=False)

@@ -61,15 +61,23 @@ class Widget:
 
 class Window:
     def __init__(self, program, log):
-        self.log = open(log, "w", encoding="utf-8")
-        self.process = subprocess.Popen([program], stdout=self.log, stderr=subprocess.STDOUT)
+        with open(log, "a", encoding="utf-8") as output:
+            self.process = subprocess.Popen([program], stdout=output, stderr=subprocess.STDOUT)
+
+    def open(self):
+        """Waits for the window and gives it the keyboard, which no window manager does here."""
         found = until("the window is there", self.search_window, 60)
         self.xdotool("windowfocus", "--sync", found)
         until("the window tells a screen reader what is in it", self.widgets, 30)
 
     def search_window(self):
+        self.check_runs()
         words = ["xdotool", "search", "--onlyvisible", "--pid", str(self.process.pid), "--name", "Frostline"]
         return subprocess.run(words, capture_output=True, text=True, check=False).stdout.split("\n")[0]
+
+    def check_runs(self):
+        if self.process.poll() is not None:
+            raise Failure(f"the program ended with status {self.process.returncode}")
 
     def application(self):
         desktop = Atspi.get_desktop(0)
@@ -82,8 +90,7 @@ class Window:
 
     def widgets(self):
         """Everything that has a name, in the order of the tree."""
-        if self.process.poll() is not None:
-            raise Failure(f"the program ended with status {self.process.returncode}")
+        self.check_runs()
         found = []
 
         def walk(node):
