@@ -100,14 +100,18 @@ missing_tools() {
         x86_64 | amd64 | i?86) command -v nasm >/dev/null || echo "nasm|nasm" ;;
     esac
     certificates_known || echo "certificates of the web's authorities|ca-certificates"
-    # Libraries that the window opens when it starts; the build needs none of them.
     if has_display && [ "$(uname -s)" = Linux ]; then
-        local library
-        for library in libX11.so.6:libx11-6 libX11-xcb.so.1:libx11-xcb1 libXcursor.so.1:libxcursor1 libXi.so.6:libxi6 \
-            libxkbcommon-x11.so.0:libxkbcommon-x11-0 libGL.so.1:libgl1 libEGL.so.1:libegl1; do
-            ldconfig -p 2>/dev/null | grep -F "${library%:*}" >/dev/null || echo "${library%:*} for the window|${library#*:}"
-        done
+        missing_window_libraries
     fi
+}
+
+# Libraries that the window opens when it starts; the build needs none of them. The same form.
+missing_window_libraries() {
+    local library
+    for library in libX11.so.6:libx11-6 libX11-xcb.so.1:libx11-xcb1 libXcursor.so.1:libxcursor1 libXi.so.6:libxi6 \
+        libxkbcommon-x11.so.0:libxkbcommon-x11-0 libGL.so.1:libgl1 libEGL.so.1:libegl1; do
+        ldconfig -p 2>/dev/null | grep -F "${library%:*}" >/dev/null || echo "${library%:*} for the window|${library#*:}"
+    done
 }
 
 has_display() {
