@@ -1,4 +1,7 @@
 //! The window without a display: real session, real worker, bundled weights.
 
+mod access;
 mod flows;
 mod harness;
+mod hostile;
+mod monkey;
