@@ -25,13 +25,13 @@ pub fn write_inputs(folder: &Path, as_text: bool) -> Result<Vec<GoldenInput>> {
         .map(|number| {
             let relative = Path::new("golden").join(format!("{number}.png"));
             let path = folder.join(&relative);
-            pattern(number).save(&path).map_err(|e| {
-                let error = match e {
-                    image::ImageError::IoError(error) => error,
-                    other => std::io::Error::other(other),
-                };
-                Problem::io("write the export", &path, &error)
-            })?;
+            // Encoded first: so a full disk is told as such, not as an image that cannot be made.
+            let mut bytes = std::io::Cursor::new(Vec::new());
+            pattern(number)
+                .write_to(&mut bytes, image::ImageFormat::Png)
+                .map_err(std::io::Error::other)
+                .and_then(|()| std::fs::write(&path, bytes.into_inner()))
+                .map_err(|e| Problem::io("write the export", &path, &e))?;
             Ok(GoldenInput::Image(relative))
         })
         .collect()

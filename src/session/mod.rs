@@ -310,9 +310,11 @@ impl Session {
         self.pending.values().any(|p| p.what == *what)
     }
 
-    /// What the open project's choice of layers costs, or what it would cost with the frostline at `cut`.
+    /// What the open project's choice of layers costs, or what it would cost with the frostline at `cut`; `None`
+    /// for a recipe that cannot be trained.
     pub fn estimate(&self, cut: Option<usize>) -> Option<Estimate> {
         let (project, backbone) = (self.project.as_ref()?, self.backbone()?);
+        project.recipe.check().ok()?;
         let mask = match cut {
             Some(cut) => FreezeMask::with_frostline(&backbone.tree, cut),
             None => project.mask.clone()?,
