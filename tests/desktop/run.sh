@@ -24,15 +24,16 @@ case ${1:-} in
     --with-display)
         work=$2
         cd "$HOME"
-        Xvfb -displayfd 3 -screen 0 1280x800x24 -nolisten tcp 3>"$work/display" >"$work/pictures/xvfb.log" 2>&1 &
+        # Without -noreset the server starts afresh, and refuses whoever comes then, when its only client leaves.
+        Xvfb -displayfd 3 -noreset -screen 0 1280x800x24 -nolisten tcp 3>"$work/display" >"$work/pictures/xvfb.log" 2>&1 &
         server=$!
         trap 'kill "$server"' EXIT
         for ((tries = 0; tries < 100; tries++)); do
-            [ -s "$work/display" ] && break
+            read -r number <"$work/display" && break
             sleep 0.1
         done
-        [ -s "$work/display" ] || { echo "failed: Xvfb gives no display: $work/pictures/xvfb.log" >&2; exit 1; }
-        DISPLAY=:$(cat "$work/display")
+        [ -n "${number:-}" ] || { echo "failed: Xvfb gives no display: $work/pictures/xvfb.log" >&2; exit 1; }
+        DISPLAY=:$number
         export DISPLAY FROSTLINE_ASSETS=$HOME/frostline/assets
         unset FROSTLINE_HOME HF_HOME XDG_DATA_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR WAYLAND_DISPLAY
         # The buses talk a lot; the script's own words go past them.
