@@ -50,7 +50,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                 match row {
                     Row::Layer(row) => {
                         let response = layer_row(ui, scene, project, backbone, row, out);
-                        places.push((response.rect, row.cut, row.leaves.first().cloned()));
+                        places.push((response.rect, row.cut));
                     }
                     Row::Frostline { cut, name, shape } => {
                         frostline_row(ui, scene, *cut, name, shape);
@@ -189,7 +189,7 @@ fn layer_row(
             pos2(x(WEIGHTS), rect.top() + 6.0),
             pos2(rect.right() - 12.0, rect.bottom() - 6.0),
         );
-        histogram(ui, place, &summary, state_colour(row.state, tokens));
+        histogram(ui, place, summary, state_colour(row.state, tokens));
     }
     let (_, word) = state_words(row.state);
     let label = format!("{}, {word}, {}", row.path, row.kind);
@@ -321,12 +321,7 @@ fn frostline_row(ui: &mut Ui, scene: &Scene, cut: usize, name: &str, shape: &str
 }
 
 /// While the frostline is dragged it snaps to the nearest cut under the pointer; each new cut is part of one step.
-fn follow_drag(
-    ui: &mut Ui,
-    places: &[(Rect, Option<usize>, Option<String>)],
-    last: usize,
-    out: &mut Actions,
-) {
+fn follow_drag(ui: &mut Ui, places: &[(Rect, Option<usize>)], last: usize, out: &mut Actions) {
     let Some(current) = ui.data(|d| d.get_temp::<usize>(drag_id())) else { return };
     let (down, pointer, began) =
         ui.input(|i| (i.pointer.primary_down(), i.pointer.interact_pos(), i.pointer.press_start_time()));
@@ -342,12 +337,12 @@ fn follow_drag(
             nearest = Some((distance, cut));
         }
     };
-    for (rect, cut, _) in places {
+    for (rect, cut) in places {
         if let Some(cut) = cut {
             offer(rect.top(), *cut);
         }
     }
-    if let Some((rect, ..)) = places.last() {
+    if let Some((rect, _)) = places.last() {
         offer(rect.bottom(), last);
     }
     if let Some((_, cut)) = nearest.filter(|(_, cut)| *cut != current) {
@@ -365,10 +360,10 @@ fn state_colour(state: FreezeState, tokens: &Tokens) -> Color32 {
 }
 
 /// The weights of a leaf; of a group, those of its largest leaf.
-fn summary_of(scene: &Scene, backbone: &BackboneFacts, row: &LayerRow) -> Option<WeightSummary> {
+fn summary_of<'s>(scene: &Scene<'s>, backbone: &BackboneFacts, row: &LayerRow) -> Option<&'s WeightSummary> {
     let layers = scene.session.weights.get(&backbone.id)?;
-    let summaries = row.leaves.iter().filter_map(|leaf| layers.get(leaf));
-    summaries.max_by_key(|s| s.count).cloned()
+    let leaves = backbone.tree.leaves().get(row.leaves.clone())?;
+    leaves.iter().filter_map(|leaf| layers.get(&leaf.path)).max_by_key(|s| s.count)
 }
 
 fn histogram(ui: &Ui, place: Rect, summary: &WeightSummary, colour: Color32) {
