@@ -1,6 +1,7 @@
 //! What each action does.
 
 use super::action::{Action, SampleName};
+use super::data_view::DataView;
 use super::layers::{preset, range};
 use super::projects;
 use super::undo::Merge;
@@ -162,8 +163,7 @@ impl Session {
                 return Vec::new();
             }
         }
-        let (index, split) = (Arc::clone(&project.index), project.split.clone());
-        project.data.refresh(&index, split.as_ref());
+        project.data.refresh();
         Vec::new()
     }
 
@@ -195,12 +195,15 @@ impl Session {
         let Some(project) = &mut self.project else { return };
         project.mask =
             tree.and_then(|tree| FreezeMask::from_patterns(&tree, &project.recipe.freeze.thaw).ok());
-        match Split::new(&project.index, &split_spec(&project.recipe)) {
-            Ok(split) => (project.split, project.split_problem) = (Some(split), None),
-            Err(why) => (project.split, project.split_problem) = (None, Some(why.to_string())),
+        let spec = split_spec(&project.recipe);
+        if project.split_spec != Some(spec) {
+            project.split_spec = Some(spec);
+            match Split::new(&project.index, &spec) {
+                Ok(split) => (project.split, project.split_problem) = (Some(split), None),
+                Err(why) => (project.split, project.split_problem) = (None, Some(why.to_string())),
+            }
+            project.data.set_split(project.split.as_ref());
         }
-        let (index, split) = (Arc::clone(&project.index), project.split.clone());
-        project.data.refresh(&index, split.as_ref());
         if project.recipe.check().is_err() {
             return;
         }
@@ -338,11 +341,12 @@ impl Session {
             title,
             recipe,
             undo: Default::default(),
+            data: DataView::new(&index),
             index,
             split: None,
+            split_spec: None,
             split_problem: None,
             mask: None,
-            data: Default::default(),
             layers: Default::default(),
             runs: Vec::new(),
             selected_run: None,

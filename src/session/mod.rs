@@ -15,7 +15,7 @@ pub use action::{Action, Label, Preset, SampleName, ThemeChoice};
 
 use crate::backbone::FreezeMask;
 use crate::data::index::DatasetIndex;
-use crate::data::split::Split;
+use crate::data::split::{Split, SplitSpec};
 use crate::evaluate::Evaluation;
 use crate::inspect::{FilterTiles, WeightSummary};
 use crate::jobs::Prediction;
@@ -80,6 +80,8 @@ pub struct OpenProject {
     pub undo: Undo,
     pub index: Arc<DatasetIndex>,
     pub split: Option<Split>,
+    /// What the split was drawn by: drawing takes long where there are many samples.
+    split_spec: Option<SplitSpec>,
     /// Why the recipe's split cannot be made.
     pub split_problem: Option<String>,
     pub mask: Option<FreezeMask>,
