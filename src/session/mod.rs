@@ -3,6 +3,7 @@
 
 pub mod action;
 mod apply;
+pub mod curve;
 pub mod data_view;
 mod events;
 pub mod layers;

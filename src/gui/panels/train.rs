@@ -6,10 +6,11 @@ use super::super::{Actions, Scene};
 use super::duration;
 use crate::project::RunState;
 use crate::project::recipe::TrainingChoice;
+use crate::session::curve::thinned;
 use crate::session::runs::{AlarmKind, RunView, alarms};
 use crate::session::{Action, OpenProject};
 use egui::{Align, Color32, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
-use egui_plot::{HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints};
+use egui_plot::{HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, PlotUi};
 
 /// Buttons, curves, alarms, runs.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
@@ -143,60 +144,54 @@ fn plot<'a>(name: &'a str, log: bool) -> Plot<'a> {
         })
 }
 
-fn points(values: &[[f64; 2]], log: bool) -> Vec<PlotPoint> {
+/// A curve as far as the plot's pixels can show it.
+fn points(plot: &PlotUi, values: &[[f64; 2]], log: bool) -> PlotPoints<'static> {
     let y = |v: f64| if log { v.max(1e-9).log10() } else { v };
-    values.iter().map(|p| PlotPoint::new(p[0], y(p[1]))).collect()
+    let columns = plot.response().rect.width().max(1.0) as usize;
+    let shown = thinned(values, plot.plot_bounds().range_x(), columns);
+    PlotPoints::Owned(shown.iter().map(|p| PlotPoint::new(p[0], y(p[1]))).collect())
+}
+
+fn other_runs<'p>(project: &'p OpenProject, shown: Option<&RunView>) -> impl Iterator<Item = &'p RunView> {
+    project.runs.iter().filter(move |r| shown.is_none_or(|s| s.name != r.name))
 }
 
 fn loss_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>, log: bool) {
     let tokens = Tokens::of(ui.ctx());
-    let others: Vec<(&RunView, Vec<PlotPoint>)> = project
-        .runs
-        .iter()
-        .filter(|r| shown.is_none_or(|s| s.name != r.name))
-        .map(|r| (r, points(&r.val_loss, log)))
-        .collect();
-    let own = shown.map(|run| (points(&run.train_loss, log), points(&run.val_loss, log)));
     plot("loss", log)
         .y_axis_formatter(move |mark, _| {
             if log { format!("{:.2}", 10f64.powf(mark.value)) } else { format!("{:.1}", mark.value) }
         })
         .show(ui, |plot| {
-            for (run, points) in &others {
-                let line = Line::new(format!("run {} validation", number(run)), PlotPoints::Borrowed(points));
+            for run in other_runs(project, shown) {
+                let points = points(plot, &run.val_loss, log);
+                let line = Line::new(format!("run {} validation", number(run)), points);
                 plot.line(line.color(tokens.faint).style(LineStyle::dashed_loose()));
             }
-            if let Some((train, validation)) = &own {
-                plot.line(Line::new("train", PlotPoints::Borrowed(train)).color(tokens.ember).width(1.5));
-                plot.line(
-                    Line::new("validation", PlotPoints::Borrowed(validation)).color(tokens.ice).width(2.0),
-                );
+            if let Some(run) = shown {
+                let (train, validation) =
+                    (points(plot, &run.train_loss, log), points(plot, &run.val_loss, log));
+                plot.line(Line::new("train", train).color(tokens.ember).width(1.5));
+                plot.line(Line::new("validation", validation).color(tokens.ice).width(2.0));
             }
         });
 }
 
 fn accuracy_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
     let tokens = Tokens::of(ui.ctx());
-    let others: Vec<(&RunView, Vec<PlotPoint>)> = project
-        .runs
-        .iter()
-        .filter(|r| shown.is_none_or(|s| s.name != r.name))
-        .map(|r| (r, points(&r.val_accuracy, false)))
-        .collect();
-    let own = shown.map(|run| points(&run.val_accuracy, false));
     plot("accuracy", false)
         .include_y(0.0)
         .include_y(1.0)
         .y_axis_formatter(|mark, _| format!("{:.0} %", 100.0 * mark.value))
         .show(ui, |plot| {
-            for (run, points) in &others {
-                let line = Line::new(format!("run {} validation", number(run)), PlotPoints::Borrowed(points));
+            for run in other_runs(project, shown) {
+                let points = points(plot, &run.val_accuracy, false);
+                let line = Line::new(format!("run {} validation", number(run)), points);
                 plot.line(line.color(tokens.faint).style(LineStyle::dashed_loose()));
             }
-            if let Some(validation) = &own {
-                plot.line(
-                    Line::new("validation", PlotPoints::Borrowed(validation)).color(tokens.ice).width(2.0),
-                );
+            if let Some(run) = shown {
+                let validation = points(plot, &run.val_accuracy, false);
+                plot.line(Line::new("validation", validation).color(tokens.ice).width(2.0));
             }
         });
 }
