@@ -131,6 +131,9 @@ impl App {
         for action in actions {
             self.act(context, action);
         }
+        if !context.input(|i| i.pointer.any_down()) {
+            self.session.save_recipe();
+        }
         self.let_toasts_go(context);
         context.set_theme(match self.session.remembered.theme {
             ThemeChoice::System => egui::ThemePreference::System,

@@ -22,6 +22,9 @@ use std::time::Instant;
 impl Session {
     /// Does what the user asked for, as far as it needs no window and no worker; what is left comes back.
     pub fn apply(&mut self, action: Action) -> Vec<Effect> {
+        if !matches!(action, Action::DragFrostline { .. } | Action::SetTraining { .. }) {
+            self.save_recipe();
+        }
         if let Some(why) = self.why_not(&action) {
             self.toast(ToastKind::Note, &action.label().text, why);
             return Vec::new();
@@ -167,7 +170,8 @@ impl Session {
         Vec::new()
     }
 
-    /// Changes the recipe as one undo step and saves it.
+    /// Changes the recipe as one undo step. What belongs to a longer step, such as a drag, is saved at its end, since
+    /// the disk may take longer than a frame.
     fn change_recipe(&mut self, recipe: Recipe, merge: Option<Merge>) {
         let Some(project) = &mut self.project else { return };
         if project.recipe == recipe {
@@ -176,6 +180,9 @@ impl Session {
         project.undo.note(&project.recipe, merge);
         project.recipe = recipe;
         self.recipe_changed();
+        if merge.is_none() {
+            self.save_recipe();
+        }
     }
 
     fn step_back(&mut self, undo: bool) -> Vec<Effect> {
@@ -185,11 +192,12 @@ impl Session {
         if let Some(recipe) = other {
             project.recipe = recipe;
             self.recipe_changed();
+            self.save_recipe();
         }
         self.ask_about_backbone()
     }
 
-    /// Derives what follows from the recipe and saves it.
+    /// Derives what follows from the recipe.
     pub(super) fn recipe_changed(&mut self) {
         let tree = self.backbone().map(|b| Arc::clone(&b.tree));
         let Some(project) = &mut self.project else { return };
@@ -204,6 +212,13 @@ impl Session {
             }
             project.data.set_split(project.split.as_ref());
         }
+        project.is_unsaved = true;
+    }
+
+    /// Saves the recipe where it has changed since and can be used.
+    pub fn save_recipe(&mut self) {
+        let Some(project) = self.project.as_mut().filter(|p| p.is_unsaved) else { return };
+        project.is_unsaved = false;
         if project.recipe.check().is_err() {
             return;
         }
@@ -345,6 +360,7 @@ impl Session {
             index,
             split: None,
             split_spec: None,
+            is_unsaved: false,
             split_problem: None,
             mask: None,
             layers: Default::default(),
@@ -356,6 +372,7 @@ impl Session {
         self.tries = Default::default();
         self.step = Step::Data;
         self.recipe_changed();
+        self.save_recipe();
         self.remember_project();
     }
 

@@ -78,6 +78,8 @@ pub struct OpenProject {
     pub folder: PathBuf,
     pub title: String,
     pub recipe: Recipe,
+    /// Whether the recipe differs from the one on the disk.
+    is_unsaved: bool,
     pub undo: Undo,
     pub index: Arc<DatasetIndex>,
     pub split: Option<Split>,
