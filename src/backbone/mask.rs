@@ -1,7 +1,8 @@
 //! Which layers are frozen and which are thawed, and the frostline that follows from it.
 
-use super::layer_tree::{LayerTree, Node, is_at_or_below};
+use super::layer_tree::{LayerTree, Leaf, Node, is_at_or_below};
 use crate::problem::{Problem, Result};
+use std::ops::Range;
 use wildmatch::WildMatch;
 
 /// The state of every leaf layer, in tree order. Any pattern is allowed.
@@ -22,6 +23,11 @@ impl FreezeMask {
     /// Everything frozen: only the head is trained.
     pub fn frozen(tree: &LayerTree) -> Self {
         Self { thawed: vec![false; tree.leaves().len()] }
+    }
+
+    /// Thaws the leaves that `is_thawed` says.
+    pub fn thawing(tree: &LayerTree, is_thawed: impl Fn(&Leaf) -> bool) -> Self {
+        Self { thawed: tree.leaves().iter().map(is_thawed).collect() }
     }
 
     /// Thaws what the patterns name. `*` matches any characters, `?` one; a pattern that matches an
@@ -70,23 +76,19 @@ impl FreezeMask {
 
     /// The state of the subtree at `path`.
     pub fn state(&self, tree: &LayerTree, path: &str) -> FreezeState {
-        let mut below = self
-            .thawed
-            .iter()
-            .zip(tree.leaves())
-            .filter(|(_, leaf)| is_at_or_below(&leaf.path, path))
-            .map(|(thawed, _)| *thawed);
-        let Some(first) = below.next() else { return FreezeState::Frozen };
-        match below.all(|thawed| thawed == first) {
-            false => FreezeState::Mixed,
-            true if first => FreezeState::Thawed,
-            true => FreezeState::Frozen,
-        }
+        let below =
+            self.thawed.iter().zip(tree.leaves()).filter(|(_, leaf)| is_at_or_below(&leaf.path, path));
+        state_of(below.map(|(thawed, _)| *thawed))
+    }
+
+    /// The state of the leaves of these numbers, in tree order.
+    pub fn state_of(&self, leaves: Range<usize>) -> FreezeState {
+        state_of(self.thawed.get(leaves).unwrap_or_default().iter().copied())
     }
 
     /// Thaws every leaf at or above cut number `cut` and freezes every leaf below it.
     pub fn with_frostline(tree: &LayerTree, cut: usize) -> Self {
-        Self { thawed: tree.leaves().iter().map(|leaf| leaf.segment >= cut).collect() }
+        Self::thawing(tree, |leaf| leaf.segment >= cut)
     }
 
     /// Number of the highest cut with nothing thawed below it; `cuts` is how many cuts there are.
@@ -113,6 +115,15 @@ impl FreezeMask {
                 }
             }
         }
+    }
+}
+
+fn state_of(mut thawed: impl Iterator<Item = bool>) -> FreezeState {
+    match thawed.next() {
+        None => FreezeState::Frozen,
+        Some(first) if thawed.any(|other| other != first) => FreezeState::Mixed,
+        Some(true) => FreezeState::Thawed,
+        Some(false) => FreezeState::Frozen,
     }
 }
 

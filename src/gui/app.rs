@@ -6,7 +6,7 @@ use super::{Actions, Scene, panels, shell, theme};
 use crate::problem::Problem;
 use crate::project::Machine;
 use crate::session::projects::Remembered;
-use crate::session::{Action, Effect, Purpose, Session, Step, ThemeChoice, ToastKind};
+use crate::session::{Action, Effect, Purpose, Session, Step, ThemeChoice, Toast, ToastKind};
 use crate::worker::thumbnails::Thumbnails;
 use crate::worker::{Event, StandIn, Wake, Worker};
 use egui::{Context, Ui, ViewportCommand};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Messages other than failures go away after this time.
-const TOAST_SECONDS: u64 = 6;
+const TOAST_TIME: Duration = Duration::from_secs(6);
 
 /// The window's application.
 pub struct App {
@@ -145,17 +145,28 @@ impl App {
         for action in actions {
             self.act(context, action);
         }
-        self.session.toasts.retain(|toast| {
-            toast.kind == ToastKind::Failure || toast.born.elapsed() < Duration::from_secs(TOAST_SECONDS)
-        });
-        if !self.session.toasts.is_empty() {
-            context.request_repaint_after(Duration::from_secs(1));
+        if !context.input(|i| i.pointer.any_down()) {
+            self.session.save_recipe();
         }
+        self.let_toasts_go(context);
         context.set_theme(match self.session.remembered.theme {
             ThemeChoice::System => egui::ThemePreference::System,
             ThemeChoice::Light => egui::ThemePreference::Light,
             ThemeChoice::Dark => egui::ThemePreference::Dark,
         });
+    }
+
+    /// Removes messages whose time is over; where some are left, wakes the window when the next one's is. Failures
+    /// stay until they are dismissed and wake nobody.
+    fn let_toasts_go(&mut self, context: &Context) {
+        let left = |toast: &Toast| match toast.kind {
+            ToastKind::Failure => None,
+            ToastKind::Note | ToastKind::Warning => Some(TOAST_TIME.saturating_sub(toast.born.elapsed())),
+        };
+        self.session.toasts.retain(|toast| left(toast) != Some(Duration::ZERO));
+        if let Some(next) = self.session.toasts.iter().filter_map(left).min() {
+            context.request_repaint_after(next);
+        }
     }
 
     fn draw(&mut self, ui: &mut Ui) -> Actions {

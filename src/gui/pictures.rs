@@ -49,7 +49,8 @@ impl Pictures {
             Some(None) => return Picture::Unreadable,
             Some(Some(thumbnail)) => thumbnail,
         };
-        let image = ColorImage::from_rgba_unmultiplied([thumbnail.width, thumbnail.height], &thumbnail.rgba);
+        // Opaque, so the same as unmultiplied, and a plain copy.
+        let image = ColorImage::from_rgba_premultiplied([thumbnail.width, thumbnail.height], &thumbnail.rgba);
         let texture = context.load_texture(path.to_string_lossy(), image, TextureOptions::LINEAR);
         self.textures.insert(path.to_path_buf(), (texture.clone(), self.clock));
         if self.textures.len() > KEPT {

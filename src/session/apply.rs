@@ -1,6 +1,7 @@
 //! What each action does.
 
 use super::action::{Action, SampleName};
+use super::data_view::DataView;
 use super::layers::{preset, range};
 use super::projects::{self, RememberedView};
 use super::undo::Merge;
@@ -22,6 +23,9 @@ use std::time::Instant;
 impl Session {
     /// Does what the user asked for, as far as it needs no window and no worker; what is left comes back.
     pub fn apply(&mut self, action: Action) -> Vec<Effect> {
+        if !matches!(action, Action::DragFrostline { .. } | Action::SetTraining { .. }) {
+            self.save_recipe();
+        }
         if let Some(why) = self.why_not(&action) {
             self.toast(ToastKind::Note, &action.label().text, why);
             return Vec::new();
@@ -166,12 +170,12 @@ impl Session {
                 return Vec::new();
             }
         }
-        let (index, split) = (Arc::clone(&project.index), project.split.clone());
-        project.data.refresh(&index, split.as_ref());
+        project.data.refresh();
         Vec::new()
     }
 
-    /// Changes the recipe as one undo step and saves it.
+    /// Changes the recipe as one undo step. What belongs to a longer step, such as a drag, is saved at its end, since
+    /// the disk may take longer than a frame.
     fn change_recipe(&mut self, recipe: Recipe, merge: Option<Merge>) {
         let Some(project) = &mut self.project else { return };
         if project.recipe == recipe {
@@ -180,6 +184,9 @@ impl Session {
         project.undo.note(&project.recipe, merge);
         project.recipe = recipe;
         self.recipe_changed();
+        if merge.is_none() {
+            self.save_recipe();
+        }
     }
 
     fn step_back(&mut self, undo: bool) -> Vec<Effect> {
@@ -189,22 +196,33 @@ impl Session {
         if let Some(recipe) = other {
             project.recipe = recipe;
             self.recipe_changed();
+            self.save_recipe();
         }
         self.ask_about_backbone()
     }
 
-    /// Derives what follows from the recipe and saves it.
+    /// Derives what follows from the recipe.
     pub(super) fn recipe_changed(&mut self) {
         let tree = self.backbone().map(|b| Arc::clone(&b.tree));
         let Some(project) = &mut self.project else { return };
         project.mask =
             tree.and_then(|tree| FreezeMask::from_patterns(&tree, &project.recipe.freeze.thaw).ok());
-        match Split::new(&project.index, &split_spec(&project.recipe)) {
-            Ok(split) => (project.split, project.split_problem) = (Some(split), None),
-            Err(why) => (project.split, project.split_problem) = (None, Some(why.to_string())),
+        let spec = split_spec(&project.recipe);
+        if project.split_spec != Some(spec) {
+            project.split_spec = Some(spec);
+            match Split::new(&project.index, &spec) {
+                Ok(split) => (project.split, project.split_problem) = (Some(split), None),
+                Err(why) => (project.split, project.split_problem) = (None, Some(why.to_string())),
+            }
+            project.data.set_split(project.split.as_ref());
         }
-        let (index, split) = (Arc::clone(&project.index), project.split.clone());
-        project.data.refresh(&index, split.as_ref());
+        project.is_unsaved = true;
+    }
+
+    /// Saves the recipe where it has changed since and can be used.
+    pub fn save_recipe(&mut self) {
+        let Some(project) = self.project.as_mut().filter(|p| p.is_unsaved) else { return };
+        project.is_unsaved = false;
         if project.recipe.check().is_err() {
             return;
         }
@@ -361,11 +379,13 @@ impl Session {
             title,
             recipe,
             undo: Default::default(),
+            data: DataView::new(&index),
             index,
             split: None,
+            split_spec: None,
+            is_unsaved: false,
             split_problem: None,
             mask: None,
-            data: Default::default(),
             layers: Default::default(),
             runs: Vec::new(),
             selected_run: None,
@@ -376,6 +396,7 @@ impl Session {
         self.step = Step::Data;
         self.recall_view();
         self.recipe_changed();
+        self.save_recipe();
         self.remember_project();
     }
 

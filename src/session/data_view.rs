@@ -1,9 +1,11 @@
 //! Which samples a screen shows.
 
-use crate::data::index::{DatasetIndex, Finding, FindingKind, Part};
+use crate::data::index::{DatasetIndex, Finding, FindingKind, Item, Part};
 use crate::data::split::Split;
+use std::collections::HashSet;
 
-/// Filters and selection of the data screen, and what they leave.
+/// Filters and selection of the data screen, and what they leave. What follows from the data alone is worked out once:
+/// there may be a hundred thousand items, and the screen is painted many times a second.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DataView {
     pub class: Option<usize>,
@@ -13,38 +15,69 @@ pub struct DataView {
     pub selected: Option<usize>,
     /// Numbers of the items that are shown.
     pub visible: Vec<usize>,
+    /// Items of each class, `[classes]`.
+    pub counts: Vec<usize>,
+    /// Findings by kind, the most frequent first.
+    pub findings: Vec<FindingGroup>,
+    /// What the filters ask of each item.
+    items: Vec<ItemFacts>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct ItemFacts {
+    class: usize,
+    /// `None` for an item that the split leaves out, or while there is no split.
+    part: Option<Part>,
+    has_finding: bool,
 }
 
 impl DataView {
-    /// Applies the filters anew.
-    pub fn refresh(&mut self, index: &DatasetIndex, split: Option<&Split>) {
-        let mut parts = vec![None; index.items.len()];
-        if let Some(split) = split {
-            for (items, part) in [
-                (&split.train, Part::Train),
-                (&split.validation, Part::Validation),
-                (&split.test, Part::Test),
-            ] {
-                for item in items {
-                    if let Some(place) = parts.get_mut(*item) {
-                        *place = Some(part);
-                    }
+    /// A view of all items of `index`.
+    pub fn new(index: &DatasetIndex) -> Self {
+        let found: HashSet<_> = index.findings.iter().map(|f| (f.file.as_os_str(), f.line)).collect();
+        let facts = |item: &Item| {
+            let file = item.path.as_os_str();
+            let has_finding = found.contains(&(file, item.line)) || found.contains(&(file, None));
+            ItemFacts { class: item.class, part: None, has_finding }
+        };
+        let items: Vec<ItemFacts> = index.items.iter().map(facts).collect();
+        Self {
+            visible: (0..items.len()).collect(),
+            counts: index.counts(),
+            findings: finding_groups(&index.findings),
+            items,
+            ..Self::default()
+        }
+    }
+
+    /// Takes note of the part of each item and applies the filters anew.
+    pub fn set_split(&mut self, split: Option<&Split>) {
+        for item in &mut self.items {
+            item.part = None;
+        }
+        for part in [Part::Train, Part::Validation, Part::Test] {
+            for number in split.map(|split| split.part(part)).unwrap_or_default() {
+                if let Some(item) = self.items.get_mut(*number) {
+                    item.part = Some(part);
                 }
             }
         }
-        let found: std::collections::HashSet<_> = index.findings.iter().map(|f| (&f.file, f.line)).collect();
-        let shows = |number: &usize| {
-            let item = &index.items[*number];
+        self.refresh();
+    }
+
+    /// Applies the filters anew.
+    pub fn refresh(&mut self) {
+        let shows = |item: &ItemFacts| {
             self.class.is_none_or(|class| class == item.class)
-                && self.part.is_none_or(|part| parts[*number] == Some(part))
-                && (!self.findings_only
-                    || found.contains(&(&item.path, item.line))
-                    || found.contains(&(&item.path, None)))
+                && self.part.is_none_or(|part| item.part == Some(part))
+                && (!self.findings_only || item.has_finding)
         };
-        self.visible = (0..index.items.len()).filter(shows).collect();
-        if self.selected.is_some_and(|n| n >= index.items.len()) {
-            self.selected = None;
-        }
+        self.visible = (0..self.items.len()).filter(|number| shows(&self.items[*number])).collect();
+    }
+
+    /// The part that item `number` belongs to.
+    pub fn part_of(&self, number: usize) -> Option<Part> {
+        self.items.get(number)?.part
     }
 }
 
@@ -58,7 +91,7 @@ pub struct FindingGroup {
 }
 
 /// Groups findings by kind, the most frequent first.
-pub fn finding_groups(findings: &[Finding]) -> Vec<FindingGroup> {
+fn finding_groups(findings: &[Finding]) -> Vec<FindingGroup> {
     let mut groups: Vec<(FindingKind, Vec<&Finding>)> = Vec::new();
     for finding in findings {
         match groups.iter_mut().find(|(kind, _)| *kind == finding.kind) {

@@ -1,9 +1,10 @@
 //! The layer tree as rows ready to paint.
 
 use crate::backbone::layer_tree::is_at_or_below;
-use crate::backbone::{Cut, Dim, FreezeMask, FreezeState, Kind, LayerTree, Node};
+use crate::backbone::{Cut, Dim, FreezeMask, FreezeState, Kind, LayerTree, Leaf, Node};
 use crate::session::action::Preset;
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// One row: a layer, a group, or the frostline between two layers.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,8 +38,8 @@ pub struct LayerRow {
     pub open: Option<bool>,
     /// Cut just below this row where there is one: the frostline can be dropped here.
     pub cut: Option<usize>,
-    /// Leaves at or below it.
-    pub leaves: Vec<String>,
+    /// Numbers of the leaves at or below it, in tree order.
+    pub leaves: Range<usize>,
 }
 
 /// What the user has opened and looked for.
@@ -51,59 +52,65 @@ pub struct LayersView {
 
 /// Rows from the input to the pooling, with the frostline in its place. A search opens what it finds.
 pub fn rows(tree: &LayerTree, cuts: &[Cut], mask: &FreezeMask, view: &LayersView) -> Vec<Row> {
-    let frostline = mask.frostline(tree, cuts.len());
-    let mut rows = Vec::new();
+    let search = view.search.trim().to_lowercase();
+    let mut walk = Walk { leaves: tree.leaves(), mask, view, search, rows: Vec::new() };
+    let mut next = 0;
     for child in &tree.root().children {
-        add(child, 0, tree, mask, view, &mut rows);
+        next = walk.add(child, 0, next);
     }
-    place_frostline(tree, cuts, frostline, rows)
+    place_frostline(tree, cuts, mask.frostline(tree, cuts.len()), walk.rows)
 }
 
-fn add(
-    node: &Node,
-    depth: usize,
-    tree: &LayerTree,
-    mask: &FreezeMask,
-    view: &LayersView,
-    rows: &mut Vec<Row>,
-) {
-    let search = view.search.trim().to_lowercase();
-    if !search.is_empty() && !contains(node, &search) {
-        return;
-    }
-    // A group with one child that only repeats it is passed through: `blocks` says nothing of its own.
-    if matches!(node.path.as_str(), "blocks" | "encoder" | "encoder.layer") {
-        for child in &node.children {
-            add(child, depth, tree, mask, view, rows);
+/// A walk over the tree that knows the leaves by their numbers: rows are made anew in every frame.
+struct Walk<'t> {
+    leaves: &'t [Leaf],
+    mask: &'t FreezeMask,
+    view: &'t LayersView,
+    search: String,
+    rows: Vec<Row>,
+}
+
+impl Walk<'_> {
+    /// Adds the rows of `node`, whose first leaf has the number `first`; returns the number after its last one's.
+    fn add(&mut self, node: &Node, depth: usize, first: usize) -> usize {
+        let leaves = first..first + leaf_count(node);
+        if !self.search.is_empty() && !contains(node, &self.search) {
+            return leaves.end;
         }
-        return;
-    }
-    let is_group = !node.children.is_empty();
-    let open = is_group.then(|| view.expanded.contains(&node.path) || !search.is_empty());
-    rows.push(Row::Layer(LayerRow {
-        name: short_name(node),
-        depth,
-        state: mask.state(tree, &node.path),
-        kind: kind_name(node),
-        shape: shape(&node.output_shape),
-        parameters: node.parameters(),
-        open,
-        cut: cut_below(tree, node),
-        leaves: leaves_of(tree, &node.path),
-        path: node.path.clone(),
-    }));
-    if open == Some(true) {
-        for child in &node.children {
-            add(child, depth + 1, tree, mask, view, rows);
+        // A group with one child that only repeats it is passed through: `blocks` says nothing of its own.
+        let is_shown = !matches!(node.path.as_str(), "blocks" | "encoder" | "encoder.layer");
+        let is_open = !self.search.is_empty() || self.view.expanded.contains(&node.path);
+        if is_shown {
+            self.rows.push(Row::Layer(LayerRow {
+                name: short_name(node),
+                depth,
+                state: self.mask.state_of(leaves.clone()),
+                kind: kind_name(node),
+                shape: shape(&node.output_shape),
+                parameters: node.parameters(),
+                open: (!node.children.is_empty()).then_some(is_open),
+                cut: cut_below(self.leaves, first),
+                leaves: leaves.clone(),
+                path: node.path.clone(),
+            }));
         }
+        if is_open || !is_shown {
+            let mut next = first;
+            for child in &node.children {
+                next = self.add(child, depth + usize::from(is_shown), next);
+            }
+        }
+        leaves.end
     }
+}
+
+fn leaf_count(node: &Node) -> usize {
+    if node.children.is_empty() { 1 } else { node.children.iter().map(leaf_count).sum() }
 }
 
 /// The number of the cut just below a node: where its first leaf begins a segment.
-fn cut_below(tree: &LayerTree, node: &Node) -> Option<usize> {
-    let leaves = tree.leaves();
-    let first = leaves.iter().position(|leaf| is_at_or_below(&leaf.path, &node.path))?;
-    let segment = leaves[first].segment;
+fn cut_below(leaves: &[Leaf], first: usize) -> Option<usize> {
+    let segment = leaves.get(first)?.segment;
     (first == 0 || leaves[first - 1].segment < segment).then_some(segment)
 }
 
@@ -111,10 +118,9 @@ fn cut_below(tree: &LayerTree, node: &Node) -> Option<usize> {
 fn place_frostline(tree: &LayerTree, cuts: &[Cut], frostline: usize, rows: Vec<Row>) -> Vec<Row> {
     let Some(cut) = cuts.get(frostline) else { return rows };
     let line = Row::Frostline { cut: frostline, name: cut.name.clone(), shape: shape(&cut.shape) };
-    let segment = |path: &str| tree.leaves().iter().find(|l| l.path == path).map_or(0, |l| l.segment);
     let lies_above = |row: &Row| match row {
         // An open group holds the line inside, so only its first leaf decides; a closed one needs its last.
-        Row::Layer(row) => row.leaves.first().is_some_and(|leaf| segment(leaf) >= frostline),
+        Row::Layer(row) => tree.leaves().get(row.leaves.start).is_some_and(|leaf| leaf.segment >= frostline),
         Row::Frostline { .. } | Row::Head { .. } => false,
     };
     let place = rows.iter().position(lies_above).unwrap_or(rows.len());
@@ -127,10 +133,6 @@ fn contains(node: &Node, search: &str) -> bool {
     node.path.to_lowercase().contains(search)
         || kind_name(node).to_lowercase().contains(search)
         || node.children.iter().any(|child| contains(child, search))
-}
-
-fn leaves_of(tree: &LayerTree, path: &str) -> Vec<String> {
-    tree.leaves().iter().filter(|l| is_at_or_below(&l.path, path)).map(|l| l.path.clone()).collect()
 }
 
 /// `blocks.5` rather than `5`; `conv_dw` for a leaf.
@@ -191,13 +193,7 @@ pub fn preset(tree: &LayerTree, cuts: &[Cut], preset: Preset) -> FreezeMask {
         Preset::LastBlock => FreezeMask::with_frostline(tree, last.saturating_sub(1)),
         Preset::LastStages => FreezeMask::with_frostline(tree, last_stages_cut(tree, last)),
         Preset::Everything => FreezeMask::with_frostline(tree, 0),
-        Preset::NormsOnly => {
-            let mut mask = FreezeMask::frozen(tree);
-            for leaf in tree.leaves().iter().filter(|leaf| leaf.kind.is_norm()) {
-                mask.set(tree, &leaf.path, true);
-            }
-            mask
-        }
+        Preset::NormsOnly => FreezeMask::thawing(tree, |leaf| leaf.kind.is_norm()),
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod action;
 mod apply;
+pub mod curve;
 pub mod data_view;
 mod events;
 pub mod layers;
@@ -15,7 +16,7 @@ pub use action::{Action, Label, Preset, SampleName, ThemeChoice};
 
 use crate::backbone::FreezeMask;
 use crate::data::index::DatasetIndex;
-use crate::data::split::Split;
+use crate::data::split::{Split, SplitSpec};
 use crate::evaluate::Evaluation;
 use crate::inspect::{FilterTiles, WeightSummary};
 use crate::jobs::Prediction;
@@ -79,9 +80,13 @@ pub struct OpenProject {
     pub folder: PathBuf,
     pub title: String,
     pub recipe: Recipe,
+    /// Whether the recipe differs from the one on the disk.
+    is_unsaved: bool,
     pub undo: Undo,
     pub index: Arc<DatasetIndex>,
     pub split: Option<Split>,
+    /// What the split was drawn by: drawing takes long where there are many samples.
+    split_spec: Option<SplitSpec>,
     /// Why the recipe's split cannot be made.
     pub split_problem: Option<String>,
     pub mask: Option<FreezeMask>,

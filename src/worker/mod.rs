@@ -25,6 +25,10 @@ const STEPS: usize = 8192;
 /// How long a closed window waits for the running batch and its checkpoint.
 const LAST_BATCH: Duration = Duration::from_secs(10);
 
+/// How far the threads that compute stand behind the window's, and those that decode pictures (0 to 19).
+const COMPUTE_NICENESS: i32 = 5;
+const DECODING_NICENESS: i32 = 2;
+
 /// Called after an event was sent, from any thread: the window wakes up and drains.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
@@ -101,6 +105,16 @@ impl Outbox {
     }
 }
 
+/// Lets the window's thread, which mostly waits, go before the calling one. A thread gives its priority to those that
+/// it starts, so the pools of jobs follow the worker.
+fn give_way(niceness: i32) {
+    // Elsewhere the scheduler must do; where the system refuses, everything works at equal rights.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(niceness);
+    #[cfg(not(target_os = "linux"))]
+    let _ = niceness;
+}
+
 impl Worker {
     /// Starts the worker.
     ///
@@ -123,8 +137,11 @@ impl Worker {
         let out = Outbox { events: event_sender, steps: step_sender, wake };
         let server =
             serve::Server::new(machine, Arc::clone(&flags), out.clone(), short_commands, stand_in.clone());
-        let thread =
-            std::thread::Builder::new().name("compute".into()).spawn(move || server.run(&long_commands))?;
+        let work = move || {
+            give_way(COMPUTE_NICENESS);
+            server.run(&long_commands);
+        };
+        let thread = std::thread::Builder::new().name("compute".into()).spawn(work)?;
         Ok(Self { long, short, events, steps, flags, out, stand_in, thread: Some(thread) })
     }
 

@@ -39,6 +39,7 @@ impl Thumbnails {
         for number in 0..threads {
             let (pending, finished, wake) = (pending.clone(), finished.clone(), wake.clone());
             let work = move || {
+                super::give_way(super::DECODING_NICENESS);
                 for path in &pending {
                     let thumbnail = std::panic::catch_unwind(|| make(&path)).unwrap_or(None);
                     if finished.send((path, thumbnail)).is_err() {

@@ -3,10 +3,12 @@
 use super::super::theme::{self, Tokens};
 use super::super::widgets::{card, section};
 use crate::session::OpenProject;
+use crate::session::curve::thinned;
 use crate::session::runs::RunView;
 use egui::{Align, Color32, CornerRadius, Layout, RichText, Sense, Ui, vec2};
 use egui_plot::{
-    AxisHints, GridInput, GridMark, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, Points,
+    AxisHints, GridInput, GridMark, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, PlotUi,
+    Points,
 };
 
 /// Lines of the grid, about.
@@ -102,9 +104,12 @@ fn round_step(raw: f64) -> f64 {
     [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| *step >= raw).unwrap_or(power)
 }
 
-fn points(values: &[[f64; 2]], log: bool) -> Vec<PlotPoint> {
+/// A curve as far as the plot's pixels can show it.
+fn points(plot: &PlotUi, values: &[[f64; 2]], log: bool) -> PlotPoints<'static> {
     let y = |v: f64| if log { v.max(1e-9).log10() } else { v };
-    values.iter().map(|p| PlotPoint::new(p[0], y(p[1]))).collect()
+    let columns = plot.response().rect.width().max(1.0) as usize;
+    let shown = thinned(values, plot.plot_bounds().range_x(), columns);
+    PlotPoints::Owned(shown.iter().map(|p| PlotPoint::new(p[0], y(p[1]))).collect())
 }
 
 fn other_runs<'p>(project: &'p OpenProject, shown: Option<&'p RunView>) -> impl Iterator<Item = &'p RunView> {
@@ -113,45 +118,45 @@ fn other_runs<'p>(project: &'p OpenProject, shown: Option<&'p RunView>) -> impl 
 
 fn loss_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>, log: bool) {
     let tokens = Tokens::of(ui.ctx());
-    let others: Vec<_> = other_runs(project, shown).map(|r| (r, points(&r.val_loss, log))).collect();
-    let own =
-        shown.map(|r| (points(&r.train_loss, log), points(&r.smooth_loss, log), points(&r.val_loss, log)));
     let words = move |y: f64| if log { format!("{:.3}", 10f64.powf(y)) } else { format!("{y:.2}") };
     plot("loss", tokens, words).include_y(if log { -2.0 } else { 0.0 }).show(ui, |plot| {
-        for (run, points) in &others {
-            let line = Line::new(format!("run {} validation", run.number()), PlotPoints::Borrowed(points));
+        for run in other_runs(project, shown) {
+            let points = points(plot, &run.val_loss, log);
+            let line = Line::new(format!("run {} validation", run.number()), points);
             plot.line(line.color(tokens.faint).style(LineStyle::dashed_dense()));
         }
-        let Some((steps, smooth, validation)) = &own else { return };
+        let Some(run) = shown else { return };
+        let steps = points(plot, &run.train_loss, log);
         let faint = tokens.ember.gamma_multiply(0.35);
-        plot.line(Line::new("train, each step", PlotPoints::Borrowed(steps)).color(faint).width(1.0));
-        plot.line(Line::new("train, smoothed", PlotPoints::Borrowed(smooth)).color(tokens.ember).width(1.5));
-        plot.line(Line::new("validation", PlotPoints::Borrowed(validation)).color(tokens.ice).width(2.0));
-        plot.points(newest(validation, tokens));
+        plot.line(Line::new("train, each step", steps).color(faint).width(1.0));
+        let smooth = points(plot, &run.smooth_loss, log);
+        plot.line(Line::new("train, smoothed", smooth).color(tokens.ember).width(1.5));
+        validation(plot, &run.val_loss, log, tokens);
     });
 }
 
 fn accuracy_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
     let tokens = Tokens::of(ui.ctx());
-    let others: Vec<_> = other_runs(project, shown).map(|r| (r, points(&r.val_accuracy, false))).collect();
-    let own = shown.map(|run| points(&run.val_accuracy, false));
     let percent = |y: f64| format!("{:.0} %", 100.0 * y);
     plot("accuracy", tokens, percent).include_x(0.0).include_y(0.0).include_y(1.0).show(ui, |plot| {
-        for (run, points) in &others {
-            let line = Line::new(format!("run {} validation", run.number()), PlotPoints::Borrowed(points));
+        for run in other_runs(project, shown) {
+            let points = points(plot, &run.val_accuracy, false);
+            let line = Line::new(format!("run {} validation", run.number()), points);
             plot.line(line.color(tokens.faint).style(LineStyle::dashed_dense()));
         }
-        if let Some(validation) = &own {
-            plot.line(Line::new("validation", PlotPoints::Borrowed(validation)).color(tokens.ice).width(2.0));
-            plot.points(newest(validation, tokens));
+        if let Some(run) = shown {
+            validation(plot, &run.val_accuracy, false, tokens);
         }
     });
 }
 
-/// A dot at the last epoch.
-fn newest<'p>(curve: &'p [PlotPoint], tokens: &Tokens) -> Points<'p> {
-    let last = curve.len().saturating_sub(1);
-    Points::new("newest epoch", PlotPoints::Borrowed(&curve[last..])).color(tokens.ice).radius(3.5)
+/// The curve on the validation samples, with a dot at the newest epoch.
+fn validation(plot: &mut PlotUi, curve: &[[f64; 2]], log: bool, tokens: &Tokens) {
+    let newest = &curve[curve.len().saturating_sub(1)..];
+    let dot = points(plot, newest, log);
+    let line = points(plot, curve, log);
+    plot.line(Line::new("validation", line).color(tokens.ice).width(2.0));
+    plot.points(Points::new("newest epoch", dot).color(tokens.ice).radius(3.5));
 }
 
 #[cfg(test)]

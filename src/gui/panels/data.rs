@@ -5,7 +5,6 @@ use super::super::theme::{self, Tokens, icon};
 use super::super::widgets::{card, dim, line, page_title, section, text_in};
 use super::super::{Actions, Scene};
 use crate::data::index::{Modality, Part};
-use crate::session::data_view::finding_groups;
 use crate::session::{Action, OpenProject};
 use egui::{Align, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo};
 
@@ -236,14 +235,13 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
     }
     section(ui, "Classes");
     class_bars(ui, project);
-    let groups = finding_groups(&project.index.findings);
-    if groups.is_empty() {
+    if project.data.findings.is_empty() {
         return;
     }
     ui.add_space(theme::SPACE);
     section(ui, "Findings");
     let tokens = Tokens::of(ui.ctx());
-    for group in groups {
+    for group in &project.data.findings {
         card(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.horizontal_wrapped(|ui| {
@@ -258,7 +256,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
 
 fn class_bars(ui: &mut Ui, project: &OpenProject) {
     let tokens = Tokens::of(ui.ctx());
-    let counts = project.index.counts();
+    let counts = &project.data.counts;
     let largest = counts.iter().copied().max().unwrap_or(1).max(1);
     for (class, (name, count)) in project.index.classes.iter().zip(counts).enumerate() {
         line(ui, |ui| {
@@ -266,7 +264,7 @@ fn class_bars(ui: &mut Ui, project: &OpenProject) {
             ui.painter().rect_filled(dot, CornerRadius::same(2), tokens.class(class));
             super::super::widgets::cell(ui, 86.0, RichText::new(name));
             let width = (ui.available_width() - 48.0).max(20.0);
-            super::super::widgets::bar(ui, count as f32 / largest as f32, width, tokens.class(class));
+            super::super::widgets::bar(ui, *count as f32 / largest as f32, width, tokens.class(class));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| dim(ui, count.to_string()));
         });
     }
@@ -287,12 +285,10 @@ fn sample(ui: &mut Ui, scene: &Scene, project: &OpenProject, item: usize) {
         }
     }
     fact_row(ui, "Class", project.index.classes.get(sample.class).map_or("", String::as_str));
-    let part = project.split.as_ref().map_or("", |split| match item {
-        n if split.train.contains(&n) => "train",
-        n if split.validation.contains(&n) => "validation",
-        n if split.test.contains(&n) => "test",
-        _ => "left out",
-    });
+    let part = match project.split {
+        Some(_) => project.data.part_of(item).map_or("left out", Part::name),
+        None => "",
+    };
     fact_row(ui, "Split", part);
     fact_row(ui, "Path", &sample.path.display().to_string());
     if let Some(line) = sample.line {
@@ -302,7 +298,9 @@ fn sample(ui: &mut Ui, scene: &Scene, project: &OpenProject, item: usize) {
         .index
         .findings
         .iter()
-        .filter(|f| f.file == sample.path && (f.line.is_none() || f.line == sample.line))
+        .filter(|f| f.line.is_none() || f.line == sample.line)
+        // As bytes: comparing paths part by part takes too long for thousands of findings in every frame.
+        .filter(|f| f.file.as_os_str() == sample.path.as_os_str())
     {
         dim(ui, &finding.reason);
     }

@@ -97,7 +97,7 @@ pub fn layer_row(
             pos2(x(WEIGHTS), rect.top() + 6.0),
             pos2(x(WEIGHTS) + 0.095 * rect.width(), rect.bottom() - 6.0),
         );
-        histogram(ui, place, &summary, state_colour(row.state, tokens));
+        histogram(ui, place, summary, state_colour(row.state, tokens));
     }
     let (_, word) = state_words(row.state);
     let label = format!("{}, {word}, {}", row.path, row.kind);
@@ -197,10 +197,10 @@ fn state_colour(state: FreezeState, tokens: &Tokens) -> Color32 {
 }
 
 /// The weights of a leaf; of a group, those of its largest leaf.
-fn summary_of(scene: &Scene, backbone: &BackboneFacts, row: &LayerRow) -> Option<WeightSummary> {
+fn summary_of<'s>(scene: &Scene<'s>, backbone: &BackboneFacts, row: &LayerRow) -> Option<&'s WeightSummary> {
     let layers = scene.session.weights.get(&backbone.id)?;
-    let summaries = row.leaves.iter().filter_map(|leaf| layers.get(leaf));
-    summaries.max_by_key(|s| s.count).cloned()
+    let leaves = backbone.tree.leaves().get(row.leaves.clone())?;
+    leaves.iter().filter_map(|leaf| layers.get(&leaf.path)).max_by_key(|s| s.count)
 }
 
 pub fn histogram(ui: &Ui, place: Rect, summary: &WeightSummary, colour: Color32) {

@@ -47,7 +47,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                 match row {
                     Row::Layer(row) => {
                         let response = layer_row(ui, scene, project, backbone, row, out);
-                        places.push((response.rect, row.cut, row.leaves.first().cloned()));
+                        places.push((response.rect, row.cut));
                     }
                     Row::Frostline { cut, name, shape } => {
                         let line = frostline_row(ui, scene, *cut, name, shape);
@@ -194,12 +194,7 @@ fn follow_keys(ui: &mut Ui, line: &Response, cut: usize, last: usize, out: &mut 
 }
 
 /// While the frostline is dragged it snaps to the nearest cut under the pointer; each new cut is part of one step.
-fn follow_drag(
-    ui: &mut Ui,
-    places: &[(Rect, Option<usize>, Option<String>)],
-    last: usize,
-    out: &mut Actions,
-) {
+fn follow_drag(ui: &mut Ui, places: &[(Rect, Option<usize>)], last: usize, out: &mut Actions) {
     let Some(current) = ui.data(|d| d.get_temp::<usize>(drag_id())) else { return };
     let (down, pointer, began) =
         ui.input(|i| (i.pointer.primary_down(), i.pointer.interact_pos(), i.pointer.press_start_time()));
@@ -215,12 +210,12 @@ fn follow_drag(
             nearest = Some((distance, cut));
         }
     };
-    for (rect, cut, _) in places {
+    for (rect, cut) in places {
         if let Some(cut) = cut {
             offer(rect.top(), *cut);
         }
     }
-    if let Some((rect, ..)) = places.last() {
+    if let Some((rect, _)) = places.last() {
         offer(rect.bottom(), last);
     }
     if let Some((_, cut)) = nearest.filter(|(_, cut)| *cut != current) {
