@@ -157,7 +157,7 @@ fn loss_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>, log: b
         .map(|r| (r, points(&r.val_loss, log)))
         .collect();
     let own = shown.map(|run| (points(&run.train_loss, log), points(&run.val_loss, log)));
-    plot("loss", log)
+    let response = plot("loss", log)
         .y_axis_formatter(move |mark, _| {
             if log { format!("{:.2}", 10f64.powf(mark.value)) } else { format!("{:.1}", mark.value) }
         })
@@ -172,7 +172,10 @@ fn loss_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>, log: b
                     Line::new("validation", PlotPoints::Borrowed(validation)).color(tokens.ice).width(2.0),
                 );
             }
-        });
+        })
+        .response;
+    let spoken = spoken("Loss", shown.map(|r| r.val_loss.as_slice()));
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &spoken));
 }
 
 fn accuracy_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
@@ -184,7 +187,7 @@ fn accuracy_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
         .map(|r| (r, points(&r.val_accuracy, false)))
         .collect();
     let own = shown.map(|run| points(&run.val_accuracy, false));
-    plot("accuracy", false)
+    let response = plot("accuracy", false)
         .include_y(0.0)
         .include_y(1.0)
         .y_axis_formatter(|mark, _| format!("{:.0} %", 100.0 * mark.value))
@@ -198,7 +201,18 @@ fn accuracy_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
                     Line::new("validation", PlotPoints::Borrowed(validation)).color(tokens.ice).width(2.0),
                 );
             }
-        });
+        })
+        .response;
+    let spoken = spoken("Accuracy", shown.map(|r| r.val_accuracy.as_slice()));
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &spoken));
+}
+
+/// What a plot says to those who do not see it.
+fn spoken(name: &str, validation: Option<&[[f64; 2]]>) -> String {
+    match validation.and_then(<[_]>::last) {
+        Some([epoch, value]) => format!("{name} by epoch; on validation {value:.4} after epoch {epoch}"),
+        None => format!("{name} by epoch; no epoch has ended yet"),
+    }
 }
 
 fn runs_table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
