@@ -6,6 +6,7 @@ mod apply;
 pub mod data_view;
 mod events;
 pub mod layers;
+mod open;
 pub mod projects;
 pub mod runs;
 pub mod scores;
