@@ -7,6 +7,7 @@ pub mod curve;
 pub mod data_view;
 mod events;
 pub mod layers;
+mod open;
 pub mod projects;
 pub mod runs;
 pub mod scores;
@@ -387,6 +388,9 @@ impl Session {
                 Some("The newest run has finished, or there is none.")
             }
             Action::Pause(_) | Action::Stop if self.job.is_none() => Some("Nothing runs."),
+            Action::Pause(_) | Action::Stop if self.job.as_ref().is_some_and(|j| j.stopping) => {
+                Some("It is stopping already.")
+            }
             Action::Pause(_) if !self.job.as_ref().is_some_and(|j| j.can_pause) => {
                 Some("Only a training can wait.")
             }

@@ -43,7 +43,9 @@ fn is_interactive(node: &AccessKitNode<'_>) -> bool {
             | Role::Switch
             | Role::Tab
     );
-    by_role || node.data().supports_action(accesskit::Action::Click)
+    // Text can be clicked to select and copy it; scroll bars are the toolkit's.
+    let is_plain = matches!(node.role(), Role::Label | Role::ScrollBar);
+    by_role || (!is_plain && node.data().supports_action(accesskit::Action::Click))
 }
 
 /// Checks every widget that stands on the screen; gives how many there were.

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const STUBBED: usize = 9_700;
 const REAL: usize = 300;
 /// After so many actions everything is undone.
-const UNDO_EVERY: usize = 400;
+const UNDO_EVERY: usize = 50;
 const SEED: u64 = 3;
 
 /// A small generator (splitmix64), so that a seed gives the same actions everywhere.
@@ -144,6 +144,10 @@ struct Monkey {
     is_real: bool,
     /// The open project's data, its folder, and the recipe that it was opened with.
     first: Option<(Arc<DatasetIndex>, PathBuf, Recipe)>,
+    /// Projects that were opened, changes that were undone, frames in which a run was trained.
+    opened: usize,
+    undone: usize,
+    trained: usize,
 }
 
 impl Monkey {
@@ -157,6 +161,9 @@ impl Monkey {
             seed: Seed(seed, 0),
             is_real: false,
             first: None,
+            opened: 0,
+            undone: 0,
+            trained: 0,
         }
     }
 
@@ -175,6 +182,10 @@ impl Monkey {
             }
         }
         self.undo_everything();
+        println!("{} opened, {} undone, {} frames of training", self.opened, self.undone, self.trained);
+        // A monkey that sits on one screen proves nothing.
+        let least = actions / 100;
+        assert!(self.opened.min(self.undone).min(self.trained) >= least.min(50), "too tame");
     }
 
     fn event(&mut self, event: Event) {
@@ -203,7 +214,7 @@ impl Monkey {
                 *dragged = !*dragged;
                 self.button(pos, *dragged, Modifiers::NONE);
             }
-            70..74 => self.drop_something(),
+            70..72 => self.drop_something(),
             _ => {
                 let action = self.action();
                 let context = self.window.harness.ctx.clone();
@@ -323,7 +334,7 @@ impl Monkey {
         match self.dice.below(40) {
             0..4 => Action::Go(self.dice.pick(&Step::ALL)),
             4 => Action::CloseProject,
-            5..8 => Action::OpenPath(self.something()),
+            5 => Action::OpenPath(self.something()),
             8 if !self.is_real => {
                 Action::OpenSample(self.dice.pick(&[SampleName::ClipArt, SampleName::Sentences]))
             }
@@ -331,6 +342,7 @@ impl Monkey {
             10 => Action::FilterPart(self.dice.pick(&[None, Some(Part::Train), Some(Part::Test)])),
             11 => Action::FilterFindings(self.dice.below(2) == 0),
             12 => Action::SelectSample(self.dice.pick(&[None, Some(0), Some(15), Some(usize::MAX)])),
+            6 | 7 => Action::Preset(self.dice.pick(&Preset::ALL)),
             13..15 => Action::SetSplit(self.split()),
             15 => {
                 let ids: Vec<String> = self.window.session().backbones.iter().map(|b| b.id.clone()).collect();
@@ -341,7 +353,7 @@ impl Monkey {
                 let (from, to) = (self.layer(), self.layer());
                 Action::SetLayerRange { from, to, thawed: self.dice.below(2) == 0 }
             }
-            18 => Action::Preset(self.dice.pick(&Preset::ALL)),
+            18 => Action::Train,
             19..21 => {
                 let cut = self.dice.pick(&[0, 1, 3, 5, 8, 1000]);
                 Action::DragFrostline { cut, drag: self.dice.below(3) as u64 }
@@ -384,6 +396,7 @@ impl Monkey {
     /// What holds after every action.
     fn check(&mut self) {
         let session = self.window.session();
+        self.trained += usize::from(session.is_training());
         if session.is_training() {
             assert!(session.why_not(&Action::Train).is_some());
         }
@@ -419,6 +432,7 @@ impl Monkey {
         if is_new {
             assert!(!project.undo.can_undo(), "a fresh project has nothing to undo");
             self.first = Some((project.index.clone(), project.folder.clone(), project.recipe.clone()));
+            self.opened += 1;
         }
     }
 
@@ -430,6 +444,7 @@ impl Monkey {
             self.window.harness.state_mut().act(&context, Action::Undo);
             steps += 1;
         }
+        self.undone += steps;
         let first = &self.first.as_ref().unwrap().2;
         assert_eq!(self.window.project().recipe, *first, "after {steps} undone steps");
         for _ in 0..steps {

@@ -5,7 +5,7 @@ use super::super::widgets::{card, section};
 use crate::session::OpenProject;
 use crate::session::curve::thinned;
 use crate::session::runs::RunView;
-use egui::{Align, Color32, CornerRadius, Layout, RichText, Sense, Ui, vec2};
+use egui::{Align, Color32, CornerRadius, Layout, RichText, Role, Sense, Ui, WidgetInfo, vec2};
 use egui_plot::{
     AxisHints, GridInput, GridMark, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, PlotUi,
     Points,
@@ -119,7 +119,8 @@ fn other_runs<'p>(project: &'p OpenProject, shown: Option<&'p RunView>) -> impl 
 fn loss_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>, log: bool) {
     let tokens = Tokens::of(ui.ctx());
     let words = move |y: f64| if log { format!("{:.3}", 10f64.powf(y)) } else { format!("{y:.2}") };
-    plot("loss", tokens, words).include_y(if log { -2.0 } else { 0.0 }).show(ui, |plot| {
+    let plot = plot("loss", tokens, words).include_y(if log { -2.0 } else { 0.0 });
+    let response = plot.show(ui, |plot| {
         for run in other_runs(project, shown) {
             let points = points(plot, &run.val_loss, log);
             let line = Line::new(format!("run {} validation", run.number()), points);
@@ -133,12 +134,15 @@ fn loss_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>, log: b
         plot.line(Line::new("train, smoothed", smooth).color(tokens.ember).width(1.5));
         validation(plot, &run.val_loss, log, tokens);
     });
+    let spoken = spoken("Loss", shown.map(|r| r.val_loss.as_slice()));
+    response.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &spoken));
 }
 
 fn accuracy_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
     let tokens = Tokens::of(ui.ctx());
     let percent = |y: f64| format!("{:.0} %", 100.0 * y);
-    plot("accuracy", tokens, percent).include_x(0.0).include_y(0.0).include_y(1.0).show(ui, |plot| {
+    let plot = plot("accuracy", tokens, percent).include_x(0.0).include_y(0.0).include_y(1.0);
+    let response = plot.show(ui, |plot| {
         for run in other_runs(project, shown) {
             let points = points(plot, &run.val_accuracy, false);
             let line = Line::new(format!("run {} validation", run.number()), points);
@@ -148,6 +152,16 @@ fn accuracy_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
             validation(plot, &run.val_accuracy, false, tokens);
         }
     });
+    let spoken = spoken("Accuracy", shown.map(|r| r.val_accuracy.as_slice()));
+    response.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &spoken));
+}
+
+/// What a plot says to those who do not see it.
+fn spoken(name: &str, validation: Option<&[[f64; 2]]>) -> String {
+    match validation.and_then(<[_]>::last) {
+        Some([epoch, value]) => format!("{name} by epoch; on validation {value:.4} after epoch {epoch}"),
+        None => format!("{name} by epoch; no epoch has ended yet"),
+    }
 }
 
 /// The curve on the validation samples, with a dot at the newest epoch.
