@@ -40,6 +40,8 @@ pub enum Fact {
     Epoch {
         epoch: u32,
         train_loss: f64,
+        /// Share of the training samples answered right while they were trained on.
+        train_accuracy: f64,
         val_loss: f64,
         val_accuracy: f64,
         val_macro_f1: f64,

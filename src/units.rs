@@ -10,6 +10,19 @@ pub fn count(count: usize) -> String {
     short(count as f64, &["", "k", "M", "G"]).trim_end().to_string()
 }
 
+/// 8,640: every digit, in threes.
+pub fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let threes: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|c| std::str::from_utf8(c).ok()).collect();
+    threes.join(",")
+}
+
+/// With a true minus sign: −0.22.
+pub fn signed(value: f64, digits: usize) -> String {
+    format!("{value:.digits$}").replace('-', "\u{2212}")
+}
+
 fn short(mut value: f64, units: &[&str]) -> String {
     let mut unit = 0;
     while value >= 999.5 && unit + 1 < units.len() {
@@ -30,6 +43,7 @@ fn short(mut value: f64, units: &[&str]) -> String {
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match seconds {
+        s if s < 0.001 => "< 1 ms".to_string(),
         s if s < 1.0 => format!("{:.0} ms", s * 1000.0),
         s if s < 9.95 => format!("{s:.1} s"),
         s if s < 59.5 => format!("{whole} s"),
@@ -51,6 +65,11 @@ mod tests {
         check(bytes(999_900_000), "1.00 GB");
         check(count(928), "928");
         check(count(2_223_872), "2.22 M");
+        check(grouped(8_640), "8,640");
+        check(grouped(2_223_872), "2,223,872");
+        check(grouped(12), "12");
+        check(signed(-0.2249, 2), "\u{2212}0.22");
+        check(duration(0.0002), "< 1 ms");
         check(duration(0.25), "250 ms");
         check(duration(9.84), "9.8 s");
         check(duration(44.02), "44 s");

@@ -149,6 +149,7 @@ fn check_event(event: &Value) {
         "epoch" => &[
             "epoch",
             "train_loss",
+            "train_accuracy",
             "val_loss",
             "val_accuracy",
             "val_macro_f1",

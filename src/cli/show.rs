@@ -18,6 +18,7 @@ pub fn epoch_row(fact: &Fact) -> String {
         Fact::Epoch {
             epoch,
             train_loss,
+            train_accuracy: _,
             val_loss,
             val_accuracy,
             val_macro_f1,

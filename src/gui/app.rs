@@ -1,6 +1,6 @@
 //! The application: owns the session, the worker and the pictures.
 
-use super::dialogs::{Dialogs, action_for};
+use super::dialogs::{Answer, Dialogs, action_for};
 use super::pictures::Pictures;
 use super::{Actions, Scene, panels, shell, theme};
 use crate::problem::Problem;
@@ -127,7 +127,13 @@ impl App {
             let effects = self.session.on_event(event);
             self.run(context, effects);
         }
-        let mut actions = self.dialogs.drain();
+        let mut actions = Vec::new();
+        for answer in self.dialogs.drain() {
+            match answer {
+                Answer::Chosen(purpose, paths) => actions.extend(action_for(purpose, paths)),
+                Answer::NoDialog(purpose) => self.path_field = Some((purpose, String::new())),
+            }
+        }
         let dropped = dropped(context, self.session.step, self.session.project.is_some());
         if let Some(Action::OpenPath(first)) = dropped.first()
             && context.input(|i| i.raw.dropped_files.len() > 1)
@@ -177,6 +183,7 @@ impl App {
         shell::rail(ui, &scene, &mut out);
         panels::inspector(ui, &scene, &mut out);
         panels::centre(ui, &scene, &mut out);
+        shell::drop_hint(ui, &scene);
         shell::toasts(ui, &scene, &mut out);
         shell::quit_question(ui, &scene, &mut out);
         self.palette.show(ui, &scene, &mut out);

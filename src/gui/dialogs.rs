@@ -4,11 +4,23 @@ use crate::session::{Action, Purpose};
 use crate::worker::EvaluateOn;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// A dialog that is closed sooner was never seen.
+const QUICKEST: Duration = Duration::from_millis(250);
+
+/// How a dialog ended.
+pub enum Answer {
+    /// No path where it was cancelled.
+    Chosen(Purpose, Vec<PathBuf>),
+    /// The system promised dialogs and has none.
+    NoDialog(Purpose),
+}
 
 /// Asks the system for paths; where it has no dialog, the window's own path field stands in.
 pub struct Dialogs {
-    answers: Receiver<(Purpose, Vec<PathBuf>)>,
-    sender: Sender<(Purpose, Vec<PathBuf>)>,
+    answers: Receiver<Answer>,
+    sender: Sender<Answer>,
 }
 
 impl Dialogs {
@@ -29,23 +41,29 @@ impl Dialogs {
     pub fn open(&self, purpose: Purpose, folder: bool, wake: impl Fn() + Send + 'static) {
         let sender = self.sender.clone();
         let ask = move || {
+            let opened = Instant::now();
             let dialog = rfd::FileDialog::new();
-            let chosen = match (folder, purpose) {
+            let chosen: Vec<PathBuf> = match (folder, purpose) {
                 (true, _) => dialog.pick_folder().into_iter().collect(),
                 (false, Purpose::Try) => dialog.pick_files().unwrap_or_default(),
                 (false, _) => dialog.pick_file().into_iter().collect(),
             };
+            let answer = match chosen {
+                // Nobody closes a dialog so quickly: there was none.
+                paths if paths.is_empty() && opened.elapsed() < QUICKEST => Answer::NoDialog(purpose),
+                paths => Answer::Chosen(purpose, paths),
+            };
             // The window may have been closed meanwhile.
-            let _ = sender.send((purpose, chosen));
+            let _ = sender.send(answer);
             wake();
         };
         // Without a thread there is no dialog; dropping files still works.
         let _ = std::thread::Builder::new().name("dialog".into()).spawn(ask);
     }
 
-    /// What was chosen since the last call, as actions.
-    pub fn drain(&self) -> Vec<Action> {
-        self.answers.try_iter().filter_map(|(purpose, paths)| action_for(purpose, paths)).collect()
+    /// What was answered since the last call.
+    pub fn drain(&self) -> Vec<Answer> {
+        self.answers.try_iter().collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Thumbnails as textures of the window.
 
-use crate::worker::thumbnails::Thumbnails;
+use crate::worker::thumbnails::{Source, Thumbnails};
 use egui::{ColorImage, Context, TextureHandle, TextureOptions};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,18 @@ const KEPT: usize = 600;
 /// Gives textures of sample files.
 pub struct Pictures {
     thumbnails: Thumbnails,
-    textures: HashMap<PathBuf, (TextureHandle, u64)>,
+    textures: HashMap<PathBuf, Kept>,
     clock: u64,
     /// Asked for and not there yet, since the last call of [`Self::is_loading`].
     missing: bool,
+}
+
+/// A texture and what it was made of.
+struct Kept {
+    texture: TextureHandle,
+    source: Source,
+    /// On the clock of [`Pictures`].
+    used: u64,
 }
 
 /// A picture, or why there is none.
@@ -34,12 +42,17 @@ impl Pictures {
         std::mem::take(&mut self.missing)
     }
 
+    /// Size of the file behind a picture that is there.
+    pub fn source(&self, path: &Path) -> Option<Source> {
+        self.textures.get(path).map(|kept| kept.source)
+    }
+
     /// The picture of a file; it is decoded elsewhere and comes in a later frame.
     pub fn get(&mut self, context: &Context, path: &Path) -> Picture {
         self.clock += 1;
-        if let Some((texture, used)) = self.textures.get_mut(path) {
-            *used = self.clock;
-            return Picture::Ready(texture.clone());
+        if let Some(kept) = self.textures.get_mut(path) {
+            kept.used = self.clock;
+            return Picture::Ready(kept.texture.clone());
         }
         let thumbnail = match self.thumbnails.get(path) {
             None => {
@@ -52,10 +65,10 @@ impl Pictures {
         // Opaque, so the same as unmultiplied, and a plain copy.
         let image = ColorImage::from_rgba_premultiplied([thumbnail.width, thumbnail.height], &thumbnail.rgba);
         let texture = context.load_texture(path.to_string_lossy(), image, TextureOptions::LINEAR);
-        self.textures.insert(path.to_path_buf(), (texture.clone(), self.clock));
+        let kept = Kept { texture: texture.clone(), source: thumbnail.source, used: self.clock };
+        self.textures.insert(path.to_path_buf(), kept);
         if self.textures.len() > KEPT {
-            let oldest =
-                self.textures.iter().min_by_key(|(_, (_, used))| *used).map(|(path, _)| path.clone());
+            let oldest = self.textures.iter().min_by_key(|(_, kept)| kept.used).map(|(path, _)| path.clone());
             oldest.and_then(|path| self.textures.remove(&path));
         }
         Picture::Ready(texture)

@@ -1,7 +1,7 @@
 //! What surrounds every step: bars, rail, messages, the palette.
 
 use super::theme::{self, Tokens, icon};
-use super::widgets::{icon_button, section, text_in};
+use super::widgets::{focus_ring, icon_button, section, sign, text_in};
 use super::{Actions, Scene};
 use crate::session::{Action, Session, Step, StepState, ThemeChoice, ToastKind};
 use egui::{
@@ -16,7 +16,7 @@ pub fn top_bar(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let frame = Frame::new().fill(tokens.panel).inner_margin(Margin::symmetric(16, 0));
     Panel::top("top").exact_size(theme::TOP_BAR).resizable(false).frame(frame).show(ui, |ui| {
         ui.horizontal_centered(|ui| {
-            ui.label(RichText::new(icon::SNOWFLAKE).font(theme::icons(16.0)).color(tokens.ice));
+            sign(ui, icon::SNOWFLAKE, 16.0, tokens.ice);
             ui.label(RichText::new("Frostline").font(theme::semibold(14.0)));
             ui.label(RichText::new("/").color(tokens.dim));
             project_menu(ui, scene, out);
@@ -117,6 +117,7 @@ fn rail_row(ui: &mut Ui, session: &Session, step: Step, out: &mut Actions) {
     if is_here || response.hovered() || response.has_focus() {
         ui.painter().rect_filled(rect, CornerRadius::same(theme::CONTROL_CORNER), tokens.raised);
     }
+    focus_ring(ui, &response);
     let colour = if is_here { tokens.text } else { tokens.dim };
     let middle = |x: f32| egui::pos2(rect.left() + x, rect.center().y);
     ui.painter().text(middle(10.0), Align2::LEFT_CENTER, step_icon(step), theme::icons(16.0), colour);
@@ -240,7 +241,7 @@ pub fn toasts(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let offset = egui::vec2(-theme::GAP, -theme::BOTTOM_BAR - theme::GAP);
     egui::Area::new(egui::Id::unique("toasts")).anchor(Align2::RIGHT_BOTTOM, offset).show(ui.ctx(), |ui| {
         for toast in &scene.session.toasts {
-            let (sign, colour) = match toast.kind {
+            let (icon, colour) = match toast.kind {
                 ToastKind::Note => (icon::INFO, tokens.ice),
                 ToastKind::Warning => (icon::WARNING, tokens.warning),
                 ToastKind::Failure => (icon::FAILED, tokens.error),
@@ -253,7 +254,7 @@ pub fn toasts(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                 .show(ui, |ui| {
                     ui.set_width(360.0);
                     ui.horizontal(|ui| {
-                        ui.label(RichText::new(sign).font(theme::icons(16.0)).color(colour));
+                        sign(ui, icon, 16.0, colour);
                         section(ui, &toast.title);
                         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                             if icon_button(ui, icon::CLOSE, &format!("Dismiss: {}", toast.title), true)
@@ -267,6 +268,39 @@ pub fn toasts(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                 });
         }
     });
+}
+
+/// While files hover over the window: where they go when they are dropped.
+pub fn drop_hint(ui: &mut Ui, scene: &Scene) {
+    let session = scene.session;
+    if session.project.is_none() || ui.input(|i| i.raw.hovered_files.is_empty()) {
+        return;
+    }
+    let words = match session.step {
+        Step::Try => "Drop to ask the model",
+        Step::Evaluate => "Drop to score on this test set",
+        _ => "Drop to open",
+    };
+    let tokens = Tokens::of(ui.ctx());
+    let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop-hint"));
+    let painter = ui.ctx().layer_painter(layer);
+    let window = ui.ctx().content_rect();
+    let edge = Stroke::new(2.0, tokens.ice);
+    painter.rect_stroke(
+        window.shrink(2.0),
+        CornerRadius::same(theme::CARD_CORNER),
+        edge,
+        egui::StrokeKind::Inside,
+    );
+    let place = egui::Rect::from_center_size(window.center(), egui::vec2(280.0, 52.0));
+    painter.rect(
+        place,
+        CornerRadius::same(theme::DROP_CORNER),
+        tokens.ice_ground,
+        edge,
+        egui::StrokeKind::Inside,
+    );
+    painter.text(place.center(), Align2::CENTER_CENTER, words, theme::figure(), tokens.text);
 }
 
 /// Asked when the window is closed while a run is being trained.
@@ -386,7 +420,9 @@ impl Palette {
         self.chosen = (self.chosen + usize::from(down))
             .saturating_sub(usize::from(up))
             .min(found.len().saturating_sub(1));
-        let modal = Modal::new(egui::Id::unique("palette")).show(ui.ctx(), |ui| {
+        // Its upper edge stays where it is while the list gets shorter.
+        let area = Modal::default_area(egui::Id::unique("palette")).anchor(Align2::CENTER_TOP, [0.0, 120.0]);
+        let modal = Modal::new(egui::Id::unique("palette")).area(area).show(ui.ctx(), |ui| {
             ui.set_width(460.0);
             let field = egui::TextEdit::singleline(&mut self.search)
                 .hint_text("Find a command")
@@ -403,9 +439,8 @@ impl Palette {
                         .shortcut_text(label.shortcut.unwrap_or_default())
                         .min_size(egui::vec2(ui.available_width(), 28.0));
                     let response = ui.add_enabled(why_not.is_none(), button);
-                    let response = response
-                        .on_hover_text(label.tooltip)
-                        .on_disabled_hover_text(why_not.unwrap_or_default());
+                    // Only what cannot be done explains itself: a tooltip hides the next entry.
+                    let response = response.on_disabled_hover_text(why_not.unwrap_or_default());
                     if number == self.chosen && (up || down) {
                         response.scroll_to_me(None);
                     }

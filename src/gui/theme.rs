@@ -143,7 +143,7 @@ impl Tokens {
         }
     }
 
-    /// The colour of class number `class`; they come again after the last, so a name always stands beside them.
+    /// The colour of class number `class`; they come again after the last: `widgets::class_mark` tells the rounds apart.
     pub fn class(&self, class: usize) -> Color32 {
         self.classes[class % self.classes.len()]
     }

@@ -4,8 +4,8 @@ use super::theme::{self, Tokens, icon};
 use crate::session::{Action, Session};
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{
-    Align, Button, Color32, CornerRadius, FontId, Frame, Layout, Margin, Rect, Response, RichText, Role,
-    Sense, Stroke, Ui, WidgetInfo, pos2,
+    Align, Align2, Button, Color32, CornerRadius, FontId, Frame, Layout, Margin, Rect, Response, RichText,
+    Role, Sense, Stroke, Ui, WidgetInfo, pos2,
 };
 
 /// A button for an action: its label, tooltip and whether it can be pressed come from the action. Pressed, it
@@ -63,6 +63,21 @@ pub fn icon_button(ui: &mut Ui, icon: &str, name: &str, enabled: bool) -> Respon
     let label = name.to_string();
     response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, &label));
     response
+}
+
+/// An icon beside words that say the same; screen readers pass over it.
+pub fn sign(ui: &mut Ui, icon: &str, size: f32, colour: Color32) {
+    let (rect, _) = ui.allocate_exact_size(egui::vec2(size, size), Sense::hover());
+    ui.painter().text(rect.center(), Align2::CENTER_CENTER, icon, theme::icons(size), colour);
+}
+
+/// Shows where the keyboard is, on a row that is painted by hand.
+pub fn focus_ring(ui: &Ui, response: &Response) {
+    if response.has_focus() {
+        let stroke = Stroke::new(1.0, Tokens::of(ui.ctx()).ice);
+        let corner = CornerRadius::same(theme::CONTROL_CORNER);
+        ui.painter().rect_stroke(response.rect, corner, stroke, egui::StrokeKind::Inside);
+    }
 }
 
 /// The one card style: panel colour, one line around it.
@@ -185,6 +200,17 @@ pub fn cell(ui: &mut Ui, width: f32, text: RichText) {
         ui.set_width(width);
         ui.add(egui::Label::new(text).truncate());
     });
+}
+
+/// The dot of a class: full for the first round of colours, hollow for the next; its name stands beside it.
+pub fn class_mark(ui: &Ui, centre: egui::Pos2, radius: f32, class: usize) {
+    let tokens = Tokens::of(ui.ctx());
+    let colour = tokens.class(class);
+    if (class / tokens.classes.len()).is_multiple_of(2) {
+        ui.painter().circle_filled(centre, radius, colour);
+    } else {
+        ui.painter().circle_stroke(centre, radius - 0.75, Stroke::new(1.5, colour));
+    }
 }
 
 /// A bar from 0 to 1.

@@ -80,6 +80,9 @@ pub struct Environment {
 pub struct EpochRecord {
     pub epoch: u32,
     pub train_loss: f64,
+    /// Share of the training samples answered right while they were trained on; older records lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_accuracy: Option<f64>,
     pub val_loss: f64,
     pub val_accuracy: f64,
     pub val_macro_f1: f64,

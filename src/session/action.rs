@@ -226,9 +226,11 @@ impl Action {
             Action::Evaluate(_) => {
                 label("Evaluate", "Score the newest run on its validation samples", Some("Ctrl+E"))
             }
-            Action::ChooseTestSet => {
-                label("Drop in a test set…", "Score on labelled samples that the run has never seen", None)
-            }
+            Action::ChooseTestSet => label(
+                "Choose a test set…",
+                "Score on labelled samples that the run has never seen; or drop them here",
+                None,
+            ),
             Action::ChooseTryFiles => label("Choose files to try…", "Ask the model about files", None),
             Action::TryFiles(_) | Action::TryText(_) => label("Try", "Ask the model", None),
             Action::Export => {

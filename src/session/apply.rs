@@ -374,6 +374,8 @@ impl Session {
     }
 
     pub(super) fn show_job(&mut self, id: u64, name: &str, can_pause: bool) {
+        // What went wrong before has been read by now.
+        self.toasts.retain(|toast| toast.kind != ToastKind::Failure);
         self.job = Some(JobView {
             id,
             name: name.to_string(),
@@ -413,7 +415,7 @@ impl Session {
             "{}{place}: {}.\nTry: {}.",
             capitalised(&problem.what),
             problem.why.trim_end_matches('.'),
-            capitalised(problem.remedy.trim_end_matches('.')),
+            problem.remedy.trim_end_matches('.'),
         );
         self.toast(ToastKind::Failure, title, &text);
     }

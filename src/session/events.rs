@@ -196,6 +196,12 @@ impl Session {
                 let intervals = scores::intervals(&evaluation);
                 if let Some(project) = &mut self.project {
                     let run = run.unwrap_or_default();
+                    self.status = format!("Run {} evaluated", run.trim_start_matches('0'));
+                    self.log.push(format!(
+                        "run {run}: accuracy {:.1} % on {} samples",
+                        100.0 * evaluation.accuracy,
+                        evaluation.samples
+                    ));
                     project.evaluation =
                         Some(EvaluationView { what, run, evaluation, intervals, cell: None });
                 }
@@ -209,6 +215,7 @@ impl Session {
                 Vec::new()
             }
             Outcome::Exported { out, bytes, labels, thawed, golden } => {
+                self.status = format!("Exported {}", crate::units::bytes(bytes));
                 self.exported = Some(Exported { out, bytes, labels, thawed, golden });
                 Vec::new()
             }
@@ -329,6 +336,7 @@ fn follow(run: &mut RunView, view: Option<&mut JobView>, fact: &Fact, epochs: u3
             let Some(view) = view else { return };
             if view.what != "training" {
                 view.what = "training".to_string();
+                view.rate = None;
                 view.started = std::time::Instant::now();
                 view.done_at_start = (position - 1.0 / per_epoch) / f64::from(epochs);
             }
@@ -341,6 +349,7 @@ fn follow(run: &mut RunView, view: Option<&mut JobView>, fact: &Fact, epochs: u3
         Fact::Epoch {
             epoch,
             train_loss,
+            train_accuracy,
             val_loss,
             val_accuracy,
             val_macro_f1,
@@ -350,6 +359,7 @@ fn follow(run: &mut RunView, view: Option<&mut JobView>, fact: &Fact, epochs: u3
             run.add_epoch(&EpochRecord {
                 epoch: *epoch,
                 train_loss: *train_loss,
+                train_accuracy: Some(*train_accuracy),
                 val_loss: *val_loss,
                 val_accuracy: *val_accuracy,
                 val_macro_f1: *val_macro_f1,

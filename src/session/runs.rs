@@ -22,6 +22,8 @@ pub struct RunView {
     pub val_loss: Vec<[f64; 2]>,
     /// (epoch, share of validation samples answered right).
     pub val_accuracy: Vec<[f64; 2]>,
+    /// (epoch, share of training samples answered right while they were trained on).
+    pub train_accuracy: Vec<[f64; 2]>,
     pub best_epoch: Option<u32>,
     pub best_accuracy: Option<f64>,
     pub seconds: f64,
@@ -63,6 +65,7 @@ impl RunView {
             learning_rate: None,
             val_loss: Vec::new(),
             val_accuracy: Vec::new(),
+            train_accuracy: Vec::new(),
             best_epoch: None,
             best_accuracy: None,
             seconds: 0.0,
@@ -91,6 +94,7 @@ impl RunView {
         (self.best_epoch, self.best_accuracy) = (None, None);
         self.val_loss.clear();
         self.val_accuracy.clear();
+        self.train_accuracy.clear();
         for epoch in &record.epochs {
             self.add_epoch(epoch);
         }
@@ -128,7 +132,7 @@ impl RunView {
     /// Notes an epoch; best is the highest accuracy, of equals the lowest loss, as the loop decides it.
     pub fn add_epoch(&mut self, record: &EpochRecord) {
         let position = f64::from(record.epoch);
-        for values in [&mut self.val_loss, &mut self.val_accuracy] {
+        for values in [&mut self.val_loss, &mut self.val_accuracy, &mut self.train_accuracy] {
             values.retain(|point| point[0] < position);
         }
         let best_loss = self.best_epoch.and_then(|best| {
@@ -147,6 +151,7 @@ impl RunView {
         }
         self.val_loss.push([position, record.val_loss]);
         self.val_accuracy.push([position, record.val_accuracy]);
+        self.train_accuracy.extend(record.train_accuracy.map(|share| [position, share]));
         self.seconds += record.seconds;
     }
 
@@ -166,7 +171,7 @@ pub fn alarms(run: &RunView, probe: Option<&RunView>) -> Vec<Alarm> {
         alarms.push(alarm(AlarmKind::Bad, "Diverged.", text.to_string()));
     }
     if let Some(epoch) = overfitting_since(&run.val_loss) {
-        let text = "Validation loss rises while training goes on. The best epoch is kept; fewer epochs, fewer thawed layers or more data help.";
+        let text = "Validation loss has risen since. The epoch with the best accuracy is kept; fewer epochs, fewer thawed layers or more data help.";
         alarms.push(alarm(
             AlarmKind::Warning,
             &format!("Overfitting since epoch {epoch}."),
@@ -258,6 +263,7 @@ mod tests {
             run.add_epoch(&EpochRecord {
                 epoch: n as u32 + 1,
                 train_loss: 1.0,
+                train_accuracy: Some(0.5),
                 val_loss: *val_loss,
                 val_accuracy: *val_accuracy,
                 val_macro_f1: 0.5,

@@ -27,6 +27,9 @@ pub struct Progress {
     pub step: u64,
     /// Sum of the losses of the samples seen in the epoch that has begun.
     pub loss_sum: f64,
+    /// Of these samples, those answered right.
+    #[serde(default)]
+    pub correct_in_epoch: usize,
     pub samples_in_epoch: usize,
     /// Time spent on the epoch that has begun, in sessions before this one.
     #[serde(default)]

@@ -60,11 +60,12 @@ pub fn fit(
                 return Ok(Ending::Stopped);
             }
             let learning_rate = training.learning_rate * schedule.factor(progress.step + 1);
-            let loss = step(plan, features, top, items, progress.step, learning_rate)?;
+            let (loss, correct) = step(plan, features, top, items, progress.step, learning_rate)?;
             progress.step += 1;
             progress.steps_in_epoch += 1;
             progress.samples_in_epoch += items.len();
             progress.loss_sum += loss * items.len() as f64;
+            progress.correct_in_epoch += correct;
             let fact = Fact::Step { epoch, step: progress.step, loss, lr: learning_rate };
             history.add(&fact)?;
             control.report(fact);
@@ -76,6 +77,7 @@ pub fn fit(
         let record = EpochRecord {
             epoch,
             train_loss: progress.loss_sum / progress.samples_in_epoch.max(1) as f64,
+            train_accuracy: Some(progress.correct_in_epoch as f64 / progress.samples_in_epoch.max(1) as f64),
             val_loss: validation.loss,
             val_accuracy: validation.confusion.accuracy(),
             val_macro_f1: validation.confusion.macro_f1(),
@@ -117,7 +119,8 @@ pub fn validate(plan: &Plan, features: &Features, top: &Top) -> Result<Validatio
     Ok(Validation { loss: loss_sum / plan.split.validation.len().max(1) as f64, confusion })
 }
 
-/// One optimiser step on one batch; `step` steps were made before. Returns the mean loss of the batch.
+/// One optimiser step on one batch; `step` steps were made before. Returns the mean loss of the batch and how many of
+/// its samples were answered right, both before the step.
 fn step(
     plan: &Plan,
     features: &Features,
@@ -125,17 +128,20 @@ fn step(
     items: &[usize],
     step: u64,
     learning_rate: f64,
-) -> Result<f64> {
+) -> Result<(f64, usize)> {
     let training = &plan.recipe.training;
     let pass = Pass { dropout: training.dropout as f32, key: key(training.seed, Purpose::Dropout, step) };
     let logits = top.forward(&features.batch(plan, items)?, &pass)?;
-    let loss = cross_entropy(&logits, &labels(plan, items))?;
+    let labels = labels(plan, items);
+    let loss = cross_entropy(&logits, &labels)?;
     let value = f64::from(loss.to_scalar::<f32>()?);
     require_finite(value, || format!("the loss of step {}", step + 1))?;
     top.optimiser().begin_step();
     let gradients = loss.backward()?;
     top.optimiser_mut().update(&gradients, learning_rate)?;
-    Ok(value)
+    let right = |(row, label): (&Vec<f32>, &u32)| argmax(row) == *label as usize;
+    let correct = logits.to_vec2::<f32>()?.iter().zip(&labels).filter(|pair| right(*pair)).count();
+    Ok((value, correct))
 }
 
 /// An error where `loss`, called `name`, is not a number or infinite.
@@ -177,6 +183,7 @@ fn close_epoch(progress: &mut Progress, record: EpochRecord) {
     progress.steps_in_epoch = 0;
     progress.samples_in_epoch = 0;
     progress.loss_sum = 0.0;
+    progress.correct_in_epoch = 0;
 }
 
 /// Bests of earlier epochs are of no use once the checkpoint names a newer one.
@@ -191,6 +198,7 @@ fn fact_of(record: &EpochRecord) -> Fact {
     Fact::Epoch {
         epoch: record.epoch,
         train_loss: record.train_loss,
+        train_accuracy: record.train_accuracy.unwrap_or_default(),
         val_loss: record.val_loss,
         val_accuracy: record.val_accuracy,
         val_macro_f1: record.val_macro_f1,

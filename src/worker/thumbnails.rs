@@ -19,6 +19,15 @@ pub struct Thumbnail {
     pub width: usize,
     pub height: usize,
     pub rgba: Vec<u8>,
+    pub source: Source,
+}
+
+/// The file that a thumbnail was made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    pub width: usize,
+    pub height: usize,
+    pub bytes: u64,
 }
 
 /// Gives thumbnails; asks its threads for those that it lacks.
@@ -83,6 +92,7 @@ impl Thumbnails {
 
 /// Decodes and shrinks by averaging whole blocks, then nearest: quick and good enough at this size.
 fn make(path: &Path) -> Option<Thumbnail> {
+    let bytes = std::fs::metadata(path).ok()?.len();
     let picture = decode(path).ok()?;
     let longest = picture.width.max(picture.height).max(1);
     let scale = (longest as f64 / SIDE as f64).max(1.0);
@@ -107,7 +117,8 @@ fn make(path: &Path) -> Option<Thumbnail> {
             rgba.push(255);
         }
     }
-    Some(Thumbnail { width, height, rgba })
+    let source = Source { width: picture.width, height: picture.height, bytes };
+    Some(Thumbnail { width, height, rgba, source })
 }
 
 fn span(at: usize, scale: f64, limit: usize) -> std::ops::Range<usize> {
@@ -127,6 +138,7 @@ mod tests {
         image::RgbImage::from_pixel(640, 320, image::Rgb([10, 200, 30])).save(&path).unwrap();
         let thumbnail = make(&path).unwrap();
         assert_eq!((thumbnail.width, thumbnail.height), (128, 64));
+        assert_eq!((thumbnail.source.width, thumbnail.source.height), (640, 320));
         assert_eq!(&thumbnail.rgba[..4], [10, 200, 30, 255]);
     }
 

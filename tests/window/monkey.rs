@@ -529,6 +529,7 @@ fn train(dice: &mut Dice, control: &dyn Control) -> Result<Outcome, Problem> {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         control.report(Fact::Epoch {
+            train_accuracy: 0.5,
             epoch,
             train_loss: number(dice),
             val_loss: number(dice),

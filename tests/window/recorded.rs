@@ -122,6 +122,7 @@ impl Recorded {
             control.report(Fact::Epoch {
                 epoch: epoch.epoch,
                 train_loss: epoch.train_loss,
+                train_accuracy: epoch.train_accuracy.unwrap_or_default(),
                 val_loss: epoch.val_loss,
                 val_accuracy: epoch.val_accuracy,
                 val_macro_f1: epoch.val_macro_f1,

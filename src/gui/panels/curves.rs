@@ -24,7 +24,7 @@ pub fn curves(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
                 section(ui, "Loss");
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     ui.checkbox(&mut log, "log").on_hover_text("Logarithmic axis");
-                    legend(ui, false, shown, project);
+                    legend(ui, shown, project);
                 });
             });
             loss_plot(ui, project, shown, log);
@@ -32,7 +32,7 @@ pub fn curves(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
         card(&mut columns[1], |ui| {
             ui.horizontal(|ui| {
                 section(ui, "Accuracy");
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| legend(ui, true, shown, project));
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| legend(ui, shown, project));
             });
             accuracy_plot(ui, project, shown);
         });
@@ -40,7 +40,7 @@ pub fn curves(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
     ui.data_mut(|d| d.insert_temp(log_id, log));
 }
 
-fn legend(ui: &mut Ui, accuracy: bool, shown: Option<&RunView>, project: &OpenProject) {
+fn legend(ui: &mut Ui, shown: Option<&RunView>, project: &OpenProject) {
     let tokens = Tokens::of(ui.ctx());
     // In a narrow window the colours explain themselves at the pointer.
     if ui.available_width() < 150.0 {
@@ -57,9 +57,7 @@ fn legend(ui: &mut Ui, accuracy: bool, shown: Option<&RunView>, project: &OpenPr
         entry("other runs", tokens.faint);
     }
     entry("validation", tokens.ice);
-    if !accuracy {
-        entry("train", tokens.ember);
-    }
+    entry("train", tokens.ember);
 }
 
 fn plot<'a>(name: &'a str, tokens: &Tokens, y: impl Fn(f64) -> String + Clone + 'a) -> Plot<'a> {
@@ -149,6 +147,8 @@ fn accuracy_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
             plot.line(line.color(tokens.faint).style(LineStyle::dashed_dense()));
         }
         if let Some(run) = shown {
+            let train = points(plot, &run.train_accuracy, false);
+            plot.line(Line::new("train", train).color(tokens.ember).width(1.5));
             validation(plot, &run.val_accuracy, false, tokens);
         }
     });

@@ -2,7 +2,7 @@
 
 use super::super::shell::chip;
 use super::super::theme::{self, Tokens, icon};
-use super::super::widgets::{card, dim, line, page_title, section, text_in};
+use super::super::widgets::{card, class_mark, dim, line, page_title, section, sign, text_in};
 use super::super::{Actions, Scene};
 use crate::data::index::{Modality, Part};
 use crate::session::{Action, OpenProject};
@@ -158,11 +158,7 @@ fn grid(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actions) {
                     );
                     let class = project.index.classes.get(sample.class).map_or("", String::as_str);
                     let y = picture.bottom() + 11.0;
-                    ui.painter().circle_filled(
-                        egui::pos2(rect.left() + 3.0, y),
-                        3.0,
-                        tokens.class(sample.class),
-                    );
+                    class_mark(ui, egui::pos2(rect.left() + 3.0, y), 3.0, sample.class);
                     let place = egui::Rect::from_min_max(
                         egui::pos2(rect.left() + 12.0, y - 8.0),
                         egui::pos2(rect.right(), y + 8.0),
@@ -210,7 +206,7 @@ fn table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                     .map(|c| if c.is_control() { ' ' } else { c })
                     .collect();
                 let y = rect.center().y;
-                ui.painter().circle_filled(egui::pos2(rect.left() + 8.0, y), 3.0, tokens.class(sample.class));
+                class_mark(ui, egui::pos2(rect.left() + 8.0, y), 3.0, sample.class);
                 let column = |from: f32, to: f32| {
                     egui::Rect::from_x_y_ranges(rect.left() + from..=rect.left() + to, rect.y_range())
                 };
@@ -245,7 +241,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
         card(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.horizontal_wrapped(|ui| {
-                ui.label(RichText::new(icon::WARNING).font(theme::icons(14.0)).color(tokens.warning));
+                sign(ui, icon::WARNING, 14.0, tokens.warning);
                 ui.label(&group.title);
             });
             dim(ui, &group.text);
@@ -261,7 +257,7 @@ fn class_bars(ui: &mut Ui, project: &OpenProject) {
     for (class, (name, count)) in project.index.classes.iter().zip(counts).enumerate() {
         line(ui, |ui| {
             let (dot, _) = ui.allocate_exact_size(egui::vec2(8.0, 8.0), Sense::hover());
-            ui.painter().rect_filled(dot, CornerRadius::same(2), tokens.class(class));
+            class_mark(ui, dot.center(), 4.0, class);
             super::super::widgets::cell(ui, 86.0, RichText::new(name));
             let width = (ui.available_width() - 48.0).max(20.0);
             super::super::widgets::bar(ui, *count as f32 / largest as f32, width, tokens.class(class));
@@ -290,6 +286,13 @@ fn sample(ui: &mut Ui, scene: &Scene, project: &OpenProject, item: usize) {
         None => "",
     };
     fact_row(ui, "Split", part);
+    if let Some(source) = scene.pictures.borrow().source(&project.index.full_path(sample)) {
+        let size = format!("{} × {}, {}", source.width, source.height, super::bytes(source.bytes));
+        fact_row(ui, "Pixels, file", &size);
+    }
+    if let Some(text) = &sample.text {
+        fact_row(ui, "Characters", &text.chars().count().to_string());
+    }
     fact_row(ui, "Path", &sample.path.display().to_string());
     if let Some(line) = sample.line {
         fact_row(ui, "Line", &line.to_string());

@@ -46,7 +46,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         return;
     };
     page_head(ui, "Evaluate", &sentence(view), |ui| {
-        action_button(ui, scene.session, &Action::ChooseTestSet, "Drop in a test set…", false, out);
+        action_button(ui, scene.session, &Action::ChooseTestSet, "Choose a test set…", false, out);
     });
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         scores(ui, view);
@@ -201,7 +201,8 @@ fn chosen_cell(ui: &mut Ui, scene: &Scene, view: &EvaluationView) {
     let inside = cell(&view.evaluation, truth, predicted);
     ui.horizontal_wrapped(|ui| {
         section(ui, &format!("{}, answered {}", labels[truth], labels[predicted]));
-        dim(ui, format!("{} samples", inside.len()));
+        let plural = if inside.len() == 1 { "" } else { "s" };
+        dim(ui, format!("{} sample{plural}", inside.len()));
     });
     samples(ui, scene, &view.evaluation, &inside);
 }

@@ -76,7 +76,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
         .corner_radius(CornerRadius::same(theme::CARD_CORNER))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
-            let command = format!("frostline predict \\\n  {} \\\n{example}", project.export_path);
+            let command = format!("frostline predict \\\n  {} \\\n{example}", quoted(&project.export_path));
             ui.add(egui::Label::new(RichText::new(command).font(theme::mono())).wrap());
         });
     ui.add_space(theme::SPACE);
@@ -99,4 +99,22 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
     }
     ui.add_space(4.0);
     dim(ui, "The backbone itself is not copied: the other side finds it by the hash of its weights.");
+}
+
+/// As a shell takes it: in quotes where it holds more than plain letters.
+fn quoted(path: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+~:".contains(c);
+    if path.chars().all(is_plain) { path.to_string() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_can_be_pasted_into_a_shell() {
+        assert_eq!(quoted("/home/ada/été"), "/home/ada/été");
+        assert_eq!(quoted("/home/ada/clip art"), "'/home/ada/clip art'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+    }
 }

@@ -3,10 +3,11 @@
 use super::super::theme::{self, Tokens};
 use super::super::widgets::{action_button, dim, fact_row, line, section};
 use super::super::{Actions, Scene};
-use super::layer_row::histogram;
+use super::layer_row::{histogram, state_colour};
 use crate::backbone::FreezeState;
 use crate::inspect::WeightSummary;
 use crate::session::Action;
+use crate::units::{grouped, signed};
 use egui::{Align, Color32, CornerRadius, Layout, Rect, RichText, Sense, Ui, vec2};
 
 /// The selected layer: histogram, figures, filters.
@@ -19,8 +20,8 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         ui.add_space(theme::SPACE);
         let help = [
             ("Click", "this layer"),
-            ("Shift-click", "from the selected layer to this one"),
-            ("Ctrl-click", "this and everything towards the head"),
+            ("Shift-click", "from the selected one"),
+            ("Ctrl-click", "all towards the head"),
             ("Drag the line", "everything above learns"),
         ];
         for (keys, what) in help {
@@ -42,9 +43,10 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     }
     fact_row(ui, "Kind", &crate::session::layers::kind_name(node));
     fact_row(ui, "Output", &crate::session::layers::shape(&node.output_shape));
-    fact_row(ui, "Parameters", &node.parameters().to_string());
+    fact_row(ui, "Parameters", &grouped(node.parameters()));
     if let Some(summary) = scene.session.weights.get(&backbone.id).and_then(|layers| layers.get(path)) {
-        weights(ui, summary, tokens);
+        let thawed = project.mask.as_ref().map(|m| m.state(&backbone.tree, path));
+        weights(ui, summary, thawed.unwrap_or(FreezeState::Frozen));
     }
     if let Some((_, tiles)) = scene.session.filters.as_ref().filter(|(layer, _)| layer == path) {
         ui.add_space(theme::SPACE);
@@ -56,20 +58,23 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     }
 }
 
-fn weights(ui: &mut Ui, summary: &WeightSummary, tokens: &Tokens) {
+fn weights(ui: &mut Ui, summary: &WeightSummary, state: FreezeState) {
+    let tokens = Tokens::of(ui.ctx());
     ui.add_space(theme::SPACE);
     section(ui, "Weights");
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 70.0), Sense::hover());
-    histogram(ui, rect, summary, tokens.ice);
+    histogram(ui, rect, summary, state_colour(state, tokens));
     line(ui, |ui| {
-        ui.label(RichText::new(format!("{:.2}", summary.smallest)).font(theme::caption()).color(tokens.dim));
+        ui.label(
+            RichText::new(signed(f64::from(summary.smallest), 2)).font(theme::caption()).color(tokens.dim),
+        );
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.label(
-                RichText::new(format!("{:.2}", summary.largest)).font(theme::caption()).color(tokens.dim),
+                RichText::new(signed(f64::from(summary.largest), 2)).font(theme::caption()).color(tokens.dim),
             );
         });
     });
-    fact_row(ui, "Mean, deviation", &format!("{:.3}, {:.3}", summary.mean, summary.deviation));
+    fact_row(ui, "Mean, deviation", &format!("{}, {:.3}", signed(summary.mean, 3), summary.deviation));
     fact_row(ui, "Near zero", &format!("{:.1} %", 100.0 * summary.near_zero));
     if summary.silent_channels.1 > 0 {
         fact_row(

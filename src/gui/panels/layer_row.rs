@@ -1,7 +1,7 @@
 //! One row of the layer tree: its name, its state as a switch, kind, shape, parameters, weights and rate.
 
 use super::super::theme::{self, Tokens, icon};
-use super::super::widgets::{state_words, text_in};
+use super::super::widgets::{focus_ring, state_words, text_in};
 use super::super::{Actions, Scene};
 use super::count;
 use crate::backbone::FreezeState;
@@ -61,6 +61,7 @@ pub fn layer_row(
     if selected || response.hovered() || response.has_focus() {
         ui.painter().rect_filled(rect, CornerRadius::same(4), tokens.raised);
     }
+    focus_ring(ui, &response);
     let y = rect.center().y;
     let x = |share: f32| rect.left() + share * rect.width();
     let left = rect.left() + 18.0 + 18.0 * row.depth as f32;
@@ -188,7 +189,7 @@ fn state_toggle(ui: &mut Ui, place: Rect, project: &OpenProject, row: &LayerRow,
     });
 }
 
-fn state_colour(state: FreezeState, tokens: &Tokens) -> Color32 {
+pub fn state_colour(state: FreezeState, tokens: &Tokens) -> Color32 {
     match state {
         FreezeState::Frozen => tokens.ice,
         FreezeState::Thawed => tokens.ember,

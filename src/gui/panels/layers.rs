@@ -104,9 +104,9 @@ fn costs(ui: &mut Ui, project: &OpenProject, estimate: &Estimate) {
         &[
             ["Trainable", &count(estimate.trainable), &format!("of {}", count(estimate.total))],
             ["Time per epoch", &time(estimate.epoch_seconds), &first],
-            ["Memory", &bytes(estimate.memory_bytes), "about"],
+            ["Memory, about", &bytes(estimate.memory_bytes), ""],
             ["Cache on disk", &cache, ""],
-            [&format!("{epochs} epochs"), &time(estimate.all_seconds), "about"],
+            [&format!("{epochs} epochs, about"), &time(estimate.all_seconds), ""],
         ],
     );
 }

@@ -6,10 +6,13 @@ use super::super::widgets::{
 };
 use super::super::{Actions, Scene};
 use crate::data::index::Modality;
-use crate::jobs::Prediction;
+use crate::jobs::{LabelProbability, Prediction};
 use crate::session::{Action, Step};
 use egui::{RichText, ScrollArea, Sense, Ui};
 use std::path::Path;
+
+/// Labels less likely than this are not listed, but for the first two.
+const LEAST: f32 = 0.001;
 
 /// Input and answers.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
@@ -94,11 +97,13 @@ fn answer(ui: &mut Ui, scene: &Scene, prediction: &Prediction, takes_text: bool)
                 if let Some(error) = &prediction.error {
                     ui.label(RichText::new(error).color(tokens.error));
                 }
-                for (rank, label) in prediction.labels.iter().flatten().enumerate() {
+                let said =
+                    |(rank, label): &(usize, &LabelProbability)| *rank < 2 || label.probability > LEAST;
+                for (rank, label) in prediction.labels.iter().flatten().enumerate().filter(said) {
                     line(ui, |ui| {
                         let font = if rank == 0 { theme::section() } else { theme::body() };
                         cell(ui, 150.0, RichText::new(&label.label).font(font));
-                        bar(ui, label.probability, 220.0, if rank == 0 { tokens.ice } else { tokens.line });
+                        bar(ui, label.probability, 220.0, if rank == 0 { tokens.ice } else { tokens.faint });
                         dim(ui, format!("{:.1} %", 100.0 * label.probability));
                     });
                 }
