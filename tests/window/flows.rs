@@ -1,6 +1,7 @@
 //! What a person does from one end to the other, with the real worker and the bundled weights.
 
 use crate::harness::{Window, in_private_home, pictures};
+use frostline::project::Recipe;
 use frostline::session::{Action, Preset, SampleName, Step};
 
 #[test]
@@ -49,11 +50,14 @@ fn layers_can_be_thawed_undone_and_redone() {
         assert_eq!(window.session().project.as_ref().unwrap().recipe, first);
         window.act(Action::Redo);
         assert_eq!(window.session().project.as_ref().unwrap().recipe, thawed);
-        let on_disk = frostline::project::Recipe::read(
-            &window.session().project.as_ref().unwrap().folder.join("recipe.toml"),
-        )
-        .unwrap();
-        assert_eq!(on_disk, thawed);
+        let file = window.session().project.as_ref().unwrap().folder.join("recipe.toml");
+        assert_eq!(Recipe::read(&file).unwrap(), thawed);
+        // The cuts of a drag are saved when it has ended.
+        window.act(Action::DragFrostline { cut: 2, drag: 1 });
+        window.act(Action::DragFrostline { cut: 3, drag: 1 });
+        let dragged = window.session().project.as_ref().unwrap().recipe.clone();
+        assert_ne!(dragged, thawed);
+        assert_eq!(Recipe::read(&file).unwrap(), dragged);
     });
 }
 
