@@ -2,7 +2,7 @@
 
 use super::driver::{Random, Window, wheel};
 use super::made_up;
-use super::measure::{Times, row};
+use super::measure::{Round, row};
 use frostline::data::{DatasetIndex, Part};
 use frostline::session::Action;
 use frostline::worker::BackboneFacts;
@@ -48,7 +48,7 @@ fn screens(what: &str, data: &Path, index: DatasetIndex, backbone: BackboneFacts
 fn scroll(scene: &str, window: &mut Window, random: &mut Random) {
     let mut triangles = 0;
     let mut round = || {
-        let mut times = Times::default();
+        let mut times = Round::default();
         for number in 0..PASSES {
             let started = Instant::now();
             let mut events = vec![egui::Event::PointerMoved(POINTER)];
@@ -57,7 +57,7 @@ fn scroll(scene: &str, window: &mut Window, random: &mut Random) {
             }
             let pass = window.pass(events);
             triangles = triangles.max(pass.triangles);
-            times.add(pass.seconds);
+            times.add(pass.took);
             std::thread::sleep(FRAME.saturating_sub(started.elapsed()));
         }
         times
@@ -70,7 +70,7 @@ fn scroll(scene: &str, window: &mut Window, random: &mut Random) {
 fn filter(scene: &str, window: &mut Window, random: &mut Random) {
     let mut triangles = 0;
     let mut round = || {
-        let mut times = Times::default();
+        let mut times = Round::default();
         for _ in 0..PASSES {
             let started = Instant::now();
             let parts = [None, Some(Part::Train), Some(Part::Validation), Some(Part::Test)];
@@ -81,7 +81,7 @@ fn filter(scene: &str, window: &mut Window, random: &mut Random) {
             });
             let pass = window.pass(vec![egui::Event::PointerMoved(POINTER)]);
             triangles = triangles.max(pass.triangles);
-            times.add(change + pass.seconds);
+            times.add(change + pass.took);
             std::thread::sleep(FRAME.saturating_sub(started.elapsed()));
         }
         times

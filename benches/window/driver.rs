@@ -1,5 +1,6 @@
 //! A window without a display: one call is one UI pass, as eframe runs it, up to and including tessellation.
 
+use super::measure::{Took, took};
 use eframe::App as _;
 use frostline::gui::App;
 use frostline::project::Machine;
@@ -20,7 +21,7 @@ pub struct Window {
 
 /// What one pass took and asked for.
 pub struct Pass {
-    pub seconds: f64,
+    pub took: Took,
     pub triangles: usize,
     /// When egui wants the next pass; [`Duration::MAX`] for not before something happens.
     pub repaint_after: Duration,
@@ -45,11 +46,9 @@ impl Window {
         self.app.session_mut()
     }
 
-    /// Does an action and says how long that took, in seconds.
-    pub fn act(&mut self, action: Action) -> f64 {
-        let started = Instant::now();
-        self.app.act(&self.context, action);
-        started.elapsed().as_secs_f64()
+    /// Does an action and says how long that took.
+    pub fn act(&mut self, action: Action) -> Took {
+        took(|| self.app.act(&self.context, action)).0
     }
 
     /// One pass over `events`: logic, ui, tessellation.
@@ -68,13 +67,16 @@ impl Window {
             ..Default::default()
         };
         let (app, frame) = (&mut self.app, &mut self.frame);
-        let started = Instant::now();
-        let mut output = self.context.run_ui(input, |ui| {
-            app.logic(ui.ctx(), frame);
-            app.ui(ui, frame);
+        let context = &self.context;
+        let (took, (mut output, primitives)) = took(|| {
+            let mut output = context.run_ui(input, |ui| {
+                app.logic(ui.ctx(), frame);
+                app.ui(ui, frame);
+            });
+            let shapes = std::mem::take(&mut output.shapes);
+            let primitives = context.tessellate(shapes, output.pixels_per_point);
+            (output, primitives)
         });
-        let primitives = self.context.tessellate(std::mem::take(&mut output.shapes), output.pixels_per_point);
-        let seconds = started.elapsed().as_secs_f64();
         let triangles = primitives
             .iter()
             .map(|p| match &p.primitive {
@@ -85,7 +87,7 @@ impl Window {
         let platform = std::mem::take(&mut output.platform_output);
         let repaint_after = output.viewport_output.values().map(|v| v.repaint_delay).min();
         output.drop_without_applying_deltas();
-        (Pass { seconds, triangles, repaint_after: repaint_after.unwrap_or(Duration::MAX) }, platform)
+        (Pass { took, triangles, repaint_after: repaint_after.unwrap_or(Duration::MAX) }, platform)
     }
 
     /// Draws until `done` holds.

@@ -2,7 +2,7 @@
 
 use super::driver::{Random, Window, button, wheel};
 use super::made_up::{self, Feed};
-use super::measure::{Times, row};
+use super::measure::{Round, Took, row};
 use frostline::backbone::Node;
 use frostline::control::Fact;
 use frostline::project::run::EpochRecord;
@@ -24,13 +24,13 @@ const CHUNK: u64 = 4000;
 const NEW_STEPS: u64 = 50;
 
 /// Measures [`ROUNDS`] rounds; `time` does one pass and says how long it took and what it painted.
-fn measure(scene: &str, mut time: impl FnMut() -> (f64, usize)) {
+fn measure(scene: &str, mut time: impl FnMut() -> (Took, usize)) {
     let mut triangles = 0;
     let mut round = || {
-        let mut times = Times::default();
+        let mut times = Round::default();
         for _ in 0..PASSES {
-            let (seconds, painted) = time();
-            times.add(seconds);
+            let (took, painted) = time();
+            times.add(took);
             triangles = triangles.max(painted);
         }
         times
@@ -61,7 +61,7 @@ pub fn start() {
     measure("Start, 12 recent projects", || {
         let place = egui::pos2(160.0 + 1100.0 * random.share() as f32, 800.0 * random.share() as f32);
         let pass = window.pass(vec![egui::Event::PointerMoved(place)]);
-        (pass.seconds, pass.triangles)
+        (pass.took, pass.triangles)
     });
 }
 
@@ -86,7 +86,7 @@ pub fn layers() {
         let events =
             vec![egui::Event::PointerMoved(pointer), wheel((random.share() as f32 - 0.5) * 16_000.0)];
         let pass = window.pass(events);
-        (pass.seconds, pass.triangles)
+        (pass.took, pass.triangles)
     });
     let leaf = tree.leaves()[40].path.clone();
     window.act(Action::SelectLayer(Some(leaf)));
@@ -100,7 +100,7 @@ pub fn layers() {
         let place = egui::pos2(line.x, 330.0 + 420.0 * random.share() as f32);
         let pass = window.pass(vec![egui::Event::PointerMoved(place)]);
         cuts.push(frostline(&window));
-        (pass.seconds, pass.triangles)
+        (pass.took, pass.triangles)
     });
     let moves = cuts.iter().collect::<std::collections::BTreeSet<_>>().len();
     assert!(moves > 1, "the line was not dragged");
@@ -160,7 +160,7 @@ pub fn train() {
             let place =
                 egui::pos2(200.0 + 700.0 * random.share() as f32, 100.0 + 300.0 * random.share() as f32);
             let pass = window.pass(vec![egui::Event::PointerMoved(place)]);
-            (pass.seconds, pass.triangles)
+            (pass.took, pass.triangles)
         });
     };
     let name = format!("Train, {RUNS} runs of {STEPS_A_RUN} steps ({} kept)", kept.join(", "));

@@ -128,19 +128,19 @@ fn draw(
         if click <= frame {
             let before = window.session().log_open;
             let events = vec![egui::Event::PointerMoved(log), button(log, true), button(log, false)];
-            seen.passes.add(window.pass(events).seconds);
+            seen.passes.add(window.pass(events).took.seconds);
             // The action is applied at the end of a pass and shown by the next one.
             while window.session().log_open == before {
                 assert!(due.elapsed() < Duration::from_secs(10), "the click did nothing");
-                seen.passes.add(window.pass(Vec::new()).seconds);
+                seen.passes.add(window.pass(Vec::new()).took.seconds);
             }
-            seen.passes.add(window.pass(Vec::new()).seconds);
+            seen.passes.add(window.pass(Vec::new()).took.seconds);
             seen.inputs.add(due.elapsed().as_secs_f64());
             click = Instant::now() + gap(random);
         } else {
             let place =
                 egui::pos2(160.0 + 700.0 * random.share() as f32, 100.0 + 300.0 * random.share() as f32);
-            seen.passes.add(window.pass(vec![egui::Event::PointerMoved(place)]).seconds);
+            seen.passes.add(window.pass(vec![egui::Event::PointerMoved(place)]).took.seconds);
             frame = (frame + FRAME).max(Instant::now());
         }
     }
