@@ -308,14 +308,16 @@ pub fn quit_question(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     if !scene.session.asks_to_quit {
         return;
     }
-    let modal = Modal::new(egui::Id::unique("quit")).show(ui.ctx(), |ui| {
+    let tokens = Tokens::of(ui.ctx());
+    let modal = Modal::new(egui::Id::unique("quit")).frame(question_frame(ui)).show(ui.ctx(), |ui| {
         ui.set_width(380.0);
         section(ui, "A run is being trained");
         ui.label(
             "If you quit now it stops after this batch. Its checkpoint is kept; you can go on with it later.",
         );
         ui.horizontal(|ui| {
-            if ui.button("Stay").clicked() {
+            let stay = RichText::new("Stay").font(theme::section()).color(tokens.on_ice);
+            if ui.add(egui::Button::new(stay).fill(tokens.ice)).clicked() {
                 out.push(Action::StayOpen);
             }
             if ui.button("Stop and quit").clicked() {
@@ -328,6 +330,10 @@ pub fn quit_question(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     }
 }
 
+fn question_frame(ui: &Ui) -> Frame {
+    Frame::popup(ui.style()).inner_margin(Margin::same(theme::GAP as i8))
+}
+
 /// What the path field says.
 pub enum PathAnswer {
     Open,
@@ -338,7 +344,7 @@ pub enum PathAnswer {
 /// Stands in for the system's dialog where there is none: a path with completion.
 pub fn path_field(ui: &mut Ui, text: &mut String) -> PathAnswer {
     let mut answer = PathAnswer::Open;
-    let modal = Modal::new(egui::Id::unique("path")).show(ui.ctx(), |ui| {
+    let modal = Modal::new(egui::Id::unique("path")).frame(question_frame(ui)).show(ui.ctx(), |ui| {
         ui.set_width(520.0);
         section(ui, "Which folder or file?");
         super::widgets::dim(ui, "This system has no file dialog. Type the path, or drop it on the window.");

@@ -149,7 +149,7 @@ fn figure(ui: &mut Ui, name: &str, value: &str, small: &str) {
     let tokens = Tokens::of(ui.ctx());
     ui.vertical(|ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
-        ui.label(RichText::new(name).font(theme::caption()).color(tokens.dim));
+        ui.add(egui::Label::new(RichText::new(name).font(theme::caption()).color(tokens.dim)).truncate());
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
             ui.label(RichText::new(value).font(theme::figure()));
@@ -175,13 +175,15 @@ pub fn text_in(ui: &Ui, place: Rect, align: Align, text: &str, font: FontId, col
 }
 
 /// Figures side by side with a thin line between them.
-pub fn figures(ui: &mut Ui, figures: &[[&str; 3]]) {
+pub fn figures(ui: &mut Ui, figures: &[[&str; 3]]) -> Response {
     let tokens = Tokens::of(ui.ctx());
     card(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.columns(figures.len(), |columns| {
             for (number, (column, [name, value, small])) in columns.iter_mut().zip(figures).enumerate() {
                 let area = column.available_rect_before_wrap();
+                // In a narrow window the figure matters more than what stands behind it.
+                let small = if area.width() < 100.0 { "" } else { *small };
                 figure(column, name, value, small);
                 if number > 0 {
                     let x = area.left() - theme::GAP / 2.0 - 4.0;
@@ -190,7 +192,8 @@ pub fn figures(ui: &mut Ui, figures: &[[&str; 3]]) {
                 }
             }
         });
-    });
+    })
+    .response
 }
 
 /// Text in a column of fixed width, cut where it is longer.

@@ -152,10 +152,68 @@ fn title(kind: FindingKind, count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::index::{Digest, INDEX_VERSION, Layout, Modality};
 
     #[test]
     fn findings_are_counted_in_words() {
         assert_eq!(title(FindingKind::Duplicate, 18), "18 duplicates");
         assert_eq!(title(FindingKind::Unreadable, 1), "1 file cannot be read");
+    }
+
+    fn finding(file: &str, kind: FindingKind) -> Finding {
+        Finding { file: file.into(), line: None, kind, reason: "odd".into(), remedy: "look".into() }
+    }
+
+    /// Items 0 to 5, classes by turns; something was found about 1, 2 and 4.
+    fn index() -> DatasetIndex {
+        let item = |n: usize| Item {
+            path: format!("{n}.png").into(),
+            line: None,
+            text: None,
+            class: n % 2,
+            digest: Digest::of(&[n as u8]),
+            part: None,
+        };
+        DatasetIndex {
+            version: INDEX_VERSION,
+            root: "/data".into(),
+            modality: Modality::Image,
+            classes: vec!["a".into(), "b".into()],
+            items: (0..6).map(item).collect(),
+            findings: vec![
+                finding("1.png", FindingKind::WronglyNamed),
+                finding("2.png", FindingKind::Duplicate),
+                finding("4.png", FindingKind::Duplicate),
+            ],
+            layout: Layout::Folders { modality: Modality::Image, items: 6, folders: 2, parts: Vec::new() },
+        }
+    }
+
+    #[test]
+    fn filters_leave_what_fits_all_of_them() {
+        let mut view = DataView::new(&index());
+        assert_eq!(view.visible, [0, 1, 2, 3, 4, 5]);
+        view.set_split(Some(&Split { train: vec![0, 1, 2], validation: vec![3, 4], test: Vec::new() }));
+        let mut check = |class, part, findings_only, expected: &[usize]| {
+            (view.class, view.part, view.findings_only) = (class, part, findings_only);
+            view.refresh();
+            assert_eq!(view.visible, expected);
+        };
+        check(Some(1), None, false, &[1, 3, 5]);
+        check(None, Some(Part::Validation), false, &[3, 4]);
+        check(None, None, true, &[1, 2, 4]);
+        check(Some(0), Some(Part::Train), true, &[2]);
+        check(None, Some(Part::Test), false, &[]);
+        assert_eq!((view.part_of(3), view.part_of(5)), (Some(Part::Validation), None));
+        view.set_split(None);
+        assert_eq!(view.part_of(3), None);
+    }
+
+    #[test]
+    fn counts_and_findings_are_of_the_data() {
+        let view = DataView::new(&index());
+        assert_eq!(view.counts, [3, 3]);
+        let groups: Vec<_> = view.findings.iter().map(|g| (g.title.as_str(), g.count)).collect();
+        assert_eq!(groups, [("2: duplicate", 2), ("1: wrongly named", 1)]);
     }
 }

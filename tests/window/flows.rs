@@ -155,7 +155,13 @@ fn layers_can_be_thawed_undone_and_redone() {
         assert_eq!(window.project().recipe, first);
         window.act(Action::Redo);
         assert_eq!(window.project().recipe, thawed);
-        assert_eq!(Recipe::read(&window.project().folder.join("recipe.toml")).unwrap(), thawed);
+        let file = window.project().folder.join("recipe.toml");
+        assert_eq!(Recipe::read(&file).unwrap(), thawed);
+        // The cuts of a drag are saved when it has ended.
+        window.act(Action::DragFrostline { cut: 2, drag: 1 });
+        window.act(Action::DragFrostline { cut: 3, drag: 1 });
+        assert_eq!(Recipe::read(&file).unwrap(), window.project().recipe);
+        window.act(Action::Undo);
         window.act(Action::Undo);
         a_drag_is_one_step(&mut window, &first);
         shift_and_ctrl(&mut window, &first);

@@ -12,7 +12,7 @@ use egui::{
     CornerRadius, Frame, Margin, RichText, Role, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo,
 };
 
-const CARD: egui::Vec2 = egui::vec2(253.0, 208.0);
+const CARD: egui::Vec2 = egui::vec2(253.0, 152.0);
 
 /// Cards; those that do not take the data say so and cannot be chosen.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {

@@ -15,12 +15,23 @@ use egui::{
 };
 
 /// Left edges of the columns as shares of the width; numbers end at theirs.
-const STATE: f32 = 0.27;
-const KIND: f32 = 0.39;
-const SHAPE: f32 = 0.58;
-const PARAMETERS: f32 = 0.80;
-const WEIGHTS: f32 = 0.825;
-const RATE: f32 = 0.985;
+struct Columns {
+    state: f32,
+    kind: f32,
+    shape: f32,
+    parameters: f32,
+    /// Weights and rate; a narrow window has no room for them.
+    rest: Option<(f32, f32)>,
+}
+
+const WIDE: Columns =
+    Columns { state: 0.27, kind: 0.39, shape: 0.58, parameters: 0.80, rest: Some((0.825, 0.985)) };
+const NARROW: Columns = Columns { state: 0.30, kind: 0.50, shape: 0.72, parameters: 0.98, rest: None };
+
+fn columns(row: Rect) -> &'static Columns {
+    if row.width() < 560.0 { &NARROW } else { &WIDE }
+}
+
 /// Largest size of the switch.
 const PILL: egui::Vec2 = vec2(84.0, 19.0);
 
@@ -38,14 +49,18 @@ pub fn header(ui: &mut Ui) {
     };
     let name = 22.0 / rect.width().max(1.0);
     text(name, Align2::LEFT_CENTER, "Layer");
-    text(STATE, Align2::LEFT_CENTER, "State");
-    text(KIND, Align2::LEFT_CENTER, "Kind");
-    text(SHAPE, Align2::LEFT_CENTER, "Output");
-    text(PARAMETERS, Align2::RIGHT_CENTER, "Params");
-    text(WEIGHTS, Align2::LEFT_CENTER, "Weights");
-    text(RATE, Align2::RIGHT_CENTER, "Rate");
+    let columns = columns(rect);
+    text(columns.state, Align2::LEFT_CENTER, "State");
+    text(columns.kind, Align2::LEFT_CENTER, "Kind");
+    text(columns.shape, Align2::LEFT_CENTER, "Output");
+    text(columns.parameters, Align2::RIGHT_CENTER, "Params");
+    if let Some((weights, rate)) = columns.rest {
+        text(weights, Align2::LEFT_CENTER, "Weights");
+        text(rate, Align2::RIGHT_CENTER, "Rate");
+    }
 }
 
+/// A row of the tree; its switch, arrow and menu emit their actions.
 pub fn layer_row(
     ui: &mut Ui,
     scene: &Scene,
@@ -62,42 +77,16 @@ pub fn layer_row(
         ui.painter().rect_filled(rect, CornerRadius::same(4), tokens.raised);
     }
     focus_ring(ui, &response);
-    let y = rect.center().y;
-    let x = |share: f32| rect.left() + share * rect.width();
     let left = rect.left() + 18.0 + 18.0 * row.depth as f32;
     if let Some(open) = row.open {
-        let place = Rect::from_center_size(pos2(left - 9.0, y), vec2(18.0, theme::TREE_ROW));
-        let name = format!("{} {}", if open { "Close" } else { "Open" }, row.path);
-        let arrow = ui.interact(place, ui.scope_id().with(("open", &row.path)), Sense::click());
-        arrow.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
-        ui.painter().text(
-            place.center(),
-            Align2::CENTER_CENTER,
-            if open { icon::OPEN } else { icon::CLOSED },
-            theme::icons(12.0),
-            tokens.dim,
-        );
-        if arrow.clicked() {
-            out.push(Action::ExpandLayer { path: row.path.clone(), open: !open });
-        }
+        let place = Rect::from_center_size(pos2(left - 9.0, rect.center().y), vec2(18.0, theme::TREE_ROW));
+        fold_arrow(ui, place, &row.path, open, out);
     }
-    let column = |from: f32, to: f32| Rect::from_x_y_ranges(Rangef::new(from, to), rect.y_range());
-    let place = column(left + 4.0, x(STATE) - 4.0);
-    text_in(ui, place, Align::Min, &row.name, theme::mono(), tokens.text);
     state_toggle(ui, switch_place(rect), project, row, out);
-    text_in(ui, column(x(KIND), x(SHAPE) - 4.0), Align::Min, &row.kind, theme::body(), tokens.dim);
-    text_in(ui, column(x(SHAPE), x(PARAMETERS) - 44.0), Align::Min, &row.shape, theme::mono(), tokens.dim);
-    let parameters = count(row.parameters);
-    ui.painter().text(pos2(x(PARAMETERS), y), Align2::RIGHT_CENTER, parameters, theme::body(), tokens.text);
-    if row.state != FreezeState::Frozen {
-        let rate = format!("× {}", project.recipe.training.backbone_rate);
-        ui.painter().text(pos2(x(RATE), y), Align2::RIGHT_CENTER, rate, theme::body(), tokens.dim);
-    }
-    if let Some(summary) = summary_of(scene, backbone, row) {
-        let place = Rect::from_min_max(
-            pos2(x(WEIGHTS), rect.top() + 6.0),
-            pos2(x(WEIGHTS) + 0.095 * rect.width(), rect.bottom() - 6.0),
-        );
+    row_texts(ui, rect, left + 4.0, project, row);
+    if let (Some((weights, _)), Some(summary)) = (columns(rect).rest, summary_of(scene, backbone, row)) {
+        let corner = pos2(rect.left() + weights * rect.width(), rect.top() + 6.0);
+        let place = Rect::from_min_size(corner, vec2(0.095 * rect.width(), rect.height() - 12.0));
         histogram(ui, place, summary, state_colour(row.state, tokens));
     }
     let (_, word) = state_words(row.state);
@@ -117,6 +106,39 @@ pub fn layer_row(
     response
 }
 
+fn fold_arrow(ui: &Ui, place: Rect, path: &str, open: bool, out: &mut Actions) {
+    let tokens = Tokens::of(ui.ctx());
+    let name = format!("{} {path}", if open { "Close" } else { "Open" });
+    let arrow = ui.interact(place, ui.scope_id().with(("open", path)), Sense::click());
+    arrow.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+    focus_ring(ui, &arrow);
+    let sign = if open { icon::OPEN } else { icon::CLOSED };
+    ui.painter().text(place.center(), Align2::CENTER_CENTER, sign, theme::icons(12.0), tokens.dim);
+    if arrow.clicked() {
+        out.push(Action::ExpandLayer { path: path.to_string(), open: !open });
+    }
+}
+
+/// Name from `left` on, kind, shape, parameters and rate, each shortened to its column.
+fn row_texts(ui: &Ui, rect: Rect, left: f32, project: &OpenProject, row: &LayerRow) {
+    let tokens = Tokens::of(ui.ctx());
+    let columns = columns(rect);
+    let x = |share: f32| rect.left() + share * rect.width();
+    let column = |from: f32, to: f32| Rect::from_x_y_ranges(Rangef::new(from, to), rect.y_range());
+    let name = column(left, x(columns.state) - 4.0);
+    text_in(ui, name, Align::Min, &row.name, theme::mono(), tokens.text);
+    let kind = column(x(columns.kind), x(columns.shape) - 4.0);
+    text_in(ui, kind, Align::Min, &row.kind, theme::body(), tokens.dim);
+    let shape = column(x(columns.shape), x(columns.parameters) - 44.0);
+    text_in(ui, shape, Align::Min, &row.shape, theme::mono(), tokens.dim);
+    let parameters = column(x(columns.parameters) - 60.0, x(columns.parameters));
+    text_in(ui, parameters, Align::Max, &count(row.parameters), theme::body(), tokens.text);
+    if let Some((_, rate)) = columns.rest.filter(|_| row.state != FreezeState::Frozen) {
+        let words = format!("× {}", project.recipe.training.backbone_rate);
+        text_in(ui, column(x(rate) - 50.0, x(rate)), Align::Max, &words, theme::body(), tokens.dim);
+    }
+}
+
 /// The head: not a part of the backbone, always thawed.
 pub fn head_row(ui: &mut Ui, classes: usize, parameters: usize) {
     let tokens = Tokens::of(ui.ctx());
@@ -130,16 +152,20 @@ pub fn head_row(ui: &mut Ui, classes: usize, parameters: usize) {
     };
     text(rect.left() + 22.0, Align2::LEFT_CENTER, "head", theme::mono(), tokens.text);
     pill(ui, switch_place(rect), FreezeState::Thawed);
-    text(x(KIND), Align2::LEFT_CENTER, "Linear, new", theme::body(), tokens.dim);
-    text(x(SHAPE), Align2::LEFT_CENTER, &classes.to_string(), theme::mono(), tokens.dim);
-    text(x(PARAMETERS), Align2::RIGHT_CENTER, &count(parameters), theme::body(), tokens.text);
-    text(x(RATE), Align2::RIGHT_CENTER, "× 1", theme::body(), tokens.dim);
+    let columns = columns(rect);
+    text(x(columns.kind), Align2::LEFT_CENTER, "Linear, new", theme::body(), tokens.dim);
+    text(x(columns.shape), Align2::LEFT_CENTER, &classes.to_string(), theme::mono(), tokens.dim);
+    text(x(columns.parameters), Align2::RIGHT_CENTER, &count(parameters), theme::body(), tokens.text);
+    if let Some((_, rate)) = columns.rest {
+        text(x(rate), Align2::RIGHT_CENTER, "× 1", theme::body(), tokens.dim);
+    }
 }
 
 /// Where the switch of a row stands: left of the next column, also in a narrow window.
 fn switch_place(row: Rect) -> Rect {
-    let width = PILL.x.min((KIND - STATE) * row.width() - 4.0);
-    let corner = pos2(row.left() + STATE * row.width(), row.center().y - PILL.y / 2.0);
+    let columns = columns(row);
+    let width = PILL.x.min((columns.kind - columns.state) * row.width() - 4.0);
+    let corner = pos2(row.left() + columns.state * row.width(), row.center().y - PILL.y / 2.0);
     Rect::from_min_size(corner, vec2(width, PILL.y))
 }
 

@@ -99,16 +99,18 @@ fn costs(ui: &mut Ui, project: &OpenProject, estimate: &Estimate) {
         false => String::new(),
     };
     let cache = if estimate.cache_bytes > 0 { bytes(estimate.cache_bytes) } else { "none".to_string() };
-    figures(
+    let strip = figures(
         ui,
         &[
             ["Trainable", &count(estimate.trainable), &format!("of {}", count(estimate.total))],
-            ["Time per epoch", &time(estimate.epoch_seconds), &first],
-            ["Memory, about", &bytes(estimate.memory_bytes), ""],
-            ["Cache on disk", &cache, ""],
-            [&format!("{epochs} epochs, about"), &time(estimate.all_seconds), ""],
+            ["Epoch", &time(estimate.epoch_seconds), &first],
+            ["Memory", &bytes(estimate.memory_bytes), ""],
+            ["Cache", &cache, ""],
+            [&format!("{epochs} epochs"), &time(estimate.all_seconds), ""],
         ],
     );
+    let tooltip = "What this choice costs: trained parameters, time of an epoch and of all, memory and cached features on disk. Times and memory are estimates from a short measurement on this machine.";
+    strip.on_hover_text(tooltip);
 }
 
 fn drag_id() -> egui::Id {
