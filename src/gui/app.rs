@@ -88,6 +88,14 @@ impl App {
     pub fn act(&mut self, context: &Context, action: Action) {
         let effects = self.session.apply(action);
         self.run(context, effects);
+        self.save_unless_dragging(context);
+    }
+
+    /// A drag is written to disk when the button is let go, not at each cut that it passes.
+    fn save_unless_dragging(&mut self, context: &Context) {
+        if !context.input(|i| i.pointer.any_down()) {
+            self.session.save_recipe();
+        }
     }
 
     fn run(&mut self, context: &Context, effects: Vec<Effect>) {
@@ -151,9 +159,7 @@ impl App {
         for action in actions {
             self.act(context, action);
         }
-        if !context.input(|i| i.pointer.any_down()) {
-            self.session.save_recipe();
-        }
+        self.save_unless_dragging(context);
         self.let_toasts_go(context);
         context.set_theme(match self.session.remembered.theme {
             ThemeChoice::System => egui::ThemePreference::System,
@@ -203,6 +209,7 @@ impl App {
 
 impl Drop for App {
     fn drop(&mut self) {
+        self.session.save_recipe();
         self.session.keep_memory();
     }
 }

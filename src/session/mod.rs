@@ -228,6 +228,13 @@ pub enum StepState {
     Open,
 }
 
+impl OpenProject {
+    /// Whether the recipe on disk is older than this one: only while the frostline is being dragged.
+    pub fn is_unsaved(&self) -> bool {
+        self.is_unsaved
+    }
+}
+
 impl Step {
     pub const ALL: [Step; 7] =
         [Self::Data, Self::Backbone, Self::Layers, Self::Train, Self::Evaluate, Self::Try, Self::Export];

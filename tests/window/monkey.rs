@@ -395,6 +395,7 @@ impl Monkey {
 
     /// What holds after every action.
     fn check(&mut self) {
+        let is_dragging = self.window.harness.ctx.input(|i| i.pointer.any_down());
         let session = self.window.session();
         self.trained += usize::from(session.is_training());
         if session.is_training() {
@@ -421,7 +422,9 @@ impl Monkey {
             // What is trained was checked; changes since then are of the next run.
             assert!(!project.runs.is_empty());
         }
+        assert!(is_dragging || !project.is_unsaved(), "unsaved, and nothing is being dragged");
         if project.recipe.check().is_ok()
+            && !project.is_unsaved()
             && let Ok(on_disk) = Project::open(&project.folder).and_then(|p| p.recipe())
         {
             assert_eq!(on_disk, project.recipe);
