@@ -5,9 +5,11 @@ use super::made_up::{self, Feed};
 use super::measure::{Round, Took, row};
 use frostline::backbone::Node;
 use frostline::control::Fact;
+use frostline::project::RunState;
 use frostline::project::run::EpochRecord;
 use frostline::session::layers::rows;
 use frostline::session::projects::{Recent, Remembered, sample_cards};
+use frostline::session::runs::RunView;
 use frostline::session::{Action, Step};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
@@ -141,14 +143,24 @@ pub fn train() {
     window.wait("project", |s| s.project.is_some());
     window.act(Action::Go(Step::Train));
     let mut random = Random(1);
+    // As the session kept them: what it reads again from the disk after each run is empty here.
+    let mut finished: Vec<RunView> = Vec::new();
     for number in 1..=RUNS {
         window.act(Action::Train);
         let epochs = feed_run(&mut window, &feeder, &mut random);
         if number < RUNS {
+            finished.extend(runs(&window).last().cloned().map(|run| RunView {
+                name: format!("{number:04}"),
+                state: RunState::Finished,
+                ..run
+            }));
             let record = made_up::record(&format!("{number:04}"), epochs);
             feeder.send(Feed::Finish(Box::new(record))).expect("the worker listens");
             window.wait("the run's end", |s| !s.is_training());
         }
+    }
+    if let Some(project) = &mut window.session_mut().project {
+        project.runs.splice(0..0, finished);
     }
     let kept: Vec<String> = runs(&window).map(|run| run.train_loss.len().to_string()).collect();
     let mut step = STEPS_A_RUN;
@@ -170,7 +182,7 @@ pub fn train() {
     live(&format!("{name}, one live, log axis"), &mut window);
 }
 
-fn runs(window: &Window) -> impl Iterator<Item = &frostline::session::runs::RunView> {
+fn runs(window: &Window) -> impl Iterator<Item = &RunView> {
     window.session().project.iter().flat_map(|p| &p.runs)
 }
 

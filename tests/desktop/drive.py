@@ -81,7 +81,7 @@ class Drive:
 
     def backbone(self):
         say("Backbone")
-        self.window.click("Backbone", "toggle button")
+        self.window.click("Go to Backbone", "toggle button")
         self.window.click("EfficientNet-Lite0", "radio button")
         until("the recipe names EfficientNet", lambda: self.recipe()["backbone"]["id"] == "tf_efficientnet_lite0")
         self.window.key("ctrl+z")
@@ -111,7 +111,7 @@ class Drive:
 
     def train(self):
         say("Train")
-        self.window.click("Train", "toggle button")
+        self.window.click("Go to Train", "toggle button")
         self.window.click("Epochs", "spin")
         self.window.key("ctrl+a")
         self.window.type(str(EPOCHS))
@@ -141,7 +141,7 @@ class Drive:
 
     def evaluate(self):
         say("Evaluate: a cell of the confusion matrix is opened")
-        self.window.click("Evaluate", "toggle button")
+        self.window.click("Go to Evaluate", "toggle button")
         self.window.wait("Confusion")
         cells = [w for w in self.window.widgets() if ", answered " in w.name and w.role.endswith("button")]
         truth_and_answer = [(w, *w.name.rsplit(":", 1)[0].split(", answered ")) for w in cells]
