@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod control;
+mod hub;
 mod show;
 
 use crate::problem::{Cause, Problem};

@@ -41,7 +41,7 @@ fn short_name(name: &str) -> String {
 }
 
 /// A text of the user's on one line.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     printable(text).replace('\n', "\\n")
 }
 

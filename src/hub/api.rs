@@ -88,12 +88,15 @@ impl ModelInfo {
     }
 
     pub fn parameters(&self) -> Option<u64> {
-        self.safetensors.as_ref().and_then(|s| s.total.or_else(|| s.parameters.values().copied().reduce(|a, b| a + b)))
+        self.safetensors
+            .as_ref()
+            .and_then(|s| s.total.or_else(|| s.parameters.values().copied().reduce(|a, b| a + b)))
     }
 
     /// A configuration that is enough to name the family: timm keeps the architecture in the name of the model.
     pub fn family_config(&self) -> Value {
-        let is_timm = self.library_name.as_deref() == Some("timm") || self.tags.iter().any(|tag| tag == "timm");
+        let is_timm =
+            self.library_name.as_deref() == Some("timm") || self.tags.iter().any(|tag| tag == "timm");
         let name = self.id.rsplit('/').next().unwrap_or_default();
         match (is_timm, &self.config) {
             (true, _) => serde_json::json!({"architecture": name.split('.').next()}),
@@ -182,7 +185,12 @@ struct RawLfs {
 ///
 /// # Errors
 /// The line or the Hub fails, or there is no such model or revision.
-pub fn model_info(client: &Client, id: &RepoId, revision: &Revision, patience: &mut Patience) -> Result<(ModelInfo, Commit), Failure> {
+pub fn model_info(
+    client: &Client,
+    id: &RepoId,
+    revision: &Revision,
+    patience: &mut Patience,
+) -> Result<(ModelInfo, Commit), Failure> {
     let revision = escape(revision.as_str());
     let address = client.settings().endpoint.join(&format!("/api/models/{id}/revision/{revision}"));
     let (info, _): (ModelInfo, _) = patience.insist(|| client.json(&address))?;
@@ -195,8 +203,18 @@ pub fn model_info(client: &Client, id: &RepoId, revision: &Revision, patience: &
 ///
 /// # Errors
 /// The line or the Hub fails, or the list makes no sense.
-pub fn files(client: &Client, id: &RepoId, commit: &Commit, patience: &mut Patience) -> Result<Vec<RemoteFile>, Failure> {
-    let mut next = Some(client.settings().endpoint.join(&format!("/api/models/{id}/tree/{commit}?recursive=true&expand=false")));
+pub fn files(
+    client: &Client,
+    id: &RepoId,
+    commit: &Commit,
+    patience: &mut Patience,
+) -> Result<Vec<RemoteFile>, Failure> {
+    let mut next = Some(
+        client
+            .settings()
+            .endpoint
+            .join(&format!("/api/models/{id}/tree/{commit}?recursive=true&expand=false")),
+    );
     let mut files = Vec::new();
     while let Some(address) = next {
         let (page, more): (Vec<RawEntry>, _) = patience.insist(|| client.json(&address))?;
@@ -224,7 +242,13 @@ fn remote_file(entry: RawEntry) -> Result<Option<RemoteFile>, Failure> {
         _ => return Err(nonsense()),
     };
     let lfs_size = entry.lfs.as_ref().map(|lfs| lfs.size);
-    let noted = NotedFile { size: entry.size, blob_id: entry.oid, lfs_sha256: sha256, lfs_size, xet_hash: entry.xet_hash };
+    let noted = NotedFile {
+        size: entry.size,
+        blob_id: entry.oid,
+        lfs_sha256: sha256,
+        lfs_size,
+        xet_hash: entry.xet_hash,
+    };
     Ok(Some(RemoteFile { path, bytes: lfs_size.unwrap_or(entry.size), digest, noted }))
 }
 
@@ -244,7 +268,10 @@ mod tests {
             "safetensors":{"parameters":{"F32":25557032},"total":25557032}}"#,
         );
         assert_eq!((model.kind(), model.parameters()), (Some(Kind::Image), Some(25_557_032)));
-        assert_eq!((model.licence().as_deref(), model.languages()), (Some("apache-2.0"), vec!["en".to_string()]));
+        assert_eq!(
+            (model.licence().as_deref(), model.languages()),
+            (Some("apache-2.0"), vec!["en".to_string()])
+        );
         assert_eq!(model.family_config()["architecture"], "resnet50");
         assert!(!model.is_gated() && model.has_safetensors());
         assert!(info(r#"{"id":"a/b","gated":"manual"}"#).is_gated());
@@ -255,10 +282,14 @@ mod tests {
     fn files_have_a_digest_and_a_safe_name() {
         let entry = |json: &str| remote_file(serde_json::from_str(json).unwrap());
         let oid = "0123456789abcdef0123456789abcdef01234567";
-        let small = entry(&format!(r#"{{"type":"file","path":"a/config.json","size":5,"oid":"{oid}"}}"#)).unwrap().unwrap();
+        let small = entry(&format!(r#"{{"type":"file","path":"a/config.json","size":5,"oid":"{oid}"}}"#))
+            .unwrap()
+            .unwrap();
         assert_eq!((small.bytes, small.digest.as_str()), (5, oid));
         let sha = "ab".repeat(32);
-        let large = format!(r#"{{"type":"file","path":"m","size":9,"oid":"{oid}","lfs":{{"oid":"{sha}","size":9,"pointerSize":1}}}}"#);
+        let large = format!(
+            r#"{{"type":"file","path":"m","size":9,"oid":"{oid}","lfs":{{"oid":"{sha}","size":9,"pointerSize":1}}}}"#
+        );
         assert_eq!(entry(&large).unwrap().unwrap().digest, Digest::Sha256(sha));
         assert_eq!(entry(&format!(r#"{{"type":"file","path":"../x","size":5,"oid":"{oid}"}}"#)), Ok(None));
         for bad in ["", "../../x", "zz"] {

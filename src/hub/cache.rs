@@ -106,7 +106,8 @@ impl RepoCache {
     /// The disk is full or read-only.
     pub fn prepare(&self) -> Result<()> {
         for folder in [self.blobs(), self.locks()] {
-            std::fs::create_dir_all(&folder).map_err(|e| Problem::io("make the cache folder", &folder, &e))?;
+            std::fs::create_dir_all(&folder)
+                .map_err(|e| Problem::io("make the cache folder", &folder, &e))?;
         }
         let tag = self.root.join("CACHEDIR.TAG");
         if !tag.exists() {
@@ -141,8 +142,9 @@ impl RepoCache {
         let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
         let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
         let noted = serde_json::json!({"format_version": 1, "files": files});
-        serde::Serialize::serialize(&noted, &mut serializer)
-            .map_err(|e| Problem::other("could not note the files of the model", e.to_string(), "please report this"))?;
+        serde::Serialize::serialize(&noted, &mut serializer).map_err(|e| {
+            Problem::other("could not note the files of the model", e.to_string(), "please report this")
+        })?;
         write(&path, &text)
     }
 

@@ -54,7 +54,8 @@ impl Entry {
     /// The reason, in words.
     pub fn support(&self) -> Result<&'static str, String> {
         let config = self.config();
-        family_of(&config).ok_or_else(|| format!("this version does not know the family {}", family_name(&config)))
+        family_of(&config)
+            .ok_or_else(|| format!("this version does not know the family {}", family_name(&config)))
     }
 
     fn config(&self) -> serde_json::Value {
@@ -116,7 +117,8 @@ mod tests {
         let entry = |id: &str| entries().iter().find(|e| e.id == id).unwrap();
         assert_eq!(entry("timm/mobilenetv2_100.ra_in1k").support(), Ok("MobileNetV2"));
         assert_eq!(entry("sentence-transformers/all-MiniLM-L6-v2").support(), Ok("BERT"));
-        let strange = Entry { architecture: Some("beit_base".into()), ..entry("timm/mobilenetv2_100.ra_in1k").clone() };
+        let strange =
+            Entry { architecture: Some("beit_base".into()), ..entry("timm/mobilenetv2_100.ra_in1k").clone() };
         assert_eq!(strange.support(), Err("this version does not know the family beit_base".to_string()));
     }
 

@@ -79,7 +79,10 @@ fn fetch_all(
     for file in &files {
         let fetched = fetch(client, cache, &examined.commit, file, &mut meter, control);
         fetched.map_err(|failure| {
-            failure.problem(&format!("{} of {} could not be fetched", file.path, request.id), request.id.as_str())
+            failure.problem(
+                &format!("{} of {} could not be fetched", file.path, request.id),
+                request.id.as_str(),
+            )
         })?;
         cache.link(&examined.commit, &file.path, &file.digest)?;
     }

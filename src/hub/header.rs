@@ -67,7 +67,7 @@ impl Header {
         let size = file.metadata().map_err(fail)?.len();
         let mut prefix = Vec::new();
         file.by_ref().take(PREFIX).read_to_end(&mut prefix).map_err(fail)?;
-        let read = |json: u64| {
+        let mut read = |json: u64| {
             let mut bytes = Vec::new();
             file.by_ref().take(json).read_to_end(&mut bytes).map(|_| bytes).map_err(fail)
         };
@@ -89,7 +89,8 @@ impl Header {
             start = beginning(client, address, whole)?;
         }
         let json = start.get(PREFIX as usize..whole as usize);
-        Self::parse(json.ok_or_else(|| refused("it ends within the header".to_string()))?, size).map_err(refused)
+        Self::parse(json.ok_or_else(|| refused("it ends within the header".to_string()))?, size)
+            .map_err(refused)
     }
 
     /// Checks the JSON of a header of a file of `size` bytes.
@@ -137,7 +138,9 @@ fn json_length(prefix: &[u8], size: u64) -> std::result::Result<u64, String> {
     let length = u64::from_le_bytes(prefix.ok_or("it is too short for a safetensors file")?);
     match length {
         n if n > LONGEST => Err(format!("its header claims {n} bytes; at most {LONGEST} are read")),
-        n if n.saturating_add(PREFIX) > size => Err(format!("its header claims {n} bytes, the file has {size}")),
+        n if n.saturating_add(PREFIX) > size => {
+            Err(format!("its header claims {n} bytes, the file has {size}"))
+        }
         n => Ok(n),
     }
 }
@@ -245,8 +248,16 @@ mod tests {
 
     #[test]
     fn good_headers_are_read() {
-        check(r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}"#, 24, Ok(6));
-        check(r#"{"a":{"dtype":"F16","shape":[],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[0],"data_offsets":[2,2]}}"#, 2, Ok(1));
+        check(
+            r#"{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}"#,
+            24,
+            Ok(6),
+        );
+        check(
+            r#"{"a":{"dtype":"F16","shape":[],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[0],"data_offsets":[2,2]}}"#,
+            2,
+            Ok(1),
+        );
         check("{}", 0, Ok(0));
     }
 

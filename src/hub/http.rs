@@ -166,7 +166,10 @@ impl Client {
     ///
     /// # Errors
     /// As for [`Client::ask`], or the answer is too long or not the JSON that is expected.
-    pub fn json<T: serde::de::DeserializeOwned>(&self, address: &str) -> Result<(T, Option<String>), Failure> {
+    pub fn json<T: serde::de::DeserializeOwned>(
+        &self,
+        address: &str,
+    ) -> Result<(T, Option<String>), Failure> {
         let answer = self.ask(address, &Part::All)?;
         let next = answer.next_page().filter(|next| self.settings.endpoint.serves(next));
         let bytes = answer.into_bytes(LARGEST_ANSWER)?;
@@ -210,7 +213,8 @@ impl Answer {
             }
             absolute => Origin::parse(absolute).map(|_| absolute.to_string()),
         };
-        let target = target.ok_or_else(|| Failure::Answer("it redirects to what is no address".to_string()))?;
+        let target =
+            target.ok_or_else(|| Failure::Answer("it redirects to what is no address".to_string()))?;
         let leaves_encryption = here.is_some_and(|o| o.is_https()) && !target.starts_with("https://");
         match leaves_encryption {
             true => Err(Failure::Answer("it redirects to an unencrypted address".to_string())),
@@ -272,7 +276,9 @@ impl Failure {
     pub fn why(&self) -> String {
         match self {
             Self::Line(why) => why.clone(),
-            Self::Status { status: 403, by_hub: false, host, .. } => format!("{host} says that the link has expired (403)"),
+            Self::Status { status: 403, by_hub: false, host, .. } => {
+                format!("{host} says that the link has expired (403)")
+            }
             Self::Status { status, code, host, .. } if code.is_empty() => format!("{host} answers {status}"),
             Self::Status { status, code, host, .. } => format!("{host} answers {status} ({code})"),
             Self::Answer(why) => format!("the answer cannot be used: {why}"),
@@ -316,10 +322,14 @@ impl Failure {
                 let remedy = "check the name, for example with `frostline hub search`";
                 Problem::input(format!("{missing} {subject} is not on the Hub"), why, remedy)
             }
-            Self::Status { status: 429, .. } => {
-                Problem::hub(what, format!("too many requests: {why}"), "wait some minutes, then run it again")
+            Self::Status { status: 429, .. } => Problem::hub(
+                what,
+                format!("too many requests: {why}"),
+                "wait some minutes, then run it again",
+            ),
+            Self::Status { .. } => {
+                Problem::hub(what, why, "wait some minutes, then run it again; what has arrived is kept")
             }
-            Self::Status { .. } => Problem::hub(what, why, "wait some minutes, then run it again; what has arrived is kept"),
         }
     }
 }
@@ -344,7 +354,8 @@ fn host_of(address: &str) -> String {
 
 /// A text of a server for a message: on one line, not too long, and without what follows a `?`, which may be signed.
 fn shown(text: &str) -> String {
-    let plain: String = text.split('?').next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
+    let plain: String =
+        text.split('?').next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
     plain.chars().take(160).collect()
 }
 
@@ -366,7 +377,8 @@ fn root_certificates() -> Result<RootCerts> {
     let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|v| !v.is_empty()).map(PathBuf::from) else {
         return Ok(RootCerts::WebPki);
     };
-    let pem = fs_err::read(&path).map_err(|e| Problem::io("read the certificates of SSL_CERT_FILE", &path, &e))?;
+    let pem =
+        fs_err::read(&path).map_err(|e| Problem::io("read the certificates of SSL_CERT_FILE", &path, &e))?;
     let found: Vec<Certificate<'static>> = parse_pem(&pem)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(certificate),
@@ -374,7 +386,12 @@ fn root_certificates() -> Result<RootCerts> {
         })
         .collect();
     match found.is_empty() {
-        true => Err(Problem::input("SSL_CERT_FILE holds no certificate", "it must be a PEM file", "correct it, or unset it").at(&path)),
+        true => Err(Problem::input(
+            "SSL_CERT_FILE holds no certificate",
+            "it must be a PEM file",
+            "correct it, or unset it",
+        )
+        .at(&path)),
         false => Ok(RootCerts::new_with_certs(&found)),
     }
 }

@@ -194,7 +194,8 @@ mod tests {
         check("timm/mobilenetv2_100.ra_in1k", true);
         check("gpt2", true);
         check("sentence-transformers/all-MiniLM-L6-v2", true);
-        for bad in ["", "/", "a/", "/b", "a/b/c", "../b", "a/..", "a--b/c", "-a/b", "a/b.git", "a/b c", "a/ü"] {
+        for bad in ["", "/", "a/", "/b", "a/b/c", "../b", "a/..", "a--b/c", "-a/b", "a/b.git", "a/b c", "a/ü"]
+        {
             check(bad, false);
         }
     }

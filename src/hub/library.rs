@@ -69,7 +69,8 @@ pub fn list(uses: &[Use]) -> Vec<Kept> {
     }
     if let Some(root) = places::hub_cache() {
         for cache in RepoCache::all(&root) {
-            let place = super::best_snapshot(&cache).or_else(|| Some(Place::snapshot(&cache, cache.commits().first()?)));
+            let place = super::best_snapshot(&cache)
+                .or_else(|| Some(Place::snapshot(&cache, cache.commits().first()?)));
             let folder = cache.folder();
             kept.push(match place {
                 Some(place) => describe(&place, Source::Cache, folder),
@@ -90,7 +91,10 @@ fn describe(place: &Place, source: Source, folder: PathBuf) -> Kept {
     let backbone = opened.as_ref().ok();
     let named = || folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     Kept {
-        id: backbone.map(|b| b.id.clone()).or_else(|| place.repository.as_ref().map(RepoId::to_string)).unwrap_or_else(named),
+        id: backbone
+            .map(|b| b.id.clone())
+            .or_else(|| place.repository.as_ref().map(RepoId::to_string))
+            .unwrap_or_else(named),
         source,
         revision: place.commit.as_ref().map(Commit::to_string),
         kind: backbone.map(kind_of),
@@ -144,7 +148,8 @@ fn measure(folder: &Path) -> (u64, u64, Option<u64>) {
         if path.extension().is_some_and(|e| e == INCOMPLETE) {
             incomplete += facts.len();
         }
-        let read = facts.accessed().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(|d| d.as_secs());
+        let read =
+            facts.accessed().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(|d| d.as_secs());
         used = used.max(read);
     }
     (bytes, incomplete, used)
@@ -236,13 +241,22 @@ fn verify_folder(backbone: &Backbone) -> Verified {
 fn verify_snapshot(cache: &RepoCache, commit: &Commit, control: &dyn Control) -> Result<Verified> {
     let folder = cache.snapshot(commit);
     let files = files_below(&folder);
-    let mut verified =
-        Verified { id: cache.id.to_string(), revision: Some(commit.to_string()), files: 0, bytes: 0, broken: Vec::new() };
+    let mut verified = Verified {
+        id: cache.id.to_string(),
+        revision: Some(commit.to_string()),
+        files: 0,
+        bytes: 0,
+        broken: Vec::new(),
+    };
     for (number, path) in files.iter().enumerate() {
         if control.stop_requested() {
             return Err(Problem::stopped("nothing was changed"));
         }
-        control.report(Fact::Progress { what: "checking files", done: number as u64, total: files.len() as u64 });
+        control.report(Fact::Progress {
+            what: "checking files",
+            done: number as u64,
+            total: files.len() as u64,
+        });
         let name = path.strip_prefix(&folder).unwrap_or(path).to_string_lossy().into_owned();
         verified.files += 1;
         verified.bytes += std::fs::metadata(path).map_or(0, |m| m.len());
@@ -251,7 +265,9 @@ fn verify_snapshot(cache: &RepoCache, commit: &Commit, control: &dyn Control) ->
         }
     }
     let is_backbone = folder.join(support::CONFIG).exists();
-    let has_weights = [support::WEIGHTS, support::PICKLE].iter().any(|name| folder.join(name).is_symlink() || folder.join(name).exists());
+    let has_weights = [support::WEIGHTS, support::PICKLE]
+        .iter()
+        .any(|name| folder.join(name).is_symlink() || folder.join(name).exists());
     if is_backbone && !has_weights {
         verified.broken.push(Broken { file: support::WEIGHTS.to_string(), why: "is not here".to_string() });
     }
@@ -294,7 +310,9 @@ pub fn forget_broken(verified: &Verified) -> Result<(RepoId, Revision)> {
     let folder = cache.snapshot(&commit);
     for broken in &verified.broken {
         let link = folder.join(&broken.file);
-        let blob = std::fs::canonicalize(&link).ok().filter(|blob| blob.starts_with(std::fs::canonicalize(cache.blobs()).unwrap_or_default()));
+        let blob = std::fs::canonicalize(&link)
+            .ok()
+            .filter(|blob| blob.starts_with(std::fs::canonicalize(cache.blobs()).unwrap_or_default()));
         for path in blob.into_iter().chain([link]) {
             match std::fs::remove_file(&path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -333,7 +351,8 @@ pub fn remove(id: &str) -> Result<Removed> {
         Source::Referenced => local::forget(&found.folder).map(|()| Removed { bytes: 0, ..removed }),
         Source::Own => remove_folder(&found.folder).map(|()| removed),
         Source::Cache => {
-            let cache = RepoId::parse(id).ok().zip(places::hub_cache()).map(|(id, root)| RepoCache::new(&root, &id));
+            let cache =
+                RepoId::parse(id).ok().zip(places::hub_cache()).map(|(id, root)| RepoCache::new(&root, &id));
             let cache = cache.ok_or_else(|| absent(id))?;
             check_unused(&cache)?;
             remove_folder(&cache.folder())?;

@@ -59,16 +59,24 @@ impl Found {
     fn at(path: &Path) -> Result<Self> {
         let path = std::fs::canonicalize(path).map_err(|e| Problem::io("open the backbone", path, &e))?;
         let is_file = path.is_file();
-        let folder = if is_file { path.parent().unwrap_or(Path::new("/")).to_path_buf() } else { path.clone() };
+        let folder =
+            if is_file { path.parent().unwrap_or(Path::new("/")).to_path_buf() } else { path.clone() };
         let weights = if is_file { path.clone() } else { folder.join(support::WEIGHTS) };
         let lacks = |name: &str, remedy: &str| {
-            Err(Problem::input("this is no backbone", format!("there is no {name} beside it"), remedy).at(&path))
+            Err(Problem::input("this is no backbone", format!("there is no {name} beside it"), remedy)
+                .at(&path))
         };
         if !folder.join(support::CONFIG).is_file() {
-            return lacks(support::CONFIG, "put the model's config.json beside the weights; without it nobody knows what they are");
+            return lacks(
+                support::CONFIG,
+                "put the model's config.json beside the weights; without it nobody knows what they are",
+            );
         }
         if !weights.is_file() {
-            return lacks(support::WEIGHTS, "name the safetensors file itself, or rename it to model.safetensors");
+            return lacks(
+                support::WEIGHTS,
+                "name the safetensors file itself, or rename it to model.safetensors",
+            );
         }
         Header::of_file(&weights)?;
         Ok(Self { folder, weights })
@@ -77,16 +85,31 @@ impl Found {
     /// Copies what a backbone consists of, checks the copy, and gives it its name.
     fn copy(&self) -> Result<Backbone> {
         let own = places::own_backbones().ok_or_else(no_home)?;
-        let name = self.folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_else(|| "backbone".into());
+        let name = self
+            .folder
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_else(|| "backbone".into());
         let target = own.join(name);
         let fail = |e: std::io::Error| Problem::io("copy the backbone", &target, &e);
         if target.exists() {
-            return Err(Problem::input("the backbone was not copied", "there is one of this name already", "rename its folder").at(target));
+            return Err(Problem::input(
+                "the backbone was not copied",
+                "there is one of this name already",
+                "rename its folder",
+            )
+            .at(target));
         }
         std::fs::create_dir_all(&own).map_err(fail)?;
         let partial = tempfile::Builder::new().prefix(".partial-").tempdir_in(&own).map_err(fail)?;
-        const MORE: [&str; 6] =
-            ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "sentence_bert_config.json", "frostline.toml", "LICENSE"];
+        const MORE: [&str; 6] = [
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "special_tokens_map.json",
+            "sentence_bert_config.json",
+            "frostline.toml",
+            "LICENSE",
+        ];
         for name in [support::CONFIG].into_iter().chain(MORE) {
             let from = self.folder.join(name);
             if from.is_file() {
@@ -123,7 +146,11 @@ impl Found {
 }
 
 fn no_home() -> Problem {
-    Problem::input("there is no place for backbones", "the system names no folder for them", "set FROSTLINE_HOME")
+    Problem::input(
+        "there is no place for backbones",
+        "the system names no folder for them",
+        "set FROSTLINE_HOME",
+    )
 }
 
 fn references_path() -> Option<PathBuf> {
@@ -139,7 +166,11 @@ fn read_references() -> References {
 fn write_references(references: &References) -> Result<()> {
     let path = references_path().ok_or_else(no_home)?;
     let text = toml::to_string(references).map_err(|e| {
-        Problem::input("the list of backbones cannot be written", e.to_string(), "rename folders whose names are not Unicode")
+        Problem::input(
+            "the list of backbones cannot be written",
+            e.to_string(),
+            "rename folders whose names are not Unicode",
+        )
     })?;
     super::cache::write(&path, text.as_bytes())
 }

@@ -44,7 +44,8 @@ impl Lock {
     /// The disk knows no locks or is read-only.
     pub fn try_now(path: &Path) -> Result<Option<Self>> {
         let fail = |e: &std::io::Error| Problem::io("claim the download", path, e);
-        let file = File::options().create(true).truncate(false).write(true).open(path).map_err(|e| fail(&e))?;
+        let file =
+            File::options().create(true).truncate(false).write(true).open(path).map_err(|e| fail(&e))?;
         match file.try_lock() {
             Ok(()) if is_still(path, &file) => Ok(Some(Self { _file: file })),
             // Whoever had it removed the file: what we hold is no lock any more.

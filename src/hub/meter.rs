@@ -72,7 +72,10 @@ impl<'c> Meter<'c> {
         let seconds = self.began.elapsed().as_secs_f64();
         if let Some(home) = places::home().filter(|_| self.moved >= TELLING && seconds > 0.0) {
             // Without it a model's page says nothing about time.
-            let _ = super::cache::write(&home.join(RATE_FILE), format!("{:.0}\n", self.moved as f64 / seconds).as_bytes());
+            let _ = super::cache::write(
+                &home.join(RATE_FILE),
+                format!("{:.0}\n", self.moved as f64 / seconds).as_bytes(),
+            );
         }
     }
 }

@@ -86,7 +86,9 @@ pub fn named(id: &str) -> Result<Backbone> {
     };
     let remedy = match id.contains('/') && RepoId::parse(id).is_ok() {
         true => format!("get it with `frostline hub download {id}`, or choose one of these"),
-        false => "choose one of these, or give the path of a folder with config.json and model.safetensors".into(),
+        false => {
+            "choose one of these, or give the path of a folder with config.json and model.safetensors".into()
+        }
     };
     Err(Problem::input(format!("there is no backbone called {id:?} on this machine"), why, remedy))
 }
@@ -117,7 +119,10 @@ pub fn pinned(id: &str, revision: Option<&str>, sha256: &str) -> Result<Backbone
 fn missing(id: &str, revision: &str, sha256: &str) -> Problem {
     Problem::input(
         format!("the backbone {id} at revision {revision} is not on this machine"),
-        format!("neither that snapshot nor a weight file with SHA-256 {sha256} was found in {}", places::show(&roots())),
+        format!(
+            "neither that snapshot nor a weight file with SHA-256 {sha256} was found in {}",
+            places::show(&roots())
+        ),
         format!(
             "with a network: `frostline hub download {id} --revision {revision}`; without: copy the folder {} from a \
              machine that has it into the cache",
@@ -133,7 +138,8 @@ fn missing(id: &str, revision: &str, sha256: &str) -> Problem {
 pub fn find_by_sha256(id: &str, sha256: &str) -> Result<Backbone> {
     let all_commits = snapshots(|cache| cache.commits());
     let (others, _) = list();
-    let all = named(id).ok().into_iter().chain(others).chain(all_commits.iter().filter_map(|p| p.open().ok()));
+    let all =
+        named(id).ok().into_iter().chain(others).chain(all_commits.iter().filter_map(|p| p.open().ok()));
     for backbone in all {
         if weights_sha256(&backbone).is_ok_and(|found| found == sha256) {
             return Ok(backbone);
@@ -141,7 +147,8 @@ pub fn find_by_sha256(id: &str, sha256: &str) -> Result<Backbone> {
     }
     let remedy = match RepoId::parse(id) {
         Ok(repository) if id.contains('/') => format!("get it with `frostline hub download {repository}`"),
-        _ => "copy the backbone's folder (config.json and model.safetensors) into one of these places".to_string(),
+        _ => "copy the backbone's folder (config.json and model.safetensors) into one of these places"
+            .to_string(),
     };
     Err(Problem::input(
         format!("the weights of backbone {id:?} are not on this machine"),
@@ -232,14 +239,18 @@ fn repositories() -> Vec<RepoCache> {
 
 fn snapshots(of: impl Fn(&RepoCache) -> Vec<Commit>) -> Vec<Place> {
     let all = repositories();
-    all.iter().flat_map(|cache| of(cache).iter().map(|commit| Place::snapshot(cache, commit)).collect::<Vec<_>>()).collect()
+    all.iter()
+        .flat_map(|cache| of(cache).iter().map(|commit| Place::snapshot(cache, commit)).collect::<Vec<_>>())
+        .collect()
 }
 
 /// The snapshot of a repository that its name stands for: that of `main`, or the newest, of those that have
 /// configuration and weights.
 fn best_snapshot(cache: &RepoCache) -> Option<Place> {
     let places = cache.commits().into_iter().map(|commit| Place::snapshot(cache, &commit));
-    places.into_iter().find(|p| [support::CONFIG, support::WEIGHTS].iter().all(|name| p.folder.join(name).is_file()))
+    places
+        .into_iter()
+        .find(|p| [support::CONFIG, support::WEIGHTS].iter().all(|name| p.folder.join(name).is_file()))
 }
 
 /// Where backbones are looked for.

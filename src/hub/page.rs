@@ -105,7 +105,9 @@ impl Examined {
         patience: &mut Patience,
     ) -> std::result::Result<std::result::Result<Known, String>, Failure> {
         let find = |name: &str| self.files.iter().find(|file| file.path.as_str() == name);
-        let Some(config_file) = find(support::CONFIG) else { return Ok(Err("it has no config.json".to_string())) };
+        let Some(config_file) = find(support::CONFIG) else {
+            return Ok(Err("it has no config.json".to_string()));
+        };
         let address = self.address(client, config_file);
         let bytes = patience.insist(|| client.ask(&address, &Part::All)?.into_bytes(LARGEST_CONFIG))?;
         let Ok(config) = serde_json::from_slice::<Value>(&bytes) else {
@@ -144,13 +146,16 @@ impl Examined {
     /// This version cannot use the model.
     pub fn plan(&self, allow_pickle: bool) -> Result<(&Known, Vec<&RemoteFile>)> {
         let known = self.known.as_ref().map_err(|reason| self.unusable(reason))?;
-        let files = support::wanted(known.kind, &self.files, allow_pickle).map_err(|reason| self.unusable(&reason))?;
+        let files = support::wanted(known.kind, &self.files, allow_pickle)
+            .map_err(|reason| self.unusable(&reason))?;
         Ok((known, files))
     }
 
     fn unusable(&self, reason: &str) -> Problem {
         let remedy = match reason.contains(PICKLE) {
-            true => "choose a model with model.safetensors; if you trust this one, say so with --allow-pickle",
+            true => {
+                "choose a model with model.safetensors; if you trust this one, say so with --allow-pickle"
+            }
             false => "choose another model; `frostline hub search` says which ones are supported",
         };
         Problem::input(format!("{} cannot be used", self.id), reason, remedy)
@@ -166,7 +171,9 @@ impl Examined {
         let needs_pickle = plan.is_err() && with_pickle.is_some();
         let reason = plan.as_ref().err().cloned();
         let fetched = plan.ok().or(with_pickle);
-        let sum = |bytes: &dyn Fn(&RemoteFile) -> u64| fetched.as_ref().map(|f| f.iter().map(|f| bytes(f)).sum::<u64>());
+        let sum = |bytes: &dyn Fn(&RemoteFile) -> u64| {
+            fetched.as_ref().map(|f| f.iter().map(|f| bytes(f)).sum::<u64>())
+        };
         let download_bytes = sum(&|file| file.bytes);
         let here_bytes = sum(&|file| bytes_here(&cache, file)).unwrap_or(0);
         let missing = download_bytes.map(|all| all.saturating_sub(here_bytes));
@@ -174,7 +181,8 @@ impl Examined {
         let parameters = self.parameters();
         // The file is read whole, and its numbers become f32.
         let memory_bytes = weights.zip(parameters).map(|(bytes, numbers)| bytes + 4 * numbers);
-        let (free_memory_bytes, free_disk_bytes) = (machine::free_memory(), machine::free_disk(&settings.cache));
+        let (free_memory_bytes, free_disk_bytes) =
+            (machine::free_memory(), machine::free_disk(&settings.cache));
         ModelPage {
             id: self.id.to_string(),
             revision: self.commit.to_string(),

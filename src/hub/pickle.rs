@@ -18,7 +18,11 @@ use std::path::{Path, PathBuf};
 /// The file holds more than tensors, is damaged, or the folder cannot be written.
 pub fn convert(id: &RepoId, commit: &Commit, snapshot: &Path, files: &[&RemoteFile]) -> Result<PathBuf> {
     let own = places::own_backbones().ok_or_else(|| {
-        Problem::input("there is no place for backbones", "the system names no folder for them", "set FROSTLINE_HOME")
+        Problem::input(
+            "there is no place for backbones",
+            "the system names no folder for them",
+            "set FROSTLINE_HOME",
+        )
     })?;
     let folder = own.join(id.as_str().replace('/', "--"));
     let fail = |e: std::io::Error| Problem::io("keep the converted weights", &folder, &e);
@@ -39,8 +43,9 @@ pub fn convert(id: &RepoId, commit: &Commit, snapshot: &Path, files: &[&RemoteFi
         revision: Some(commit.to_string()),
         ..Card::default()
     };
-    let text = toml::to_string(&card)
-        .map_err(|e| Problem::other("could not describe the backbone", e.to_string(), "please report this"))?;
+    let text = toml::to_string(&card).map_err(|e| {
+        Problem::other("could not describe the backbone", e.to_string(), "please report this")
+    })?;
     std::fs::write(partial.path().join("frostline.toml"), text).map_err(fail)?;
     if folder.exists() {
         std::fs::remove_dir_all(&folder).map_err(fail)?;
@@ -54,7 +59,8 @@ pub fn convert(id: &RepoId, commit: &Commit, snapshot: &Path, files: &[&RemoteFi
 /// All tensors of the file. A reader that meets what it does not expect may give up with a panic.
 fn read(path: &Path) -> Result<HashMap<String, Tensor>> {
     let refuse = |why: String| {
-        Problem::input("the weight file cannot be used", why, "choose a model with model.safetensors").at(path)
+        Problem::input("the weight file cannot be used", why, "choose a model with model.safetensors")
+            .at(path)
     };
     let all = || -> candle_core::Result<HashMap<String, Tensor>> {
         let reader = PthTensors::new(path, None)?;
@@ -69,7 +75,8 @@ fn read(path: &Path) -> Result<HashMap<String, Tensor>> {
     };
     let read = catch_unwind(std::panic::AssertUnwindSafe(all));
     let tensors = read.map_err(|_| refuse("it holds more than tensors, or is damaged".to_string()))?;
-    let tensors = tensors.map_err(|e| refuse(e.to_string().lines().next().unwrap_or_default().to_string()))?;
+    let tensors =
+        tensors.map_err(|e| refuse(e.to_string().lines().next().unwrap_or_default().to_string()))?;
     match tensors.is_empty() {
         true => Err(refuse("it holds no tensors".to_string())),
         false => Ok(tensors),

@@ -67,10 +67,16 @@ impl Search {
         let address = |task: Option<&str>| {
             let mut parts = vec![format!("search={}", escape(query.text.trim()))];
             parts.extend(task.map(|task| format!("pipeline_tag={task}")));
-            parts.extend(query.licence.iter().map(|licence| format!("filter={}", escape(&format!("license:{licence}")))));
+            parts.extend(
+                query
+                    .licence
+                    .iter()
+                    .map(|licence| format!("filter={}", escape(&format!("license:{licence}")))),
+            );
             parts.extend(query.language.iter().map(|language| format!("filter={}", escape(language))));
             parts.push(format!("sort=downloads&direction=-1&limit={PAGE}"));
-            let facts = ["pipeline_tag", "library_name", "tags", "downloads", "gated", "config", "safetensors"];
+            let facts =
+                ["pipeline_tag", "library_name", "tags", "downloads", "gated", "config", "safetensors"];
             parts.extend(facts.iter().map(|fact| format!("expand={fact}")));
             client.settings().endpoint.join(&format!("/api/models?{}", parts.join("&")))
         };
@@ -88,18 +94,27 @@ impl Search {
     ///
     /// # Errors
     /// The line or the Hub fails; what was read stays for the next call.
-    pub fn next(&mut self, client: &Client, count: usize, patience: &mut Patience) -> Result<Vec<Found>, Failure> {
+    pub fn next(
+        &mut self,
+        client: &Client,
+        count: usize,
+        patience: &mut Patience,
+    ) -> Result<Vec<Found>, Failure> {
         let (mut found, mut pages) = (Vec::new(), 0);
         while found.len() < count {
             for stream in &mut self.streams {
-                while stream.buffered.is_empty() && stream.next.is_some() && pages < PAGES_AT_ONCE.max(found.len()) {
+                while stream.buffered.is_empty()
+                    && stream.next.is_some()
+                    && pages < PAGES_AT_ONCE.max(found.len())
+                {
                     stream.read(client, patience)?;
                     pages += 1;
                 }
             }
             // Where one has nothing buffered but more to come, the order is not known.
             let is_open = self.streams.iter().any(|s| s.buffered.is_empty() && s.next.is_some());
-            let most = self.streams.iter_mut().max_by_key(|s| s.buffered.front().map(|f| f.downloads.unwrap_or(0)));
+            let most =
+                self.streams.iter_mut().max_by_key(|s| s.buffered.front().map(|f| f.downloads.unwrap_or(0)));
             match most.and_then(|stream| stream.buffered.pop_front()) {
                 Some(model) if !is_open || self.streams.len() == 1 => found.push(model),
                 Some(model) => {
@@ -118,7 +133,8 @@ impl Stream {
         let Some(address) = self.next.clone() else { return Ok(()) };
         let (page, more): (Vec<ModelInfo>, _) = patience.insist(|| client.json(&address))?;
         self.next = more.filter(|more| *more != address && !page.is_empty());
-        self.buffered.extend(page.into_iter().filter(|info| RepoId::parse(&info.id).is_ok()).filter_map(found));
+        self.buffered
+            .extend(page.into_iter().filter(|info| RepoId::parse(&info.id).is_ok()).filter_map(found));
         Ok(())
     }
 }

@@ -31,7 +31,8 @@ impl Settings {
     /// # Errors
     /// `HF_ENDPOINT` is no address, or there is no place for a cache.
     pub fn from_environment() -> Result<Self> {
-        let text = |name: &str| std::env::var(name).ok().map(|v| v.trim().to_string()).filter(|v| !v.is_empty());
+        let text =
+            |name: &str| std::env::var(name).ok().map(|v| v.trim().to_string()).filter(|v| !v.is_empty());
         let endpoint = text("HF_ENDPOINT").unwrap_or_else(|| PUBLIC_HUB.to_string());
         let endpoint = Origin::parse(&endpoint).ok_or_else(|| {
             Problem::input(
@@ -41,12 +42,17 @@ impl Settings {
             )
         })?;
         let cache = places::hub_cache().ok_or_else(|| {
-            Problem::input("there is no place for downloads", "the system names no home folder", "set HF_HOME")
+            Problem::input(
+                "there is no place for downloads",
+                "the system names no home folder",
+                "set HF_HOME",
+            )
         })?;
-        let is_yes = |name: &str| text(name).is_some_and(|v| {
-            ["1", "on", "yes", "true"].contains(&v.to_ascii_lowercase().as_str())
-        });
-        let idle = text("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|v| v.parse().ok()).filter(|s| (1..=3600).contains(s));
+        let is_yes = |name: &str| {
+            text(name).is_some_and(|v| ["1", "on", "yes", "true"].contains(&v.to_ascii_lowercase().as_str()))
+        };
+        let idle =
+            text("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|v| v.parse().ok()).filter(|s| (1..=3600).contains(s));
         Ok(Self {
             endpoint,
             token: Token::of_this_machine(is_yes("HF_HUB_DISABLE_IMPLICIT_TOKEN")),
@@ -134,7 +140,8 @@ impl Origin {
 
     /// Whether `address` leads to the same server.
     pub fn serves(&self, address: &str) -> bool {
-        Self::parse(address).is_some_and(|o| (o.https, &o.host, o.port) == (self.https, &self.host, self.port))
+        Self::parse(address)
+            .is_some_and(|o| (o.https, &o.host, o.port) == (self.https, &self.host, self.port))
     }
 
     /// The address of `path`, which begins with a slash, below this origin.
@@ -179,7 +186,9 @@ mod tests {
         check("https://huggingface.co/", Some("https://huggingface.co"));
         check("HTTP://127.0.0.1:8080/hub/", Some("http://127.0.0.1:8080/hub"));
         check("http://[::1]:80/x?y", Some("http://[::1]/x"));
-        for bad in ["huggingface.co", "ftp://a", "https://", "https://a:b:c", "https://u:p@a/", "https://a b/"] {
+        for bad in
+            ["huggingface.co", "ftp://a", "https://", "https://a:b:c", "https://u:p@a/", "https://a b/"]
+        {
             check(bad, None);
         }
     }
@@ -189,7 +198,9 @@ mod tests {
         let origin = Origin::parse("https://huggingface.co/hub").unwrap();
         assert!(origin.serves("https://HuggingFace.co/a/b"));
         assert!(origin.serves("https://huggingface.co:443"));
-        for other in ["http://huggingface.co/", "https://huggingface.co:444/", "https://huggingface.co.evil/", "/a"] {
+        for other in
+            ["http://huggingface.co/", "https://huggingface.co:444/", "https://huggingface.co.evil/", "/a"]
+        {
             assert!(!origin.serves(other), "{other}");
         }
     }

@@ -60,10 +60,11 @@ pub fn family_name(config: &Value) -> String {
 /// # Errors
 /// In words, why this version cannot use it.
 pub fn known(config: &Value) -> Result<Known, String> {
-    let (family, architecture) = describe(config, Path::new(CONFIG)).map_err(|problem| match family_of(config) {
-        Some(_) => format!("{}: {}", problem.what, problem.why),
-        None => format!("this version does not know the family {}", family_name(config)),
-    })?;
+    let (family, architecture) =
+        describe(config, Path::new(CONFIG)).map_err(|problem| match family_of(config) {
+            Some(_) => format!("{}: {}", problem.what, problem.why),
+            None => format!("this version does not know the family {}", family_name(config)),
+        })?;
     let kind = match architecture.input() {
         InputKind::Image { size } => {
             image_spec(config, size).map_err(|problem| problem.why)?;
@@ -78,7 +79,11 @@ pub fn known(config: &Value) -> Result<Known, String> {
 ///
 /// # Errors
 /// In words, what the repository lacks.
-pub fn wanted<'f>(kind: Kind, files: &'f [RemoteFile], allow_pickle: bool) -> Result<Vec<&'f RemoteFile>, String> {
+pub fn wanted<'f>(
+    kind: Kind,
+    files: &'f [RemoteFile],
+    allow_pickle: bool,
+) -> Result<Vec<&'f RemoteFile>, String> {
     let find = |name: &str| files.iter().find(|file| file.path.as_str() == name);
     let config = find(CONFIG).ok_or("it has no config.json")?;
     let weights = match (find(WEIGHTS), find(PICKLE)) {
@@ -107,7 +112,8 @@ pub fn wanted<'f>(kind: Kind, files: &'f [RemoteFile], allow_pickle: bool) -> Re
 pub fn check_header(architecture: &dyn Architecture, header: &Header) -> Result<(), String> {
     let shapes: BTreeMap<String, &Vec<usize>> =
         header.tensors.iter().map(|(name, facts)| (plain_name(name), &facts.shape)).collect();
-    if let Some((name, facts)) = header.tensors.iter().find(|(_, f)| !["F32", "F16", "BF16"].contains(&f.dtype.as_str()))
+    if let Some((name, facts)) =
+        header.tensors.iter().find(|(_, f)| !["F32", "F16", "BF16"].contains(&f.dtype.as_str()))
         && architecture.tree().tensors().any(|tensor| tensor.name == plain_name(name))
     {
         return Err(format!("tensor {name} has the type {}, which this version cannot read", facts.dtype));
@@ -124,8 +130,19 @@ mod tests {
     use crate::hub::id::RepoPath;
 
     fn file(path: &str, bytes: u64) -> RemoteFile {
-        let noted = NotedFile { size: bytes, blob_id: String::new(), lfs_sha256: None, lfs_size: None, xet_hash: None };
-        RemoteFile { path: RepoPath::parse(path).unwrap(), bytes, digest: Digest::GitSha1("a".repeat(40)), noted }
+        let noted = NotedFile {
+            size: bytes,
+            blob_id: String::new(),
+            lfs_sha256: None,
+            lfs_size: None,
+            xet_hash: None,
+        };
+        RemoteFile {
+            path: RepoPath::parse(path).unwrap(),
+            bytes,
+            digest: Digest::GitSha1("a".repeat(40)),
+            noted,
+        }
     }
 
     fn check(kind: Kind, names: &[&str], allow_pickle: bool, expected: Result<&[&str], &str>) {
@@ -141,12 +158,29 @@ mod tests {
 
     #[test]
     fn the_family_decides_what_is_fetched() {
-        let all = ["model.safetensors", "config.json", "tokenizer.json", "README.md", "onnx/model.onnx", "tf_model.h5"];
+        let all = [
+            "model.safetensors",
+            "config.json",
+            "tokenizer.json",
+            "README.md",
+            "onnx/model.onnx",
+            "tf_model.h5",
+        ];
         check(Kind::Image, &all, false, Ok(&["config.json", "README.md", "model.safetensors"]));
-        check(Kind::Text, &all, false, Ok(&["config.json", "README.md", "tokenizer.json", "model.safetensors"]));
+        check(
+            Kind::Text,
+            &all,
+            false,
+            Ok(&["config.json", "README.md", "tokenizer.json", "model.safetensors"]),
+        );
         check(Kind::Text, &["config.json", "model.safetensors"], false, Err("tokenizer.json"));
         check(Kind::Image, &["config.json", "pytorch_model.bin"], false, Err("can hold programs"));
-        check(Kind::Image, &["config.json", "pytorch_model.bin"], true, Ok(&["config.json", "pytorch_model.bin"]));
+        check(
+            Kind::Image,
+            &["config.json", "pytorch_model.bin"],
+            true,
+            Ok(&["config.json", "pytorch_model.bin"]),
+        );
         check(Kind::Image, &["config.json", "model.safetensors.index.json"], false, Err("several files"));
         check(Kind::Image, &["model.safetensors"], false, Err("config.json"));
     }

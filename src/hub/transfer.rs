@@ -61,7 +61,8 @@ pub fn fetch(
                 Some(_) if !began_anew => {
                     began_anew = true;
                     furthest = 0;
-                    let what = format!("{} did not arrive as the Hub lists it; fetching it once more", file.path);
+                    let what =
+                        format!("{} did not arrive as the Hub lists it; fetching it once more", file.path);
                     control.report(Fact::Warning { what });
                     partial.restart().map_err(Failure::Here)?;
                 }
@@ -140,7 +141,10 @@ impl Transfer<'_> {
     /// What the Hub says of the file now must be what it listed.
     fn check_hub(&self, answer: &Answer) -> std::result::Result<(), Failure> {
         let changed = |what: &str| {
-            Failure::Answer(format!("{} changed on the Hub while it was fetched: another {what}", self.file.path))
+            Failure::Answer(format!(
+                "{} changed on the Hub while it was fetched: another {what}",
+                self.file.path
+            ))
         };
         if answer.header("x-repo-commit").is_some_and(|commit| commit != self.commit.as_str()) {
             return Err(changed("commit"));
@@ -176,7 +180,12 @@ impl Transfer<'_> {
         }
     }
 
-    fn read(&self, mut body: impl Read, partial: &mut Partial, meter: &mut Meter) -> std::result::Result<(), Failure> {
+    fn read(
+        &self,
+        mut body: impl Read,
+        partial: &mut Partial,
+        meter: &mut Meter,
+    ) -> std::result::Result<(), Failure> {
         let mut piece = vec![0; PIECE];
         while partial.length < self.file.bytes {
             if self.control.stop_requested() {
@@ -211,7 +220,8 @@ impl Partial {
         let path = cache.incomplete(&file.digest);
         let fail = |e: std::io::Error| Problem::io("write the download", &path, &e);
         let mut options = File::options();
-        let handle = options.create(true).truncate(false).read(true).append(true).open(&path).map_err(fail)?;
+        let handle =
+            options.create(true).truncate(false).read(true).append(true).open(&path).map_err(fail)?;
         let length = handle.metadata().map_err(fail)?.len();
         let mut partial = Self {
             hasher: Hasher::new(&file.digest, file.bytes),

@@ -216,6 +216,7 @@ impl Session {
                 self.tries.predictions = predictions;
                 Vec::new()
             }
+            Outcome::Hub(_) => Vec::new(),
             Outcome::Exported { out, bytes, labels, thawed, golden } => {
                 self.exported = Some(Exported { out, bytes, labels, thawed, golden });
                 Vec::new()

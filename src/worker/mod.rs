@@ -1,12 +1,13 @@
-//! The threads behind the window. One owns every tensor and does one long job after another; scans run on
-//! threads of their own. Commands go in over bounded queues, events come out; stop and pause are flags that a job
+//! The threads behind the window. One owns every tensor and does one long job after another; scans and all that has to
+//! do with the Hub run on threads of their own (`aside`). Commands go in over bounded queues, events come out; stop and pause are flags that a job
 //! asks between two batches.
 
+mod aside;
 pub mod protocol;
 mod serve;
 pub mod thumbnails;
 
-pub use protocol::{BackboneFacts, Command, EvaluateOn, Event, JobId, Outcome};
+pub use protocol::{BackboneFacts, Command, EvaluateOn, Event, HubAnswer, HubAsk, JobId, Outcome};
 
 use crate::control::Control;
 use crate::problem::{Problem, Result};
@@ -34,8 +35,7 @@ pub struct Worker {
     events: Receiver<Event>,
     steps: Receiver<Event>,
     flags: Arc<Flags>,
-    out: Outbox,
-    stand_in: StandIn,
+    aside: aside::Aside,
 }
 
 /// What the user wishes of the job that runs.
@@ -89,10 +89,10 @@ impl Worker {
         let (step_sender, steps) = bounded(STEPS);
         let flags = Arc::new(Flags::default());
         let out = Outbox { events: event_sender, steps: step_sender, wake };
-        let server =
-            serve::Server::new(machine, Arc::clone(&flags), out.clone(), short_commands, stand_in.clone());
+        let aside = aside::Aside::start(out.clone(), stand_in.clone())?;
+        let server = serve::Server::new(machine, Arc::clone(&flags), out, short_commands, stand_in);
         std::thread::Builder::new().name("compute".into()).spawn(move || server.run(&long_commands))?;
-        Ok(Self { long, short, events, steps, flags, out, stand_in })
+        Ok(Self { long, short, events, steps, flags, aside })
     }
 
     /// Sends a command.
@@ -101,7 +101,7 @@ impl Worker {
     /// The worker has too much to do or has ended.
     pub fn send(&self, command: Command) -> Result<()> {
         let queue = match &command {
-            Command::Scan { .. } => return self.scan(command),
+            Command::Scan { .. } | Command::Hub { .. } => return self.aside.send(command),
             Command::Try { .. } | Command::Filters { .. } => &self.short,
             _ => &self.long,
         };
@@ -134,24 +134,21 @@ impl Worker {
         drained
     }
 
-    /// Scans need no tensor: each runs on its own thread.
-    fn scan(&self, command: Command) -> Result<()> {
-        let (out, stand_in) = (self.out.clone(), self.stand_in.clone());
-        let work = move || serve::scan(command, &out, &stand_in);
-        let thread = std::thread::Builder::new().name("scan".into()).spawn(work);
-        thread.map(drop).map_err(|e| {
-            Problem::other(
-                "the scan could not be started",
-                e.to_string(),
-                "close other programs and try again",
-            )
-        })
+    /// Asks one scan, search or download to end as soon as it can; one that waits in the queue does not begin.
+    pub fn stop_job(&self, job: JobId) {
+        self.aside.stop(job);
+    }
+
+    /// Lets one download wait, or go on.
+    pub fn pause_job(&self, job: JobId, paused: bool) {
+        self.aside.pause(job, paused);
     }
 }
 
 impl Drop for Worker {
-    /// A closed window ends the job at the next batch; its checkpoint is kept.
+    /// A closed window ends the job at the next batch; its checkpoint and what was downloaded are kept.
     fn drop(&mut self) {
         self.stop();
+        self.aside.stop_all();
     }
 }
