@@ -86,11 +86,17 @@ fn fetch_all(
         })?;
         cache.link(&examined.commit, &file.path, &file.digest)?;
     }
-    meter.remember();
+    meter.remember(client.settings().home.as_deref());
     let snapshot = cache.snapshot(&examined.commit);
     let has_pickle = files.iter().any(|file| file.path.as_str() == support::PICKLE);
     let path = match has_pickle {
-        true => pickle::convert(&request.id, &examined.commit, &snapshot, &files)?,
+        true => pickle::convert(
+            client.settings().home.as_deref(),
+            &request.id,
+            &examined.commit,
+            &snapshot,
+            &files,
+        )?,
         false => snapshot,
     };
     // What cannot be opened would be found out too late.

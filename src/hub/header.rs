@@ -3,7 +3,7 @@
 //!
 //! Format: 8 bytes little-endian length, that many bytes of JSON (`name -> {dtype, shape, data_offsets}`), the data.
 
-use super::http::{Answer, Client, Failure, Part};
+use super::http::{Answer, Client, Failure, Part, broken};
 use crate::problem::{Problem, Result};
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
@@ -186,9 +186,8 @@ fn beginning(client: &Client, address: &str, bytes: u64) -> std::result::Result<
     if answer.status() == 206 && answer.content_range().is_none_or(|(first, _)| first != 0) {
         return Err(Failure::Answer("it gives another part of the file than was asked for".to_string()));
     }
-    let mut start = Vec::new();
-    let read = answer.into_reader().take(bytes).read_to_end(&mut start);
-    read.map_err(|e| Failure::Line(e.to_string()))?;
+    let (mut start, from) = (Vec::new(), answer.address.clone());
+    answer.into_reader().take(bytes).read_to_end(&mut start).map_err(|e| broken(&from, &e))?;
     Ok(start)
 }
 

@@ -247,7 +247,7 @@ impl Answer {
     pub fn into_bytes(self, limit: u64) -> Result<Vec<u8>, Failure> {
         let (mut bytes, address) = (Vec::new(), self.address.clone());
         let read = self.into_reader().take(limit + 1).read_to_end(&mut bytes);
-        read.map_err(|e| Failure::Line(format!("{}: {e}", host_of(&address))))?;
+        read.map_err(|e| broken(&address, &e))?;
         match bytes.len() as u64 > limit {
             true => Err(Failure::Answer(format!("it is longer than {}", crate::units::bytes(limit)))),
             false => Ok(bytes),
@@ -346,6 +346,15 @@ fn line(origin: &Origin, error: &ureq::Error) -> Failure {
         other => other.to_string(),
     };
     Failure::Line(format!("{}: {}", origin.host(), shown(&why)))
+}
+
+/// A line that broke while an answer came.
+pub fn broken(address: &str, error: &std::io::Error) -> Failure {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>());
+    let is_timeout =
+        error.kind() == std::io::ErrorKind::TimedOut || matches!(inner, Some(ureq::Error::Timeout(_)));
+    let why = if is_timeout { "nothing came for too long".to_string() } else { shown(&error.to_string()) };
+    Failure::Line(format!("{}: {why}", host_of(address)))
 }
 
 fn host_of(address: &str) -> String {

@@ -1,8 +1,8 @@
 //! How far and how fast a download goes, said a few times a second.
 
 use super::api::RemoteFile;
-use super::places;
 use crate::control::{Control, Fact};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Time between two facts.
@@ -67,15 +67,13 @@ impl<'c> Meter<'c> {
         });
     }
 
-    /// Keeps the rate of this download for the next estimate.
-    pub fn remember(&self) {
+    /// Keeps the rate of this download in `home` for the next estimate.
+    pub fn remember(&self, home: Option<&Path>) {
         let seconds = self.began.elapsed().as_secs_f64();
-        if let Some(home) = places::home().filter(|_| self.moved >= TELLING && seconds > 0.0) {
+        if let Some(home) = home.filter(|_| self.moved >= TELLING && seconds > 0.0) {
+            let rate = format!("{:.0}\n", self.moved as f64 / seconds);
             // Without it a model's page says nothing about time.
-            let _ = super::cache::write(
-                &home.join(RATE_FILE),
-                format!("{:.0}\n", self.moved as f64 / seconds).as_bytes(),
-            );
+            let _ = super::cache::write(&home.join(RATE_FILE), rate.as_bytes());
         }
     }
 }
@@ -83,7 +81,7 @@ impl<'c> Meter<'c> {
 const RATE_FILE: &str = "line-bytes-per-second";
 
 /// Bytes a second of the last telling download on this machine.
-pub fn remembered_rate() -> Option<f64> {
-    let text = std::fs::read_to_string(places::home()?.join(RATE_FILE)).ok()?;
+pub fn remembered_rate(home: Option<&Path>) -> Option<f64> {
+    let text = std::fs::read_to_string(home?.join(RATE_FILE)).ok()?;
     text.trim().parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0)
 }

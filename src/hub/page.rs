@@ -200,7 +200,9 @@ impl Examined {
             downloads: self.info.downloads,
             download_bytes,
             here_bytes,
-            download_seconds: missing.zip(remembered_rate()).map(|(bytes, rate)| bytes as f64 / rate),
+            download_seconds: missing
+                .zip(remembered_rate(settings.home.as_deref()))
+                .map(|(bytes, rate)| bytes as f64 / rate),
             memory_bytes,
             free_memory_bytes,
             fits_memory: memory_bytes.zip(free_memory_bytes).map(|(needed, free)| needed <= free),

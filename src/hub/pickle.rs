@@ -3,7 +3,7 @@
 
 use super::api::RemoteFile;
 use super::id::{Commit, RepoId};
-use super::{places, support};
+use super::support;
 use crate::backbone::spec::Card;
 use crate::problem::{Problem, Result};
 use candle_core::Tensor;
@@ -16,8 +16,14 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// The file holds more than tensors, is damaged, or the folder cannot be written.
-pub fn convert(id: &RepoId, commit: &Commit, snapshot: &Path, files: &[&RemoteFile]) -> Result<PathBuf> {
-    let own = places::own_backbones().ok_or_else(|| {
+pub fn convert(
+    home: Option<&Path>,
+    id: &RepoId,
+    commit: &Commit,
+    snapshot: &Path,
+    files: &[&RemoteFile],
+) -> Result<PathBuf> {
+    let own = home.map(|home| home.join("backbones")).ok_or_else(|| {
         Problem::input(
             "there is no place for backbones",
             "the system names no folder for them",

@@ -16,6 +16,8 @@ pub struct Settings {
     pub token: Option<Token>,
     /// The cache folder, shared with Hugging Face's own programs.
     pub cache: PathBuf,
+    /// Frostline's own folder.
+    pub home: Option<PathBuf>,
     /// Nothing goes on the network.
     pub offline: bool,
     /// A line on which nothing arrives for this long is taken for broken.
@@ -57,6 +59,7 @@ impl Settings {
             endpoint,
             token: Token::of_this_machine(is_yes("HF_HUB_DISABLE_IMPLICIT_TOKEN")),
             cache,
+            home: places::home(),
             offline: is_yes("HF_HUB_OFFLINE") || is_yes("TRANSFORMERS_OFFLINE"),
             idle: Duration::from_secs(idle.unwrap_or(20)),
             first_wait: Duration::from_millis(500),

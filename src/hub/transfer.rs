@@ -5,7 +5,7 @@ use super::api::{Digest, RemoteFile};
 use super::cache::RepoCache;
 use super::digest::Hasher;
 use super::header::Header;
-use super::http::{Answer, Client, Failure, Part};
+use super::http::{Answer, Client, Failure, Part, broken};
 use super::id::{Commit, escape_path};
 use super::lock::Lock;
 use super::meter::Meter;
@@ -118,7 +118,7 @@ impl Transfer<'_> {
             partial.restart().map_err(Failure::Here)?;
         }
         self.check_length(&answer, partial.length)?;
-        self.read(answer.into_reader(), partial, meter)
+        self.read(answer, partial, meter)
     }
 
     fn open(&self, part: &Part) -> std::result::Result<Answer, Failure> {
@@ -182,18 +182,19 @@ impl Transfer<'_> {
 
     fn read(
         &self,
-        mut body: impl Read,
+        answer: Answer,
         partial: &mut Partial,
         meter: &mut Meter,
     ) -> std::result::Result<(), Failure> {
-        let mut piece = vec![0; PIECE];
+        let from = answer.address.clone();
+        let (mut body, mut piece) = (answer.into_reader(), vec![0; PIECE]);
         while partial.length < self.file.bytes {
             if self.control.stop_requested() {
                 return Err(Failure::Here(stopped()));
             }
             self.control.wait_while_paused();
             let missing = usize::try_from(self.file.bytes - partial.length).unwrap_or(PIECE).min(PIECE);
-            let got = body.read(&mut piece[..missing]).map_err(|e| Failure::Line(e.to_string()))?;
+            let got = body.read(&mut piece[..missing]).map_err(|e| broken(&from, &e))?;
             if got == 0 {
                 return Err(Failure::Line("the line was closed before the end".to_string()));
             }

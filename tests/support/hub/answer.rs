@@ -52,7 +52,8 @@ impl Asked {
     pub fn range(&self, size: u64) -> Option<Result<(u64, u64), ()>> {
         let (first, last) = self.header("range")?.strip_prefix("bytes=")?.split_once('-')?;
         let first: u64 = first.parse().ok()?;
-        let last: u64 = last.parse().map_or(size.saturating_sub(1), |last: u64| last.min(size.saturating_sub(1)));
+        let last: u64 =
+            last.parse().map_or(size.saturating_sub(1), |last: u64| last.min(size.saturating_sub(1)));
         Some(if first < size && first <= last { Ok((first, last)) } else { Err(()) })
     }
 }

@@ -41,12 +41,18 @@ impl Content {
 
     /// Fills `to` with what stands at `from`.
     pub fn read(&self, from: u64, to: &mut [u8]) {
-        let head = self.head.len() as u64;
-        for (at, byte) in (from..).zip(to.iter_mut()) {
-            *byte = match at < head {
-                true => self.head[at as usize],
-                false => byte_of(self.seed, at),
-            };
+        let head = (self.head.len() as u64).saturating_sub(from).min(to.len() as u64) as usize;
+        let (known, made) = to.split_at_mut(head);
+        if head > 0 {
+            known.copy_from_slice(&self.head[from as usize..][..head]);
+        }
+        let (mut word, mut of) = (0, u64::MAX);
+        for (at, byte) in (from + head as u64..).zip(made) {
+            if at / 8 != of {
+                of = at / 8;
+                word = word_of(self.seed, of);
+            }
+            *byte = (word >> (8 * (at % 8))) as u8;
         }
     }
 
@@ -76,12 +82,11 @@ impl Content {
     }
 }
 
-/// Never the exponent of a number that is not finite, so that made weights can be used.
-fn byte_of(seed: u64, at: u64) -> u8 {
-    let mut z = seed.wrapping_add((at / 8).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+/// Eight bytes without the exponent of a number that is not finite, so that made weights can be used.
+fn word_of(seed: u64, number: u64) -> u64 {
+    let mut z = seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z ^= z >> 27;
-    (z >> (8 * (at % 8))) as u8 & 0x3f
+    (z ^ (z >> 27)) & 0x3f3f_3f3f_3f3f_3f3f
 }
 
 pub fn hex(bytes: &[u8]) -> String {

@@ -5,6 +5,7 @@
 
 mod answer;
 mod content;
+pub mod models;
 
 use answer::{Asked, Head};
 pub use content::{Content, hex};
@@ -33,13 +34,15 @@ pub struct Repo {
     pub downloads: u64,
     /// More of its entry in lists: `pipeline_tag`, `library_name`, `tags`, `config`, `safetensors`.
     pub facts: Value,
-    digests: BTreeMap<String, (String, String)>,
+    /// Git's SHA-1 and SHA-256 of each file.
+    pub digests: BTreeMap<String, (String, String)>,
     pub commit: String,
 }
 
 impl Repo {
     pub fn new(id: &str, files: impl IntoIterator<Item = (&'static str, Content)>, facts: Value) -> Self {
-        let files: BTreeMap<String, Content> = files.into_iter().map(|(path, c)| (path.to_string(), c)).collect();
+        let files: BTreeMap<String, Content> =
+            files.into_iter().map(|(path, c)| (path.to_string(), c)).collect();
         let digests: BTreeMap<_, _> =
             files.iter().map(|(path, c)| (path.clone(), (c.git_sha1(), c.sha256()))).collect();
         let mut hasher = Sha1::new_with_prefix(id);
@@ -79,8 +82,10 @@ impl Repo {
             }
             entry
         };
-        let folders: BTreeSet<&str> = self.files.keys().filter_map(|path| path.rsplit_once('/')).map(|(f, _)| f).collect();
-        let folder = |path: &&str| json!({"type": "directory", "path": path, "size": 0, "oid": "0".repeat(40)});
+        let folders: BTreeSet<&str> =
+            self.files.keys().filter_map(|path| path.rsplit_once('/')).map(|(f, _)| f).collect();
+        let folder =
+            |path: &&str| json!({"type": "directory", "path": path, "size": 0, "oid": "0".repeat(40)});
         folders.iter().map(folder).chain(self.files.iter().map(entry)).collect()
     }
 }
@@ -96,8 +101,12 @@ pub enum Host {
 /// What goes wrong.
 #[derive(Clone)]
 pub enum Fault {
+    /// A good answer before the one that goes wrong.
+    Nothing,
     /// The line is closed after so many bytes of the body.
     CutAfter(u64),
+    /// All of the file begins to come, whatever was asked for, and the line is closed after so many bytes.
+    CutWhole(u64),
     /// Nothing comes any more after so many bytes of the body.
     StallAfter(u64),
     /// Another status, with these headers.
@@ -263,7 +272,8 @@ impl Shared {
 
     fn fault_for(&self, host: Host, path: &str) -> Option<Fault> {
         let mut state = self.state();
-        let rule = state.rules.iter_mut().find(|r| r.host == host && r.times > 0 && path.contains(&r.path))?;
+        let rule =
+            state.rules.iter_mut().find(|r| r.host == host && r.times > 0 && path.contains(&r.path))?;
         rule.times -= 1;
         Some(rule.fault.clone())
     }
@@ -273,7 +283,8 @@ impl Shared {
         let (mut head, mut content) = match &fault {
             Some(Fault::NoAnswer) => return None,
             Some(Fault::Status(status, headers)) => {
-                let head = headers.iter().fold(Head::new(*status), |head, (name, value)| head.with(name, value));
+                let head =
+                    headers.iter().fold(Head::new(*status), |head, (name, value)| head.with(name, value));
                 (head, Content::of("no"))
             }
             _ => match host {
@@ -284,11 +295,10 @@ impl Shared {
         match &fault {
             Some(Fault::Other(other)) if head.status == 200 => content = other.clone(),
             Some(Fault::Body(bytes)) => (head, content) = (Head::new(200), Content::of(bytes.clone())),
-            Some(Fault::Header(name, value)) => head = head.with(name, value),
             _ => {}
         }
         let mut part = (0, content.len());
-        if head.status == 200 && !matches!(fault, Some(Fault::IgnoreRange)) {
+        if head.status == 200 && !matches!(fault, Some(Fault::IgnoreRange | Fault::CutWhole(_))) {
             match asked.range(content.len()) {
                 Some(Ok((first, last))) => {
                     head.status = 206;
@@ -302,6 +312,9 @@ impl Shared {
                 None => {}
             }
         }
+        if let Some(Fault::Header(name, value)) = &fault {
+            head = head.with(name, value);
+        }
         let announced = match &fault {
             Some(Fault::Announce(more)) => part.1.saturating_add_signed(*more),
             _ => part.1,
@@ -314,9 +327,16 @@ impl Shared {
         }
     }
 
-    fn send(&self, content: &Content, (first, bytes): (u64, u64), host: Host, fault: Option<Fault>, to: &mut TcpStream) -> Option<()> {
+    fn send(
+        &self,
+        content: &Content,
+        (first, bytes): (u64, u64),
+        host: Host,
+        fault: Option<Fault>,
+        to: &mut TcpStream,
+    ) -> Option<()> {
         let (end, then) = match fault {
-            Some(Fault::CutAfter(n)) if n < bytes => (n, Some(Duration::ZERO)),
+            Some(Fault::CutAfter(n) | Fault::CutWhole(n)) if n < bytes => (n, Some(Duration::ZERO)),
             Some(Fault::StallAfter(n)) if n < bytes => (n, Some(Duration::from_secs(3600))),
             // Whoever believes the announcement waits for the rest, or meets the next answer too early.
             Some(Fault::Announce(_)) => (bytes, Some(Duration::ZERO)),
@@ -357,7 +377,8 @@ impl Shared {
             None => (false, path),
         };
         let state = self.state();
-        let repo = state.repos.iter().find(|repo| rest == repo.id || rest.starts_with(&format!("{}/", repo.id)));
+        let repo =
+            state.repos.iter().find(|repo| rest == repo.id || rest.starts_with(&format!("{}/", repo.id)));
         let Some(repo) = repo.cloned() else {
             return match is_known {
                 true => no(404, "RepoNotFound", "Repository not found"),
@@ -374,10 +395,14 @@ impl Shared {
             }
             (true, ["revision", _]) => json_of(&repo.info()),
             (true, ["tree", _]) => json_of(&repo.tree()),
-            (false, ["resolve", revision, ..]) if !is_revision(revision) => no(404, "RevisionNotFound", "Invalid rev id"),
-            (false, ["resolve", ..]) if repo.gated && !is_known => {
-                no(if asked.header("authorization").is_some() { 403 } else { 401 }, "GatedRepo", "Access is restricted")
+            (false, ["resolve", revision, ..]) if !is_revision(revision) => {
+                no(404, "RevisionNotFound", "Invalid rev id")
             }
+            (false, ["resolve", ..]) if repo.gated && !is_known => no(
+                if asked.header("authorization").is_some() { 403 } else { 401 },
+                "GatedRepo",
+                "Access is restricted",
+            ),
             (false, ["resolve", _, path @ ..]) => self.resolve(&repo, &path.join("/")),
             _ => no(404, "", "Not found"),
         }
@@ -419,7 +444,10 @@ impl Shared {
         });
         match found {
             // A store has tags of its own.
-            Some(content) => (Head::new(200).with("ETag", "\"store-tag-1\"").with("Accept-Ranges", "bytes"), content.clone()),
+            Some(content) => (
+                Head::new(200).with("ETag", "\"store-tag-1\"").with("Accept-Ranges", "bytes"),
+                content.clone(),
+            ),
             None => no(404, "", "No such key"),
         }
     }
@@ -427,7 +455,8 @@ impl Shared {
     fn list(&self, asked: &Asked) -> (Head, Content) {
         let state = self.state();
         let search = asked.param("search").unwrap_or_default().to_lowercase();
-        let filters: Vec<&str> = asked.query.iter().filter(|(key, _)| key == "filter").map(|(_, v)| v.as_str()).collect();
+        let filters: Vec<&str> =
+            asked.query.iter().filter(|(key, _)| key == "filter").map(|(_, v)| v.as_str()).collect();
         let is_listed = |info: &Value| {
             let tags: Vec<&str> = info["tags"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
             asked.param("pipeline_tag").is_none_or(|task| info["pipeline_tag"] == task)
