@@ -42,10 +42,9 @@ pub enum Failure {
     Here(Problem),
 }
 
-/// What is asked for: `HEAD`, all of it, or some bytes of it.
+/// What is asked for: all of it, or some bytes of it.
 #[derive(Debug, Clone)]
 pub enum Part {
-    Head,
     All,
     /// To the end.
     From(u64),
@@ -113,18 +112,14 @@ impl Client {
             .ok_or_else(|| Failure::Answer(format!("it leads to {}, which is no address", shown(address))))?;
         let by_hub = self.settings.endpoint.serves(address);
         let agent = self.agent_for(&origin);
-        let mut request = match part {
-            Part::Head => agent.head(address),
-            _ => agent.get(address),
-        };
-        request = request.header(header::ACCEPT_ENCODING, "identity");
+        let mut request = agent.get(address).header(header::ACCEPT_ENCODING, "identity");
         match part {
             Part::From(first) => request = request.header(header::RANGE, format!("bytes={first}-")),
             Part::Bytes(bytes) => {
                 let last = bytes.end.saturating_sub(1);
                 request = request.header(header::RANGE, format!("bytes={}-{last}", bytes.start));
             }
-            Part::Head | Part::All => {}
+            Part::All => {}
         }
         if let Some(token) = self.settings.token.as_ref().filter(|_| by_hub) {
             request = request.header(header::AUTHORIZATION, token.header());
@@ -144,8 +139,7 @@ impl Client {
         }
     }
 
-    /// Asks and follows redirects; with `Part::Head` only those that stay on the Hub, as these headers speak of the
-    /// file and those of a store of large files do not.
+    /// Asks and follows redirects.
     ///
     /// # Errors
     /// As for [`Client::ask_once`], or too many redirects, or one that leaves the encrypted line.
@@ -154,9 +148,6 @@ impl Client {
         for _ in 0..HOPS {
             let answer = self.ask_once(&address, part)?;
             let Some(next) = answer.redirect()? else { return Ok(answer) };
-            if matches!(part, Part::Head) && !self.settings.endpoint.serves(&next) {
-                return Ok(answer);
-            }
             address = next;
         }
         Err(Failure::Answer(format!("more than {HOPS} redirects")))

@@ -1,7 +1,7 @@
 //! A model's page: what can be known of it before it is downloaded, from its configuration and the first bytes of
 //! its weights.
 
-use super::api::{self, Digest, Kind, ModelInfo, RemoteFile};
+use super::api::{self, Kind, ModelInfo, RemoteFile};
 use super::cache::RepoCache;
 use super::header::Header;
 use super::http::{Client, Failure, Part};
@@ -64,6 +64,8 @@ pub struct Examined {
     pub header: Option<Header>,
     /// The network, or why this version cannot use it.
     pub known: std::result::Result<Known, String>,
+    /// The Hub's word that the files are not open to this user.
+    denied: Option<Failure>,
 }
 
 impl Examined {
@@ -92,9 +94,18 @@ impl Examined {
             info,
             files,
             header: None,
-            known: Err(String::new()),
+            known: Err("its owner must be asked first, on its page".to_string()),
+            denied: None,
         };
-        examined.known = examined.look_closer(client, patience)?;
+        match examined.look_closer(client, patience) {
+            Ok(known) => examined.known = known,
+            Err(failure @ Failure::Status { status: 401 | 403, by_hub: true, .. })
+                if examined.info.is_gated() =>
+            {
+                examined.denied = Some(failure);
+            }
+            Err(failure) => return Err(failure),
+        }
         Ok(examined)
     }
 
@@ -143,8 +154,13 @@ impl Examined {
     /// The network and the files to fetch.
     ///
     /// # Errors
-    /// This version cannot use the model.
+    /// This version cannot use the model, or it is not open to this user.
     pub fn plan(&self, allow_pickle: bool) -> Result<(&Known, Vec<&RemoteFile>)> {
+        if let Some(denied) = &self.denied {
+            return Err(denied
+                .clone()
+                .problem(&format!("{} could not be fetched", self.id), self.id.as_str()));
+        }
         let known = self.known.as_ref().map_err(|reason| self.unusable(reason))?;
         let files = support::wanted(known.kind, &self.files, allow_pickle)
             .map_err(|reason| self.unusable(&reason))?;
@@ -216,15 +232,6 @@ impl Examined {
         let of_tree = |known: &Known| known.architecture.tree().root().parameters() as u64;
         let own = self.known.as_ref().ok().map(of_tree);
         own.or_else(|| self.header.as_ref().map(Header::parameters)).or_else(|| self.info.parameters())
-    }
-
-    /// The SHA-256 of the weights, as the Hub lists it.
-    pub fn weights_sha256(&self) -> Option<&str> {
-        let weights = self.files.iter().find(|file| file.path.as_str() == support::WEIGHTS)?;
-        match &weights.digest {
-            Digest::Sha256(hex) => Some(hex),
-            Digest::GitSha1(_) => None,
-        }
     }
 }
 

@@ -103,10 +103,7 @@ impl Search {
         let (mut found, mut pages) = (Vec::new(), 0);
         while found.len() < count {
             for stream in &mut self.streams {
-                while stream.buffered.is_empty()
-                    && stream.next.is_some()
-                    && pages < PAGES_AT_ONCE.max(found.len())
-                {
+                while stream.buffered.is_empty() && stream.next.is_some() && pages < PAGES_AT_ONCE {
                     stream.read(client, patience)?;
                     pages += 1;
                 }

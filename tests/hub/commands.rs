@@ -81,6 +81,25 @@ fn a_page_says_what_is_known_before_the_download() {
 }
 
 #[test]
+fn a_gated_model_has_a_page_for_everybody() {
+    let hub = LoopbackHub::start(vec![SMALL.repo(ID).gated()]);
+    let user = User::of(&hub);
+    let ask = |command: &str| {
+        let mut program = user.program();
+        program.env_remove("HF_TOKEN").args(["hub", command, ID, "--json"]);
+        crate::support::Answer::new(program.output().unwrap())
+    };
+    let page = ask("info").code(0).object();
+    assert_eq!((&page["gated"], &page["supported"]), (&json!(true), &json!(false)));
+    assert!(page["reason"].as_str().unwrap().contains("its owner must be asked first"));
+    ask("download").code(2).says("HF_TOKEN");
+    assert!(hub.seen().iter().all(|seen| seen.authorization.is_none()));
+    // With the token it is open.
+    user.hub(&["download", ID]).code(0);
+    hub.assert_token_stayed();
+}
+
+#[test]
 fn a_download_speaks_in_events() {
     let hub = LoopbackHub::start(vec![SMALL.repo(ID)]);
     hub.fault(Host::Hub, "tokenizer.json", 1, Fault::Status(500, Vec::new()));

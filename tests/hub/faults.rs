@@ -301,7 +301,7 @@ fn models_that_are_not_open() {
     assert!(
         ended.to_string().contains("HF_TOKEN") && case.hub.seen().iter().all(|s| s.authorization.is_none())
     );
-    let case = Case::new("the model is gated, the token is not let in");
+    let case = Case::of("the model is gated, the token is not let in", SMALL.repo(ID).gated());
     case.hub("resolve", ALWAYS, Fault::Status(403, vec![("X-Error-Code", "GatedRepo")])).check();
 }
 

@@ -1,9 +1,10 @@
 //! What others left in the cache is taken, and what is left of our own is what others expect.
 
-use crate::loopback::LoopbackHub;
-use crate::loopback::models::{SMALL, mobilenet};
+use crate::loopback::models::{SMALL, Size, mobilenet, text_facts};
+use crate::loopback::{Content, LoopbackHub, Repo};
 use crate::{User, repo_folder};
-use std::path::Path;
+use serde_json::json;
+use std::path::{Path, PathBuf};
 
 const ID: &str = "owner/small-bert";
 
@@ -47,4 +48,50 @@ fn blobs_of_others_are_taken() {
     user.hub(&["download", &repo.id]).code(0);
     assert!(hub.stored_bytes() < 150_000, "{}", hub.stored_bytes());
     user.hub(&["verify", &repo.id]).code(0);
+}
+
+/// A file of `tests/goldens/hub`.
+fn golden(name: &str) -> Content {
+    Content::of(
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/hub").join(name)).unwrap(),
+    )
+}
+
+/// A model whose only weights are in PyTorch's old format.
+fn pickled(weights: Content) -> Repo {
+    let size = Size { vocabulary: 100, ..SMALL };
+    let files = [
+        ("config.json", Content::of(size.config().to_string())),
+        ("tokenizer.json", SMALL.repo(ID).files["tokenizer.json"].clone()),
+        ("pytorch_model.bin", weights),
+    ];
+    Repo::new(ID, files, text_facts("bert"))
+}
+
+#[test]
+fn old_weights_are_converted_after_a_spoken_yes() {
+    let hub = LoopbackHub::start(vec![pickled(golden("pytorch_model.bin"))]);
+    let user = User::of(&hub);
+    let page = user.hub(&["info", ID, "--json"]).code(0).object();
+    assert_eq!((&page["supported"], &page["needs_pickle"]), (&json!(false), &json!(true)));
+    user.hub(&["download", ID]).code(2).says("--allow-pickle");
+    let events = user.hub(&["download", ID, "--allow-pickle", "--json"]).code(0).lines();
+    let folder = PathBuf::from(events.last().unwrap()["path"].as_str().unwrap());
+    assert!(folder.starts_with(user.home()) && folder.join("model.safetensors").is_file());
+    let verified = user.hub(&["verify", ID, "--json"]).code(0).lines();
+    assert!(verified.iter().any(|entry| entry["revision"].is_null()), "{verified:?}");
+    user.run(["tree", ID]).code(0);
+}
+
+#[test]
+fn a_program_in_old_weights_does_not_run() {
+    let hub = LoopbackHub::start(vec![pickled(golden("program.bin"))]);
+    let user = User::of(&hub);
+    let mut command = user.program();
+    command.current_dir(user.folder.path()).args(["hub", "download", ID, "--allow-pickle"]);
+    crate::support::Answer::new(command.output().unwrap()).code(2).says("the weight file cannot be used");
+    assert!(
+        !user.path("frostline-was-here").exists()
+            && !user.home().join("backbones/owner--small-bert").exists()
+    );
 }
