@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The most files of a repository that are listed.
+/// The most files of a repository that are listed, and the most pages of such a list.
 const MOST_FILES: usize = 20_000;
+const MOST_PAGES: usize = 40;
+/// The largest file that is believed in, in bytes: sums of all files of a list stay numbers.
+const LARGEST_FILE: u64 = 1 << 48;
 
 /// What a model of the Hub takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +93,7 @@ impl ModelInfo {
     pub fn parameters(&self) -> Option<u64> {
         self.safetensors
             .as_ref()
-            .and_then(|s| s.total.or_else(|| s.parameters.values().copied().reduce(|a, b| a + b)))
+            .and_then(|s| s.total.or_else(|| s.parameters.values().copied().reduce(u64::saturating_add)))
     }
 
     /// A configuration that is enough to name the family: timm keeps the architecture in the name of the model.
@@ -160,8 +163,9 @@ pub struct NotedFile {
     pub xet_hash: Option<String>,
 }
 
+/// One line of a list of files, as the Hub writes it.
 #[derive(Deserialize)]
-struct RawEntry {
+pub struct Entry {
     #[serde(rename = "type")]
     kind: String,
     path: String,
@@ -216,20 +220,31 @@ pub fn files(
             .join(&format!("/api/models/{id}/tree/{commit}?recursive=true&expand=false")),
     );
     let mut files = Vec::new();
-    while let Some(address) = next {
-        let (page, more): (Vec<RawEntry>, _) = patience.insist(|| client.json(&address))?;
-        for entry in page.into_iter().filter(|entry| entry.kind == "file") {
-            files.extend(remote_file(entry)?);
-        }
+    for _ in 0..MOST_PAGES {
+        let Some(address) = next.take() else { return Ok(files) };
+        let (page, more): (Vec<Entry>, _) = patience.insist(|| client.json(&address))?;
+        files.extend(files_of(page)?);
         if files.len() > MOST_FILES {
-            return Err(Failure::Answer(format!("it lists more than {MOST_FILES} files")));
+            break;
         }
-        next = more.filter(|more| *more != address);
+        next = more;
     }
-    Ok(files)
+    match next {
+        None if files.len() <= MOST_FILES => Ok(files),
+        _ => Err(Failure::Answer(format!("it lists more than {MOST_FILES} files, or in circles"))),
+    }
 }
 
-fn remote_file(entry: RawEntry) -> Result<Option<RemoteFile>, Failure> {
+/// The files of one page of a list; those whose names could not be stored are left out.
+///
+/// # Errors
+/// A size or a digest makes no sense.
+pub fn files_of(page: Vec<Entry>) -> Result<Vec<RemoteFile>, Failure> {
+    let files = page.into_iter().filter(|entry| entry.kind == "file");
+    files.filter_map(|entry| remote_file(entry).transpose()).collect()
+}
+
+fn remote_file(entry: Entry) -> Result<Option<RemoteFile>, Failure> {
     let Some(path) = RepoPath::parse(&entry.path) else { return Ok(None) };
     let nonsense = || Failure::Answer(format!("it names no digest of {path}"));
     let sha256 = match &entry.lfs {
@@ -242,6 +257,9 @@ fn remote_file(entry: RawEntry) -> Result<Option<RemoteFile>, Failure> {
         _ => return Err(nonsense()),
     };
     let lfs_size = entry.lfs.as_ref().map(|lfs| lfs.size);
+    if lfs_size.unwrap_or(entry.size) > LARGEST_FILE {
+        return Err(Failure::Answer(format!("{path} cannot be so large")));
+    }
     let noted = NotedFile {
         size: entry.size,
         blob_id: entry.oid,

@@ -45,14 +45,15 @@ impl TensorFacts {
 impl Header {
     /// Numbers in all tensors.
     pub fn parameters(&self) -> u64 {
-        self.tensors.values().map(TensorFacts::elements).sum()
+        self.tensors.values().map(TensorFacts::elements).fold(0, u64::saturating_add)
     }
 
     /// The type of most numbers, in small letters ("f32").
     pub fn dtype(&self) -> Option<String> {
         let mut counts = BTreeMap::<&str, u64>::new();
         for tensor in self.tensors.values() {
-            *counts.entry(&tensor.dtype).or_default() += tensor.elements();
+            let count = counts.entry(&tensor.dtype).or_default();
+            *count = count.saturating_add(tensor.elements());
         }
         counts.into_iter().max_by_key(|(_, count)| *count).map(|(dtype, _)| dtype.to_ascii_lowercase())
     }

@@ -5,7 +5,7 @@
 //! The Hub is asked through a [`Client`] by four things only: [`search`], [`page`], [`download()`], and the repair of
 //! what [`library::verify`] found broken.
 
-mod api;
+pub mod api;
 mod cache;
 pub mod catalogue;
 mod digest;
@@ -24,7 +24,7 @@ pub mod places;
 mod retry;
 pub mod search;
 pub mod settings;
-mod support;
+pub mod support;
 mod transfer;
 
 pub use api::Kind;

@@ -196,7 +196,8 @@ impl Examined {
         let weights = fetched.as_ref().and_then(|files| files.last()).map(|file| file.bytes);
         let parameters = self.parameters();
         // The file is read whole, and its numbers become f32.
-        let memory_bytes = weights.zip(parameters).map(|(bytes, numbers)| bytes + 4 * numbers);
+        let memory_bytes =
+            weights.zip(parameters).map(|(bytes, numbers)| bytes.saturating_add(numbers.saturating_mul(4)));
         let (free_memory_bytes, free_disk_bytes) =
             (machine::free_memory(), machine::free_disk(&settings.cache));
         ModelPage {

@@ -79,11 +79,7 @@ pub fn known(config: &Value) -> Result<Known, String> {
 ///
 /// # Errors
 /// In words, what the repository lacks.
-pub fn wanted<'f>(
-    kind: Kind,
-    files: &'f [RemoteFile],
-    allow_pickle: bool,
-) -> Result<Vec<&'f RemoteFile>, String> {
+pub fn wanted(kind: Kind, files: &[RemoteFile], allow_pickle: bool) -> Result<Vec<&RemoteFile>, String> {
     let find = |name: &str| files.iter().find(|file| file.path.as_str() == name);
     let config = find(CONFIG).ok_or("it has no config.json")?;
     let weights = match (find(WEIGHTS), find(PICKLE)) {

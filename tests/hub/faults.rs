@@ -332,10 +332,17 @@ fn answers_that_make_no_sense() {
     Case::new("a list of files without end")
         .hub("tree", 1, Fault::Body(json!(many).to_string().into()))
         .check();
+    let name = "a file of a size that cannot be";
+    Case::new(name).hub("tree", 1, tree(entry("x", &oid, u64::MAX))).check();
+    let name = "a list of files in circles";
+    let next = "<http://127.0.0.1:1/>; rel=\"prev\", <NEXT>; rel=\"next\"";
+    let case = Case::new(name);
+    let again = format!("{}/api/models/{ID}/tree/{}?recursive=true", case.hub.endpoint(), case.repo.commit);
+    case.hub("tree", ALWAYS, Fault::Header("Link", next.replace("NEXT", &again))).check();
     let mut entries = list(&SMALL.repo(ID));
     let tokenizer =
         entries.as_array_mut().unwrap().iter_mut().find(|e| e["path"] == "tokenizer.json").unwrap();
-    tokenizer["size"] = json!(1u64 << 60);
+    tokenizer["size"] = json!(1u64 << 47);
     Case::new("a file larger than the disk").hub("tree", 1, Fault::Body(entries.to_string().into())).check();
 }
 
