@@ -109,33 +109,16 @@ pub fn pinned(id: &str, revision: Option<&str>, sha256: &str) -> Result<Backbone
         // Without a commit the name alone decides; other weights than the pinned ones are refused where they are read.
         (Ok(backbone), None) => Ok(backbone),
         (Ok(backbone), Some(_)) if is_right(&backbone) => Ok(backbone),
-        _ => find_by_sha256(id, sha256).map_err(|problem| match revision {
-            None => problem,
-            Some(revision) => missing(id, revision, sha256),
-        }),
+        _ => find_by_sha256(id, revision, sha256),
     }
 }
 
-fn missing(id: &str, revision: &str, sha256: &str) -> Problem {
-    Problem::input(
-        format!("the backbone {id} at revision {revision} is not on this machine"),
-        format!(
-            "neither that snapshot nor a weight file with SHA-256 {sha256} was found in {}",
-            places::show(&roots())
-        ),
-        format!(
-            "with a network: `frostline hub download {id} --revision {revision}`; without: copy the folder {} from a \
-             machine that has it into the cache",
-            RepoId::parse(id).map(|id| id.folder_name()).unwrap_or_default()
-        ),
-    )
-}
-
-/// The backbone whose weight file has this SHA-256; the one called `id` is tried first.
+/// The backbone whose weight file has this SHA-256; the one called `id` is tried first. `revision` is the commit of the
+/// Hub's repository that it came from, where it did.
 ///
 /// # Errors
-/// No backbone on this machine has these weights.
-pub fn find_by_sha256(id: &str, sha256: &str) -> Result<Backbone> {
+/// No backbone on this machine has these weights: the message says how to get it.
+pub fn find_by_sha256(id: &str, revision: Option<&str>, sha256: &str) -> Result<Backbone> {
     let all_commits = snapshots(|cache| cache.commits());
     let (others, _) = list();
     let all =
@@ -144,6 +127,9 @@ pub fn find_by_sha256(id: &str, sha256: &str) -> Result<Backbone> {
         if weights_sha256(&backbone).is_ok_and(|found| found == sha256) {
             return Ok(backbone);
         }
+    }
+    if let (Ok(id), Some(commit)) = (RepoId::parse(id), revision.and_then(Commit::parse)) {
+        return Err(missing(&id, &commit, sha256));
     }
     let remedy = match RepoId::parse(id) {
         Ok(repository) if id.contains('/') => format!("get it with `frostline hub download {repository}`"),
@@ -155,6 +141,21 @@ pub fn find_by_sha256(id: &str, sha256: &str) -> Result<Backbone> {
         format!("no weight file with SHA-256 {sha256} was found in {}", places::show(&roots())),
         remedy,
     ))
+}
+
+fn missing(id: &RepoId, commit: &Commit, sha256: &str) -> Problem {
+    Problem::input(
+        format!("the backbone {id} at revision {commit} is not on this machine"),
+        format!(
+            "neither that snapshot nor a weight file with SHA-256 {sha256} was found in {}",
+            places::show(&roots())
+        ),
+        format!(
+            "with a network: `frostline hub download {id} --revision {commit}`; without: copy the folder {} from a \
+             machine that has it into the cache",
+            id.folder_name()
+        ),
+    )
 }
 
 /// SHA-256 of a backbone's weight file. In a cache of the Hub it is the name of the blob and need not be computed;

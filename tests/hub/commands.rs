@@ -2,8 +2,9 @@
 
 use crate::loopback::models::{SMALL, mobilenet, text_facts};
 use crate::loopback::{Fault, Host, LoopbackHub, Repo};
-use crate::support::keys;
+use crate::support::{Scratch, keys};
 use crate::{User, repo_folder};
+use frostline::session::projects::{Recent, Remembered};
 use serde_json::{Value, json};
 
 const ID: &str = "owner/small-bert";
@@ -173,6 +174,21 @@ fn what_is_here_is_listed_and_removed() {
     let hub = LoopbackHub::start(vec![SMALL.repo(ID)]);
     let user = User::of(&hub);
     user.hub(&["download", ID]).code(0);
+    let scratch = Scratch::new();
+    let (data, project) = (scratch.table("reviews.csv", 24), scratch.path("project"));
+    let paths = ["--data", data.to_str().unwrap(), "--out", project.to_str().unwrap()];
+    user.run(["new", "--backbone", ID].iter().chain(&paths)).code(0);
+    // As the window leaves it.
+    let recent = Recent {
+        folder: project.clone(),
+        name: "reviews".into(),
+        result: String::new(),
+        pictures: Vec::new(),
+        texts: Vec::new(),
+    };
+    let remembered = Remembered { recent: vec![recent], ..Remembered::default() };
+    std::fs::create_dir_all(user.home()).unwrap();
+    std::fs::write(user.home().join("window.json"), json!(remembered).to_string()).unwrap();
     let kept = user.hub(&["list", "--json"]).code(0).lines();
     let own = kept.iter().find(|entry| entry["id"] == ID).unwrap();
     assert_eq!(
@@ -196,6 +212,7 @@ fn what_is_here_is_listed_and_removed() {
         (&own["source"], &own["kind"], &own["supported"]),
         (&json!("cache"), &json!("text"), &json!(true))
     );
+    assert_eq!(own["used_by"], json!([project]));
     assert!(kept.iter().filter(|entry| entry["source"] == "bundled").count() >= 3);
     assert!(user.hub(&["list"]).code(0).stdout.contains(ID));
     user.hub(&["remove", "mobilenetv2_100"]).code(2).says("it came with Frostline");

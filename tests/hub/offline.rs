@@ -63,6 +63,10 @@ fn a_project_moves_to_a_machine_without_network() {
     copy_links(&user.cache(), &moved.cache());
     denied(&moved, &["train", project, "--json"]).code(0);
     denied(&moved, &["eval", project]).code(0);
+    let export = scratch.path("export");
+    let export = export.to_str().unwrap();
+    denied(&moved, &["export", project, "--out", export]).code(0);
+    denied(&moved, &["predict", export, "--text", "It works."]).code(0);
 
     // The cache did not.
     let bare = User::of(&hub);
@@ -72,6 +76,8 @@ fn a_project_moves_to_a_machine_without_network() {
     for part in said {
         assert!(answer.stderr.contains(part), "{part:?} is not in {answer:#?}");
     }
+    let command = format!("frostline hub download {ID} --revision {commit}");
+    denied(&bare, &["predict", export, "--text", "It works."]).code(2).says(&command);
     assert_eq!(hub.seen().len(), asked, "the Hub was asked");
 
     // What it said helps.
