@@ -1,6 +1,7 @@
 //! What the Hub answers about models: the parts of its JSON that are used, checked where they become file names.
 
-use super::http::{Client, Failure};
+use super::failure::Failure;
+use super::http::Client;
 use super::id::{Commit, RepoId, RepoPath, Revision, escape, is_hex};
 use super::retry::Patience;
 use serde::{Deserialize, Serialize};

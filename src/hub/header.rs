@@ -3,7 +3,8 @@
 //!
 //! Format: 8 bytes little-endian length, that many bytes of JSON (`name -> {dtype, shape, data_offsets}`), the data.
 
-use super::http::{Answer, Client, Failure, Part, broken};
+use super::failure::Failure;
+use super::http::{Answer, Client, Part, broken};
 use crate::problem::{Problem, Result};
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};

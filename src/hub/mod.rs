@@ -10,6 +10,7 @@ mod cache;
 pub mod catalogue;
 mod digest;
 pub mod download;
+mod failure;
 pub mod header;
 mod http;
 pub mod id;

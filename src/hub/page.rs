@@ -3,8 +3,9 @@
 
 use super::api::{self, Kind, ModelInfo, RemoteFile};
 use super::cache::RepoCache;
+use super::failure::Failure;
 use super::header::Header;
-use super::http::{Client, Failure, Part};
+use super::http::{Client, Part};
 use super::id::{Commit, RepoId, Revision, escape_path};
 use super::machine;
 use super::meter::remembered_rate;

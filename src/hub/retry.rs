@@ -1,6 +1,6 @@
 //! How often and after how long something is tried again.
 
-use super::http::Failure;
+use super::failure::Failure;
 use super::settings::Settings;
 use crate::control::{Control, Fact};
 use crate::problem::Problem;
@@ -12,6 +12,10 @@ const ATTEMPTS: u32 = 6;
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// The longest wait that a server may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(300);
+/// An attempt that brought fewer bytes brought nothing.
+const SOMETHING: u64 = 1 << 10;
+/// After an attempt that brought so many bytes the next one comes at once.
+const MUCH: u64 = 1 << 20;
 /// While waiting the user is asked this often whether to go on.
 const SLICE: Duration = Duration::from_millis(50);
 
@@ -32,23 +36,23 @@ impl<'c> Patience<'c> {
         loop {
             match work() {
                 Ok(done) => return Ok(done),
-                Err(failure) => self.wait_after(failure, false)?,
+                Err(failure) => self.wait_after(failure, 0)?,
             }
         }
     }
 
-    /// Waits before the next attempt. An attempt that brought something costs no patience, and the next one comes
-    /// at once.
+    /// Waits before the next attempt. An attempt that brought something, in bytes, costs no patience.
     ///
     /// # Errors
     /// The failure is final, patience has ended, or the user asked to stop.
-    pub fn wait_after(&mut self, failure: Failure, brought_something: bool) -> Result<(), Failure> {
-        self.fruitless = if brought_something { 0 } else { self.fruitless + 1 };
+    pub fn wait_after(&mut self, failure: Failure, brought: u64) -> Result<(), Failure> {
+        self.fruitless = if brought >= SOMETHING { 0 } else { self.fruitless + 1 };
         if !failure.is_passing() || self.fruitless >= ATTEMPTS {
             return Err(failure);
         }
         let chosen = match self.fruitless {
-            0 => Duration::ZERO,
+            0 if brought >= MUCH => Duration::ZERO,
+            0 => self.first_wait,
             n => self.first_wait.saturating_mul(1 << (n - 1)).min(LONGEST_WAIT),
         };
         let asked = match &failure {

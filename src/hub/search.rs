@@ -1,7 +1,8 @@
 //! Models of the Hub, found page by page.
 
 use super::api::{Kind, ModelInfo};
-use super::http::{Client, Failure};
+use super::failure::Failure;
+use super::http::Client;
 use super::id::{RepoId, escape};
 use super::retry::Patience;
 use super::support::{family_name, unsupported};

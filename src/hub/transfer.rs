@@ -4,8 +4,9 @@
 use super::api::{Digest, RemoteFile};
 use super::cache::RepoCache;
 use super::digest::Hasher;
+use super::failure::Failure;
 use super::header::Header;
-use super::http::{Answer, Client, Failure, Part, broken};
+use super::http::{Answer, Client, Part, broken};
 use super::id::{Commit, escape_path};
 use super::lock::Lock;
 use super::meter::Meter;
@@ -15,9 +16,12 @@ use crate::problem::{Problem, Result};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Read and written at a time.
 const PIECE: usize = 256 << 10;
+/// Bytes that must come in three idle time-outs.
+const LEAST: usize = 1 << 10;
 /// Redirects of one attempt.
 const HOPS: usize = 5;
 
@@ -48,10 +52,10 @@ pub fn fetch(
     loop {
         let transfer = Transfer { client, cache, commit, file, control };
         let attempt = transfer.attempt(&mut partial, meter);
-        let has_grown = partial.length > furthest;
+        let brought = partial.length.saturating_sub(furthest);
         furthest = furthest.max(partial.length);
         match attempt {
-            Err(failure) => patience.wait_after(failure, has_grown)?,
+            Err(failure) => patience.wait_after(failure, brought)?,
             Ok(()) => match partial.finish(cache, file)? {
                 None => {
                     meter.here(file);
@@ -188,6 +192,9 @@ impl Transfer<'_> {
     ) -> std::result::Result<(), Failure> {
         let from = answer.address.clone();
         let (mut body, mut piece) = (answer.into_reader(), vec![0; PIECE]);
+        // A line that drips is as good as none.
+        let patience = 3 * self.client.settings().idle;
+        let (mut since, mut came) = (Instant::now(), 0);
         while partial.length < self.file.bytes {
             if self.control.stop_requested() {
                 return Err(Failure::Here(stopped()));
@@ -199,6 +206,13 @@ impl Transfer<'_> {
                 return Err(Failure::Line("the line was closed before the end".to_string()));
             }
             partial.append(&piece[..got]).map_err(Failure::Here)?;
+            came += got;
+            if since.elapsed() > patience {
+                if came < LEAST {
+                    return Err(Failure::Line(format!("only {came} bytes came in {patience:?}")));
+                }
+                (since, came) = (Instant::now(), 0);
+            }
             meter.moved(self.file, partial.length, got as u64);
         }
         Ok(())

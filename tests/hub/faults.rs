@@ -3,8 +3,9 @@
 //! Sabotage seen to fail: sending the token on every hop in `src/hub/http.rs`; not comparing digests in
 //! `Partial::finish`; not starting over at status 200 in `Transfer::attempt`.
 
+use crate::loopback::content::hex;
 use crate::loopback::models::{SMALL, Size, mobilenet, text_facts};
-use crate::loopback::{Content, Fault, Host, LoopbackHub, Repo, TOKEN, hex};
+use crate::loopback::{Content, Fault, Host, LoopbackHub, Repo, TOKEN};
 use frostline::control::Silent;
 use frostline::hub::download::Request;
 use frostline::hub::id::{RepoId, Revision};
@@ -44,7 +45,7 @@ impl Case {
             cache: folder.path().join("cache/hub"),
             home: Some(folder.path().join("home")),
             offline: false,
-            idle: Duration::from_millis(400),
+            idle: Duration::from_millis(300),
             first_wait: Duration::from_millis(2),
         };
         Self { name, hub, repo, settings, folder, revision: Revision::default() }
@@ -202,6 +203,7 @@ fn lines_that_stall() {
     Case::new("the line stalls always at the same byte")
         .hub("tokenizer.json", ALWAYS, Fault::StallAfter(0))
         .check();
+    Case::new("the line drips, always").hub("tokenizer.json", ALWAYS, Fault::Drip).check();
     let mut case = Case::new("nobody listens");
     case.settings.endpoint = Origin::parse("http://127.0.0.1:9").unwrap();
     case.check();

@@ -4,14 +4,15 @@
 #![allow(dead_code, reason = "each file of tests uses a part of this")]
 
 mod answer;
-mod content;
+pub mod content;
 pub mod models;
+mod repo;
 
 use answer::{Asked, Head};
-pub use content::{Content, hex};
+pub use content::Content;
+pub use repo::Repo;
 use serde_json::{Value, json};
-use sha1::{Digest, Sha1};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,71 +25,6 @@ pub const TOKEN: &str = "hf_loopback_secret";
 const PIECE: usize = 1 << 16;
 /// Models on one page of a list, at most.
 const PAGE: usize = 1000;
-
-/// A repository at one commit.
-#[derive(Clone)]
-pub struct Repo {
-    pub id: String,
-    pub files: BTreeMap<String, Content>,
-    pub gated: bool,
-    pub downloads: u64,
-    /// More of its entry in lists: `pipeline_tag`, `library_name`, `tags`, `config`, `safetensors`.
-    pub facts: Value,
-    /// Git's SHA-1 and SHA-256 of each file.
-    pub digests: BTreeMap<String, (String, String)>,
-    pub commit: String,
-}
-
-impl Repo {
-    pub fn new(id: &str, files: impl IntoIterator<Item = (&'static str, Content)>, facts: Value) -> Self {
-        let files: BTreeMap<String, Content> =
-            files.into_iter().map(|(path, c)| (path.to_string(), c)).collect();
-        let digests: BTreeMap<_, _> =
-            files.iter().map(|(path, c)| (path.clone(), (c.git_sha1(), c.sha256()))).collect();
-        let mut hasher = Sha1::new_with_prefix(id);
-        digests.values().for_each(|(git, _)| hasher.update(git));
-        let commit = hex(&hasher.finalize());
-        Self { id: id.to_string(), files, gated: false, downloads: 1, facts, digests, commit }
-    }
-
-    pub fn gated(self) -> Self {
-        Self { gated: true, ..self }
-    }
-
-    /// SHA-256 of a file.
-    pub fn sha256(&self, path: &str) -> &str {
-        &self.digests[path].1
-    }
-
-    fn is_lfs(path: &str) -> bool {
-        path.ends_with(".safetensors") || path.ends_with(".bin")
-    }
-
-    fn info(&self) -> Value {
-        let mut info = json!({"_id": "0", "id": self.id, "modelId": self.id, "sha": self.commit, "private": false,
-            "downloads": self.downloads, "likes": 0, "tags": [], "gated": if self.gated { json!("manual") } else { json!(false) }});
-        for (key, value) in self.facts.as_object().into_iter().flatten() {
-            info[key] = value.clone();
-        }
-        info
-    }
-
-    fn tree(&self) -> Value {
-        let entry = |(path, content): (&String, &Content)| {
-            let (git, sha256) = &self.digests[path];
-            let mut entry = json!({"type": "file", "path": path, "size": content.len(), "oid": git});
-            if Self::is_lfs(path) {
-                entry["lfs"] = json!({"oid": sha256, "size": content.len(), "pointerSize": 134});
-            }
-            entry
-        };
-        let folders: BTreeSet<&str> =
-            self.files.keys().filter_map(|path| path.rsplit_once('/')).map(|(f, _)| f).collect();
-        let folder =
-            |path: &&str| json!({"type": "directory", "path": path, "size": 0, "oid": "0".repeat(40)});
-        folders.iter().map(folder).chain(self.files.iter().map(entry)).collect()
-    }
-}
 
 /// Who answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +45,8 @@ pub enum Fault {
     CutWhole(u64),
     /// Nothing comes any more after so many bytes of the body.
     StallAfter(u64),
+    /// One byte comes, and after a while another.
+    Drip,
     /// Another status, with these headers.
     Status(u16, Vec<(&'static str, &'static str)>),
     /// All of the file comes, whatever was asked for.
@@ -335,6 +273,12 @@ impl Shared {
         fault: Option<Fault>,
         to: &mut TcpStream,
     ) -> Option<()> {
+        if matches!(fault, Some(Fault::Drip)) {
+            while to.write_all(&[0]).is_ok() {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            return None;
+        }
         let (end, then) = match fault {
             Some(Fault::CutAfter(n) | Fault::CutWhole(n)) if n < bytes => (n, Some(Duration::ZERO)),
             Some(Fault::StallAfter(n)) if n < bytes => (n, Some(Duration::from_secs(3600))),
@@ -414,7 +358,7 @@ impl Shared {
             return (head.with("X-Repo-Commit", &repo.commit), content);
         };
         let (git, sha256) = &repo.digests[path];
-        if !Repo::is_lfs(path) {
+        if !Repo::is_large(path) {
             let head = Head::new(200).with("X-Repo-Commit", &repo.commit).with("ETag", format!("\"{git}\""));
             return (head.with("Accept-Ranges", "bytes"), content.clone());
         }
