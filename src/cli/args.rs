@@ -21,10 +21,14 @@ FROSTLINE_SIMD=off|avx2|avx512, FROSTLINE_COMPOSED=1 (slow reference layers), an
 
 const HUB_HELP: &str = "\
 Only search, info, download and verify --repair go on the network; what is on this machine works without.
-Environment: HF_HOME or HF_HUB_CACHE (the cache, shared with Hugging Face's own programs), HF_ENDPOINT (another
-Hub), HF_TOKEN, HF_TOKEN_PATH or `$HF_HOME/token` (access token, sent to that Hub alone), HF_HUB_OFFLINE=1 (no
-network), HF_HUB_DOWNLOAD_TIMEOUT (seconds without a byte until a line is taken for broken), HTTPS_PROXY,
-HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE.";
+
+Environment:
+  HF_HOME, HF_HUB_CACHE     the cache, shared with Hugging Face's own programs
+  HF_ENDPOINT               another Hub
+  HF_TOKEN, HF_TOKEN_PATH   access token, or its file [$HF_HOME/token]; sent to that Hub alone
+  HF_HUB_OFFLINE=1          no network
+  HF_HUB_DOWNLOAD_TIMEOUT   seconds without a byte until a line is taken for broken [20]
+  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE";
 
 #[derive(Subcommand)]
 pub enum Command {

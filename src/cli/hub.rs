@@ -168,7 +168,7 @@ fn list(json: bool) -> Result<u8> {
     }
     let mut out = format!("{:<52} {:<10} {:<18} {:>9}  used by\n", "id", "where", "family", "size");
     for entry in &kept {
-        let _ = writeln!(out, "{}", kept_row(entry));
+        let _ = writeln!(out, "{}", kept_row(entry).trim_end());
     }
     print_text(&out)?;
     Ok(DONE)

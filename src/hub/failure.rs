@@ -61,7 +61,12 @@ impl Failure {
                 why,
                 "try again later; if it stays, check HF_ENDPOINT and the proxy, or report it to the Hub",
             ),
-            Self::Status { status: 401, .. } => Problem::input(
+            Self::Status { status: 401, by_hub: true, code, .. } if code == "GatedRepo" => Problem::input(
+                format!("{subject} is open only to whom its owner lets"),
+                why,
+                "ask for access on the model's page and put your access token into HF_TOKEN",
+            ),
+            Self::Status { status: 401, by_hub: true, .. } => Problem::input(
                 format!("{subject} is not there, or not open to everybody"),
                 why,
                 "check the name; for a private or gated model put your access token into HF_TOKEN",

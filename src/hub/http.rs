@@ -246,6 +246,7 @@ fn line(origin: &Origin, error: &ureq::Error) -> Failure {
     let why = match error {
         ureq::Error::Timeout(_) => "nothing came for too long".to_string(),
         ureq::Error::HostNotFound => "its name is not known on this network".to_string(),
+        ureq::Error::Io(error) => error.to_string(),
         other => other.to_string(),
     };
     Failure::Line(format!("{}: {}", origin.host(), shown(&why)))

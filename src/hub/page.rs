@@ -75,7 +75,7 @@ impl Examined {
     /// # Errors
     /// The line or the Hub fails, there is no such model or revision, or it is not open to this user.
     pub fn ask(client: &Client, id: &RepoId, revision: &Revision, control: &dyn Control) -> Result<Self> {
-        let mut patience = Patience::new(client.settings(), control);
+        let mut patience = Patience::for_answer(client.settings(), control);
         let asked = Self::ask_with(client, id, revision, &mut patience);
         asked.map_err(|failure| failure.problem(&format!("the page of {id} could not be read"), id.as_str()))
     }

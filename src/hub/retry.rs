@@ -6,8 +6,9 @@ use crate::control::{Control, Fact};
 use crate::problem::Problem;
 use std::time::{Duration, Instant};
 
-/// Attempts without any progress before it is given up.
+/// Attempts without any progress before a file is given up, and before an answer is: somebody waits for that one.
 const ATTEMPTS: u32 = 6;
+const ATTEMPTS_TO_ASK: u32 = 4;
 /// The longest wait that is chosen here.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// The longest wait that a server may ask for.
@@ -23,19 +24,29 @@ const SLICE: Duration = Duration::from_millis(50);
 pub struct Patience<'c> {
     control: &'c dyn Control,
     first_wait: Duration,
+    attempts: u32,
     fruitless: u32,
 }
 
 impl<'c> Patience<'c> {
-    pub fn new(settings: &Settings, control: &'c dyn Control) -> Self {
-        Self { control, first_wait: settings.first_wait, fruitless: 0 }
+    /// For a file.
+    pub fn for_file(settings: &Settings, control: &'c dyn Control) -> Self {
+        Self { control, first_wait: settings.first_wait, attempts: ATTEMPTS, fruitless: 0 }
+    }
+
+    /// For a list or a page.
+    pub fn for_answer(settings: &Settings, control: &'c dyn Control) -> Self {
+        Self { attempts: ATTEMPTS_TO_ASK, ..Self::for_file(settings, control) }
     }
 
     /// Calls `work` until it succeeds, fails for good, or patience ends.
     pub fn insist<T>(&mut self, mut work: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
         loop {
             match work() {
-                Ok(done) => return Ok(done),
+                Ok(done) => {
+                    self.fruitless = 0;
+                    return Ok(done);
+                }
                 Err(failure) => self.wait_after(failure, 0)?,
             }
         }
@@ -47,7 +58,7 @@ impl<'c> Patience<'c> {
     /// The failure is final, patience has ended, or the user asked to stop.
     pub fn wait_after(&mut self, failure: Failure, brought: u64) -> Result<(), Failure> {
         self.fruitless = if brought >= SOMETHING { 0 } else { self.fruitless + 1 };
-        if !failure.is_passing() || self.fruitless >= ATTEMPTS {
+        if !failure.is_passing() || self.fruitless >= self.attempts {
             return Err(failure);
         }
         let chosen = match self.fruitless {
@@ -89,4 +100,52 @@ impl<'c> Patience<'c> {
 /// The user stopped a download.
 pub fn stopped() -> Problem {
     Problem::stopped("what has arrived is kept; the same download goes on from there")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::Silent;
+    use crate::hub::settings::Origin;
+
+    fn settings() -> Settings {
+        Settings {
+            endpoint: Origin::parse("http://127.0.0.1").unwrap(),
+            token: None,
+            cache: "cache".into(),
+            home: None,
+            offline: false,
+            idle: Duration::from_secs(1),
+            first_wait: Duration::ZERO,
+        }
+    }
+
+    fn line() -> Failure {
+        Failure::Line("cut".into())
+    }
+
+    #[test]
+    fn patience_ends_and_progress_restores_it() {
+        let settings = settings();
+        let mut patience = Patience::for_file(&settings, &Silent);
+        for brought in [0, 0, 0, 0, 0, MUCH, 0, 0, 0, SOMETHING, 0, 0, 0, 0, 10] {
+            assert_eq!(patience.wait_after(line(), brought), Ok(()));
+        }
+        assert_eq!(patience.wait_after(line(), 10), Err(line()));
+    }
+
+    #[test]
+    fn a_final_no_is_not_asked_again() {
+        let (settings, mut asked) = (settings(), 0);
+        let answer: Result<(), Failure> = Patience::for_answer(&settings, &Silent).insist(|| {
+            asked += 1;
+            Err(Failure::Answer("nonsense".into()))
+        });
+        assert!(answer.is_err() && asked == 1);
+        let answer = Patience::for_answer(&settings, &Silent).insist(|| {
+            asked += 1;
+            if asked < 5 { Err(line()) } else { Ok(()) }
+        });
+        assert_eq!((answer, asked), (Ok(()), 5));
+    }
 }

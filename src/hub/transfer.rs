@@ -47,7 +47,7 @@ pub fn fetch(
         return Ok(());
     }
     let mut partial = Partial::open(cache, file).map_err(Failure::Here)?;
-    let mut patience = Patience::new(client.settings(), control);
+    let mut patience = Patience::for_file(client.settings(), control);
     let (mut furthest, mut began_anew) = (partial.length, false);
     loop {
         let transfer = Transfer { client, cache, commit, file, control };

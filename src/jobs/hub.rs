@@ -50,7 +50,7 @@ fn go_on(
     count: usize,
     control: &dyn Control,
 ) -> Result<(Vec<Found>, Search)> {
-    let mut patience = Patience::new(client.settings(), control);
+    let mut patience = Patience::for_answer(client.settings(), control);
     let mut found = Vec::new();
     while found.len() < count && !search.is_done() {
         let more = search.next(client, count - found.len(), &mut patience);
