@@ -102,8 +102,11 @@ def main():
     if arguments.stage:
         return with_client(arguments.stage, arguments.place)
 
-    work = pathlib.Path(tempfile.mkdtemp(prefix="frostline-compare-"))
-    python = arguments.python
+    with tempfile.TemporaryDirectory(prefix="frostline-compare-") as work:
+        compare(pathlib.Path(work), arguments.python)
+
+
+def compare(work, python):
     if not python:
         venv.create(work / "venv", with_pip=True)
         python = work / "venv/bin/python"

@@ -173,10 +173,17 @@ fn downloads_wait_for_each_other_and_are_paused_and_stopped_one_by_one() {
             _ => None,
         });
         window.worker.pause_job(1, true);
-        std::thread::sleep(Duration::from_millis(400));
-        let paused = window.bytes(1);
-        std::thread::sleep(Duration::from_millis(600));
-        assert_eq!(window.bytes(1), paused, "it went on while it was paused");
+        let mut paused = window.bytes(1);
+        loop {
+            std::thread::sleep(Duration::from_millis(500));
+            let now = window.bytes(1);
+            if now == std::mem::replace(&mut paused, now) {
+                break;
+            }
+        }
+        let is_over =
+            |event: &Event| matches!(event, Event::Finished { job: 1, .. } | Event::Failed { job: 1, .. });
+        assert!(!window.events.iter().any(is_over), "it went on while it was paused");
         assert!(!window.events.iter().any(|event| event.job() != 1), "the next one did not wait");
         window.worker.pause_job(1, false);
         window.wait("more bytes", |event| match event {
