@@ -30,6 +30,22 @@ pub enum Fact {
         done: u64,
         total: u64,
     },
+    /// How far a download has come; many of these may be dropped.
+    #[serde(rename = "progress")]
+    Download {
+        /// The file of the repository that is fetched.
+        file: String,
+        /// Of this file: bytes that are here, and its size.
+        bytes: u64,
+        total: u64,
+        /// Over the last seconds.
+        bytes_per_second: f64,
+        /// The same of all files of the model together.
+        #[serde(skip)]
+        all_bytes: u64,
+        #[serde(skip)]
+        all_total: u64,
+    },
     /// A dataset was read.
     Scan { items: u64, classes: u64, findings: u64, seconds: f64 },
     /// The frozen ground was computed, or found in the cache (`computed` is then 0).

@@ -30,6 +30,8 @@ pub enum Cause {
     Input,
     /// The user asked to stop.
     Stopped,
+    /// The line or the Hub: nothing here is wrong, trying again later may help.
+    Hub,
     /// The machine or the program: a full disk, a broken file of ours, a bug.
     Other,
 }
@@ -46,6 +48,11 @@ impl Problem {
     /// A problem of the machine or of the program.
     pub fn other(what: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Cause::Other, what, why, remedy)
+    }
+
+    /// A problem of the line or of the Hub.
+    pub fn hub(what: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Cause::Hub, what, why, remedy)
     }
 
     /// The user asked to stop; `kept` says what is kept.

@@ -41,6 +41,42 @@ pub fn describe(config: &Value, path: &Path) -> Result<(&'static str, Box<dyn Ar
     .at(path))
 }
 
+/// The family that a configuration is of, by its name alone; `None` where none knows it.
+pub fn family_of(config: &Value) -> Option<&'static str> {
+    FAMILIES.iter().find(|family| (family.describe)(config).is_some()).map(|family| family.name)
+}
+
+/// Checks that the tree names exactly the tensors of a weight file, less the ignored ones. `shape_of` and `names`
+/// speak of the file, aliases removed.
+///
+/// # Errors
+/// In words, the first tensor that does not fit.
+pub fn check_tensors<'n>(
+    architecture: &dyn Architecture,
+    names: impl IntoIterator<Item = &'n str>,
+    shape_of: impl Fn(&str) -> Option<Vec<usize>>,
+) -> std::result::Result<(), String> {
+    let mut expected = std::collections::BTreeSet::new();
+    for tensor in architecture.tree().tensors() {
+        expected.insert(tensor.name.as_str());
+        match shape_of(&tensor.name) {
+            Some(shape) if shape == tensor.shape => {}
+            Some(shape) => {
+                return Err(format!(
+                    "tensor {} has shape {shape:?} where {:?} is needed",
+                    tensor.name, tensor.shape
+                ));
+            }
+            None => return Err(format!("tensor {} is missing", tensor.name)),
+        }
+    }
+    let ignored = |name: &str| architecture.ignored().iter().any(|prefix| name.starts_with(prefix));
+    match names.into_iter().find(|name| !expected.contains(name) && !ignored(name)) {
+        Some(name) => Err(format!("tensor {name} belongs to no layer")),
+        None => Ok(()),
+    }
+}
+
 /// Checks that the tree names exactly the tensors of the weight file, less the ignored ones.
 pub fn check_weights(backbone: &Backbone, weights: &super::WeightFile) -> Result<()> {
     let architecture = backbone.architecture();
@@ -52,23 +88,7 @@ pub fn check_weights(backbone: &Backbone, weights: &super::WeightFile) -> Result
         )
         .at(weights.path())
     };
-    let mut expected = std::collections::BTreeSet::new();
-    for tensor in architecture.tree().tensors() {
-        expected.insert(tensor.name.as_str());
-        match weights.shape(&tensor.name) {
-            Some(shape) if shape == tensor.shape => {}
-            Some(shape) => {
-                let why =
-                    format!("tensor {} has shape {shape:?} where {:?} is needed", tensor.name, tensor.shape);
-                return Err(mismatch(why));
-            }
-            None => return Err(mismatch(format!("tensor {} is missing", tensor.name))),
-        }
-    }
-    let ignored = |name: &str| architecture.ignored().iter().any(|prefix| name.starts_with(prefix));
-    if let Some(name) = weights.names().find(|name| !expected.contains(name) && !ignored(name)) {
-        return Err(mismatch(format!("tensor {name} belongs to no layer")));
-    }
+    check_tensors(architecture, weights.names(), |name| weights.shape(name)).map_err(mismatch)?;
     for tensor in architecture.tree().tensors().filter(|t| t.name.ends_with(".running_var")) {
         if weights.values(&tensor.name, &tensor.shape)?.iter().any(|v| *v < 0.0) {
             return Err(mismatch(format!("{} holds a negative variance", tensor.name)));

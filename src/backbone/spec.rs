@@ -19,6 +19,8 @@ pub struct Backbone {
     pub card: Card,
     /// How a sample becomes the network's input.
     pub input: InputSpec,
+    /// The commit of the Hub's repository `id`, for a backbone that came from there.
+    pub commit: Option<String>,
     folder: PathBuf,
     architecture: Arc<dyn Architecture>,
 }
@@ -74,6 +76,7 @@ impl Backbone {
             family,
             card,
             input,
+            commit: None,
             folder: folder.to_path_buf(),
             architecture: Arc::from(architecture),
         })
@@ -189,14 +192,20 @@ fn read_card(folder: &Path, config: &Value) -> Result<Card> {
         Ok(text) => toml::from_str(&text).map_err(|e| bad_config(e.message()).at(&path))?,
         Err(_) => Card::default(),
     };
-    let from_config = |key: &str| config.get(key).and_then(Value::as_str).map(str::to_string);
+    let from_config = |key: &str| {
+        let own = config.get(key).or_else(|| config.get("pretrained_cfg")?.get(key));
+        own.and_then(Value::as_str).map(str::to_string)
+    };
     card.licence = card.licence.or_else(|| from_config("license"));
     card.origin = card.origin.or_else(|| from_config("origin"));
     Ok(card)
 }
 
-/// timm keeps the preprocessing under `pretrained_cfg`.
-fn image_spec(config: &Value, size: usize) -> Result<ImageSpec> {
+/// How pictures become input, from a configuration; timm keeps the preprocessing under `pretrained_cfg`.
+///
+/// # Errors
+/// A value is missing or out of range.
+pub fn image_spec(config: &Value, size: usize) -> Result<ImageSpec> {
     let preprocessing = config.get("pretrained_cfg").unwrap_or(config);
     let triple = |key: &str| -> Result<[f32; 3]> {
         let list = preprocessing.get(key).and_then(Value::as_array);

@@ -34,8 +34,9 @@ impl WeightFile {
         let parsed = SafeTensors::deserialize(&bytes).map_err(|e| broken(path, &e.to_string()))?;
         let mut names = BTreeMap::new();
         for name in parsed.names() {
-            if names.insert(without_alias(name).to_string(), name.to_string()).is_some() {
-                return Err(broken(path, &format!("two tensors are called {:?}", without_alias(name))));
+            let plain = plain_name(name);
+            if names.insert(plain.clone(), name.to_string()).is_some() {
+                return Err(broken(path, &format!("two tensors are called {plain:?}")));
             }
         }
         Ok(Self { path: path.to_path_buf(), bytes, names, sha256 })
@@ -88,6 +89,16 @@ impl WeightFile {
     pub fn tensor(&self, name: &str, shape: &[usize], device: &Device) -> Result<Tensor> {
         Ok(Tensor::from_vec(self.values(name, shape)?, shape, device)?)
     }
+}
+
+/// A tensor's name without the wrapper that some libraries put before it. The oldest BERT files call the weight and
+/// bias of a layer norm gamma and beta.
+pub fn plain_name(name: &str) -> String {
+    let name = without_alias(name);
+    let norm = |old: &str, new: &str| name.strip_suffix(old).map(|layer| format!("{layer}{new}"));
+    norm("LayerNorm.gamma", "LayerNorm.weight")
+        .or_else(|| norm("LayerNorm.beta", "LayerNorm.bias"))
+        .unwrap_or_else(|| name.to_string())
 }
 
 /// SHA-256 of a file in hexadecimal, read piece by piece.
@@ -156,6 +167,14 @@ mod tests {
             }
             (found, expected) => panic!("{found:?} against {expected:?}"),
         }
+    }
+
+    #[test]
+    fn names_are_those_of_today() {
+        let check = |name: &str, expected: &str| assert_eq!(plain_name(name), expected);
+        check("bert.embeddings.LayerNorm.gamma", "embeddings.LayerNorm.weight");
+        check("encoder.layer.0.output.LayerNorm.beta", "encoder.layer.0.output.LayerNorm.bias");
+        check("stages.0.blocks.0.gamma", "stages.0.blocks.0.gamma");
     }
 
     #[test]

@@ -13,9 +13,22 @@ pub struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done, 2 wrong use or bad input, 130 stopped by you, 1 anything else.
+Exit codes: 0 done, 2 wrong use or bad input, 3 the line or the Hub is the cause, 130 stopped by you,
+1 anything else.
 Environment: FROSTLINE_ASSETS (bundled backbones and samples), FROSTLINE_HOME (what Frostline keeps for itself),
-HF_HOME (Hugging Face cache), FROSTLINE_SIMD=off|avx2|avx512, FROSTLINE_COMPOSED=1 (slow reference layers).";
+FROSTLINE_SIMD=off|avx2|avx512, FROSTLINE_COMPOSED=1 (slow reference layers), and for the Hub those of
+`frostline hub --help`.";
+
+const HUB_HELP: &str = "\
+Only search, info, download and verify --repair go on the network; what is on this machine works without.
+
+Environment:
+  HF_HOME, HF_HUB_CACHE     the cache, shared with Hugging Face's own programs
+  HF_ENDPOINT               another Hub
+  HF_TOKEN, HF_TOKEN_PATH   access token, or its file [$HF_HOME/token]; sent to that Hub alone
+  HF_HUB_OFFLINE=1          no network
+  HF_HUB_DOWNLOAD_TIMEOUT   seconds without a byte until a line is taken for broken [20]
+  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE";
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -111,6 +124,12 @@ pub enum Command {
         #[arg(long, value_enum, default_value = "head")]
         format: ExportFormat,
     },
+    /// Find, download and keep backbones of the Hugging Face Hub
+    #[command(after_help = HUB_HELP)]
+    Hub {
+        #[command(subcommand)]
+        command: HubCommand,
+    },
     /// List the runs of a project
     Runs {
         /// The project folder
@@ -182,6 +201,76 @@ pub struct New {
     /// Share of samples kept for the test [default: 0]
     #[arg(long, value_name = "F")]
     pub test_fraction: Option<f64>,
+}
+
+#[derive(Subcommand)]
+pub enum HubCommand {
+    /// Look for models by a part of their name, most downloaded first
+    Search {
+        query: String,
+        /// Models that take images, or texts
+        #[arg(long, value_enum)]
+        kind: Option<KindName>,
+        /// How many models at most
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one())]
+        limit: usize,
+        /// JSON, one line for each
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what is known of a model before it is downloaded
+    Info {
+        /// owner/name, as on the model's page
+        id: String,
+        /// A branch, a tag or a commit; the newest where not given
+        #[arg(long, value_name = "R")]
+        revision: Option<String>,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a model; what has arrived of an earlier attempt is kept
+    Download {
+        /// owner/name, as on the model's page
+        id: String,
+        /// A branch, a tag or a commit; the newest where not given
+        #[arg(long, value_name = "R")]
+        revision: Option<String>,
+        /// Also take weights in PyTorch's old format, which can hold programs; they are converted without running any
+        #[arg(long)]
+        allow_pickle: bool,
+        /// Events as JSON lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// List what is on this machine, how large it is and who uses it
+    List {
+        /// JSON, one line for each
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check every byte of a backbone, or of all
+    Verify {
+        /// A name from `frostline hub list`
+        id: Option<String>,
+        /// Fetch what is broken
+        #[arg(long)]
+        repair: bool,
+        /// JSON, one line for each
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a backbone from this machine; other programs that use the cache lose it too
+    Remove {
+        /// A name from `frostline hub list`
+        id: String,
+    },
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
+pub enum KindName {
+    Image,
+    Text,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]

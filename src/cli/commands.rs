@@ -35,6 +35,7 @@ pub fn run(command: Command) -> Result<u8> {
             predict(&export, &inputs, &text, top, json, &machine)
         }
         Command::Export { project, out, run, format: _ } => export(&project, &out, run.as_deref()),
+        Command::Hub { command } => super::hub::run(command),
         Command::Runs { project, json } => runs(&project, json),
     }
 }
@@ -267,11 +268,11 @@ fn machine_of(machine: &MachineArgs) -> crate::problem::Result<Machine> {
     Machine::new(&machine.device, machine.threads)
 }
 
-fn print_json(value: &Value) -> Result<()> {
+pub(super) fn print_json(value: &Value) -> Result<()> {
     print_text(&format!("{value}\n"))
 }
 
-fn print_text(text: &str) -> Result<()> {
+pub(super) fn print_text(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)

@@ -47,11 +47,25 @@ impl Console {
         Self::with(json, true)
     }
 
+    /// A console for a download: JSON events, or a bar.
+    pub fn for_download(json: bool) -> Self {
+        let console = Self::with(json, json);
+        console.set_style(
+            "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} ETA {eta}",
+        );
+        console
+    }
+
+    fn set_style(&self, template: &str) {
+        let style = ProgressStyle::with_template(template);
+        self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    }
+
     fn with(json: bool, trains: bool) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec} ETA {eta}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { json, trains, bar, has_header: AtomicBool::new(false) }
+        let console = Self { json, trains, bar, has_header: AtomicBool::new(false) };
+        console.set_style("{msg} {wide_bar} {pos}/{len} {per_sec} ETA {eta}");
+        console
     }
 
     /// Takes the bar off the screen.
@@ -71,10 +85,10 @@ impl Console {
         self.bar.suspend(|| tell(line));
     }
 
-    fn progress(&self, what: &'static str, done: u64, total: u64) {
+    fn progress(&self, what: &str, done: u64, total: u64) {
         if self.bar.message() != what {
             self.bar.reset();
-            self.bar.set_message(what);
+            self.bar.set_message(what.to_string());
         }
         self.bar.set_length(total);
         self.bar.set_position(done);
@@ -85,6 +99,9 @@ impl Control for Console {
     fn report(&self, fact: Fact) {
         match &fact {
             Fact::Progress { what, done, total } => return self.progress(what, *done, *total),
+            Fact::Download { file, bytes, total, .. } if !self.json => {
+                return self.progress(file, *bytes, *total);
+            }
             Fact::Warning { what } => self.note(&format!("warning: {what}")),
             _ => {}
         }

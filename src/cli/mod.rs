@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod control;
+mod hub;
 mod show;
 
 use crate::problem::{Cause, Problem};
@@ -10,10 +11,11 @@ use clap::Parser;
 use control::tell;
 use std::process::ExitCode;
 
-/// Exit codes: done, anything else, wrong use or bad input, stopped by the user.
+/// Exit codes: done, anything else, wrong use or bad input, the line or the Hub, stopped by the user.
 const DONE: u8 = 0;
 const FAILED: u8 = 1;
 const BAD_INPUT: u8 = 2;
+const HUB: u8 = 3;
 const STOPPED: u8 = 130;
 
 /// Reads the arguments, does what they say and gives the exit code.
@@ -45,6 +47,7 @@ fn explain(error: &anyhow::Error) -> u8 {
             }
             match problem.cause {
                 Cause::Input => BAD_INPUT,
+                Cause::Hub => HUB,
                 Cause::Stopped => STOPPED,
                 Cause::Other => FAILED,
             }

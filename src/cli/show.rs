@@ -42,7 +42,7 @@ fn short_name(name: &str) -> String {
 }
 
 /// A text of the user's on one line.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     printable(text).replace('\n', "\\n")
 }
 
@@ -95,13 +95,15 @@ pub fn dataset(index: &DatasetIndex) -> String {
 
 /// A table of backbones.
 pub fn backbones(list: &[Backbone]) -> String {
-    let mut out = format!("{:<24} {:<18} {:>10}  {:<14} licence\n", "id", "family", "parameters", "input");
+    let widest = list.iter().map(|b| b.id.len()).max().unwrap_or(0).max(24);
+    let mut out =
+        format!("{:<widest$} {:<18} {:>10}  {:<14} licence\n", "id", "family", "parameters", "input");
     for backbone in list {
         let parameters = count(backbone.architecture().tree().root().parameters());
         let licence = backbone.card.licence.as_deref().unwrap_or("unknown");
         let _ = writeln!(
             out,
-            "{:<24} {:<18} {parameters:>10}  {:<14} {licence}",
+            "{:<widest$} {:<18} {parameters:>10}  {:<14} {licence}",
             backbone.id,
             backbone.family,
             input(&backbone.input)

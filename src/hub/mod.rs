@@ -1,17 +1,52 @@
-//! Where backbones come from: the bundled ones, those kept in Frostline's own folder, and those in the Hugging
-//! Face cache of this machine. Nothing here goes on the network.
+//! Where backbones come from: the bundled ones, those kept in Frostline's own folder, those in the Hugging Face
+//! cache of this machine, and the Hub itself.
+//!
+//! What is on this machine is found without any network: [`list`], [`open`], [`pinned`], [`library`], [`catalogue`].
+//! The Hub is asked through a [`Client`] by four things only: [`search`], [`page`], [`download()`], and the repair of
+//! what [`library::verify`] found broken.
 
+pub mod api;
+mod cache;
+pub mod catalogue;
+mod digest;
+pub mod download;
+mod failure;
+pub mod header;
+mod http;
+pub mod id;
+pub mod library;
+pub mod local;
+mod lock;
+mod machine;
+mod meter;
+pub mod page;
+mod pickle;
 pub mod places;
+mod retry;
+pub mod search;
+pub mod settings;
+pub mod support;
+mod transfer;
+
+pub use api::Kind;
+pub use download::{Downloaded, download};
+pub use http::Client;
+pub use page::{Examined, ModelPage};
+pub use retry::Patience;
+pub use search::{Found, Query, Search};
+pub use settings::Settings;
 
 use crate::backbone::{Backbone, weights::sha256_of_file};
 use crate::problem::{Problem, Result};
+use cache::RepoCache;
+use id::{Commit, RepoId, is_hex};
 use std::path::{Path, PathBuf};
 
 /// All usable backbones on this machine, bundled ones first, then by id. Folders that hold no usable
 /// backbone come as problems beside them.
 pub fn list() -> (Vec<Backbone>, Vec<Problem>) {
     let (mut backbones, mut problems) = (Vec::<Backbone>::new(), Vec::new());
-    for place in places() {
+    for place in places_of_all() {
         match place.open() {
             Ok(backbone) if backbones.iter().any(|b| b.id == backbone.id) => {}
             Ok(backbone) => backbones.push(backbone),
@@ -27,7 +62,7 @@ pub fn list() -> (Vec<Backbone>, Vec<Problem>) {
 /// There is none, or it cannot be used.
 pub fn open(id: &str) -> Result<Backbone> {
     let as_path = Path::new(id);
-    match as_path.join("config.json").is_file() {
+    match as_path.join(support::CONFIG).is_file() {
         true => Backbone::open(as_path),
         false => named(id),
     }
@@ -38,7 +73,7 @@ pub fn open(id: &str) -> Result<Backbone> {
 /// # Errors
 /// There is none, or it cannot be used.
 pub fn named(id: &str) -> Result<Backbone> {
-    for place in places() {
+    for place in places_of_all() {
         let named = place.folder.file_name().is_some_and(|name| name == id);
         if named || place.open().is_ok_and(|b| b.id == id) {
             return place.open();
@@ -47,68 +82,182 @@ pub fn named(id: &str) -> Result<Backbone> {
     let (known, _) = list();
     let known: Vec<&str> = known.iter().map(|b| b.id.as_str()).collect();
     let why = match known.is_empty() {
-        true => format!("no backbones were found; looked in {}", places::show(&places::backbone_roots())),
+        true => format!("no backbones were found; looked in {}", places::show(&roots())),
         false => format!("on this machine are {}", known.join(", ")),
     };
-    Err(Problem::input(
-        format!("there is no backbone called {id:?} on this machine"),
-        why,
-        "choose one of these, or give the path of a folder with config.json and model.safetensors",
-    ))
+    let remedy = match id.contains('/') && RepoId::parse(id).is_ok() {
+        true => format!("get it with `frostline hub download {id}`, or choose one of these"),
+        false => {
+            "choose one of these, or give the path of a folder with config.json and model.safetensors".into()
+        }
+    };
+    Err(Problem::input(format!("there is no backbone called {id:?} on this machine"), why, remedy))
 }
 
-/// The backbone whose weight file has this SHA-256; the one called `id` is tried first.
+/// The backbone that a recipe pins: `id` at the commit `revision`, or wherever weights with this SHA-256 lie.
 ///
 /// # Errors
-/// No backbone on this machine has these weights.
-pub fn find_by_sha256(id: &str, sha256: &str) -> Result<Backbone> {
+/// It is not on this machine: the message says what is missing and how to get it.
+pub fn pinned(id: &str, revision: Option<&str>, sha256: &str) -> Result<Backbone> {
+    let fixed = RepoId::parse(id).ok().zip(revision.and_then(Commit::parse)).zip(places::hub_cache());
+    if let Some(((id, commit), root)) = fixed
+        && let Ok(backbone) = Place::snapshot(&RepoCache::new(&root, &id), &commit).open()
+    {
+        return Ok(backbone);
+    }
+    let is_right = |backbone: &Backbone| weights_sha256(backbone).is_ok_and(|found| found == sha256);
+    match (named(id), revision) {
+        // Without a commit the name alone decides; other weights than the pinned ones are refused where they are read.
+        (Ok(backbone), None) => Ok(backbone),
+        (Ok(backbone), Some(_)) if is_right(&backbone) => Ok(backbone),
+        _ => find_by_sha256(id, revision, sha256),
+    }
+}
+
+/// The backbone whose weight file has this SHA-256; the one called `id` is tried first. `revision` is the commit of the
+/// Hub's repository that it came from, where it did.
+///
+/// # Errors
+/// No backbone on this machine has these weights: the message says how to get it.
+pub fn find_by_sha256(id: &str, revision: Option<&str>, sha256: &str) -> Result<Backbone> {
+    let all_commits = snapshots(|cache| cache.commits());
     let (others, _) = list();
-    for backbone in named(id).ok().into_iter().chain(others) {
-        if sha256_of_file(&backbone.weights_path()).is_ok_and(|found| found == sha256) {
+    let all =
+        named(id).ok().into_iter().chain(others).chain(all_commits.iter().filter_map(|p| p.open().ok()));
+    for backbone in all {
+        if weights_sha256(&backbone).is_ok_and(|found| found == sha256) {
             return Ok(backbone);
         }
     }
+    if let (Ok(id), Some(commit)) = (RepoId::parse(id), revision.and_then(Commit::parse)) {
+        return Err(missing(&id, &commit, sha256));
+    }
+    let remedy = match RepoId::parse(id) {
+        Ok(repository) if id.contains('/') => format!("get it with `frostline hub download {repository}`"),
+        _ => "copy the backbone's folder (config.json and model.safetensors) into one of these places"
+            .to_string(),
+    };
     Err(Problem::input(
         format!("the weights of backbone {id:?} are not on this machine"),
-        format!(
-            "no weight file with SHA-256 {sha256} was found in {}",
-            places::show(&places::backbone_roots())
-        ),
-        "copy the backbone's folder (config.json and model.safetensors) into one of these places",
+        format!("no weight file with SHA-256 {sha256} was found in {}", places::show(&roots())),
+        remedy,
     ))
 }
 
+fn missing(id: &RepoId, commit: &Commit, sha256: &str) -> Problem {
+    Problem::input(
+        format!("the backbone {id} at revision {commit} is not on this machine"),
+        format!(
+            "neither that snapshot nor a weight file with SHA-256 {sha256} was found in {}",
+            places::show(&roots())
+        ),
+        format!(
+            "with a network: `frostline hub download {id} --revision {commit}`; without: copy the folder {} from a \
+             machine that has it into the cache",
+            id.folder_name()
+        ),
+    )
+}
+
+/// SHA-256 of a backbone's weight file. In a cache of the Hub it is the name of the blob and need not be computed;
+/// whoever reads the weights compares it with their content.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn weights_sha256(backbone: &Backbone) -> Result<String> {
+    let path = backbone.weights_path();
+    let real = std::fs::canonicalize(&path).ok();
+    let blob = real.as_ref().and_then(|real| real.file_name()?.to_str()).filter(|name| is_hex(name, 64));
+    match blob {
+        Some(sha256) => Ok(sha256.to_string()),
+        None => sha256_of_file(&path),
+    }
+}
+
 /// A folder that may hold a backbone.
+#[derive(Debug, Clone)]
 struct Place {
     folder: PathBuf,
-    /// The repository's name, for a folder of the Hugging Face cache.
-    repository: Option<String>,
+    /// Repository and commit, for a folder of the Hugging Face cache.
+    repository: Option<RepoId>,
+    commit: Option<Commit>,
+    is_referenced: bool,
 }
 
 impl Place {
+    fn own(folder: PathBuf) -> Self {
+        Self { folder, repository: None, commit: None, is_referenced: false }
+    }
+
+    fn referenced(folder: PathBuf) -> Self {
+        Self { is_referenced: true, ..Self::own(folder) }
+    }
+
+    fn snapshot(cache: &RepoCache, commit: &Commit) -> Self {
+        Self {
+            folder: cache.snapshot(commit),
+            repository: Some(cache.id.clone()),
+            commit: Some(commit.clone()),
+            is_referenced: false,
+        }
+    }
+
     fn open(&self) -> Result<Backbone> {
         let mut backbone = Backbone::open(&self.folder)?;
+        let weights = backbone.weights_path();
+        if !weights.is_file() {
+            return Err(Problem::input(
+                format!("the backbone {} is not complete", backbone.id),
+                "its weights are not here",
+                "get it with `frostline hub download`, or copy model.safetensors beside its config.json",
+            )
+            .at(weights));
+        }
         if let Some(repository) = &self.repository {
-            backbone.id.clone_from(repository);
+            backbone.id = repository.to_string();
+            backbone.commit = self.commit.as_ref().map(Commit::to_string);
+            backbone.card.revision.clone_from(&backbone.commit);
+            backbone.card.origin = Some(format!("{repository} of the Hugging Face Hub"));
+            catalogue::complete_card(&mut backbone.card, repository.as_str(), &self.folder);
         }
         Ok(backbone)
     }
 }
 
-fn places() -> Vec<Place> {
-    let mut found = Vec::new();
-    for root in places::backbone_roots() {
-        let mut inside: Vec<PathBuf> =
-            subfolders(&root).filter(|f| f.join("config.json").is_file()).collect();
-        inside.sort();
-        found.extend(inside.into_iter().map(|folder| Place { folder, repository: None }));
-    }
-    for (folder, repository) in places::hub_snapshots() {
-        if folder.join("model.safetensors").is_file() && folder.join("config.json").is_file() {
-            found.push(Place { folder, repository: Some(repository) });
-        }
-    }
-    found
+/// Folders outside the cache: bundled, own, referenced.
+fn folders() -> Vec<Place> {
+    let inside = places::backbone_roots().into_iter().flat_map(|root| local::folders_in(&root));
+    inside.map(Place::own).chain(local::references().into_iter().map(Place::referenced)).collect()
+}
+
+fn places_of_all() -> Vec<Place> {
+    let cached = repositories().iter().filter_map(best_snapshot).collect::<Vec<_>>();
+    folders().into_iter().chain(cached).collect()
+}
+
+fn repositories() -> Vec<RepoCache> {
+    places::hub_cache().map(|root| RepoCache::all(&root)).unwrap_or_default()
+}
+
+fn snapshots(of: impl Fn(&RepoCache) -> Vec<Commit>) -> Vec<Place> {
+    let all = repositories();
+    all.iter()
+        .flat_map(|cache| of(cache).iter().map(|commit| Place::snapshot(cache, commit)).collect::<Vec<_>>())
+        .collect()
+}
+
+/// The snapshot of a repository that its name stands for: that of `main`, or the newest, of those that have
+/// configuration and weights.
+fn best_snapshot(cache: &RepoCache) -> Option<Place> {
+    let places = cache.commits().into_iter().map(|commit| Place::snapshot(cache, &commit));
+    places
+        .into_iter()
+        .find(|p| [support::CONFIG, support::WEIGHTS].iter().all(|name| p.folder.join(name).is_file()))
+}
+
+/// Where backbones are looked for.
+fn roots() -> Vec<PathBuf> {
+    places::backbone_roots().into_iter().chain(places::hub_cache()).collect()
 }
 
 /// The folders right inside `folder`; none where it cannot be read.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 /// Folders that hold bundled assets, in the order in which they are asked: `$FROSTLINE_ASSETS`, beside the
 /// executable, `../share/frostline`, the source tree. A set `$FROSTLINE_ASSETS` is the only one.
 pub fn asset_roots() -> Vec<PathBuf> {
-    if let Some(chosen) = std::env::var_os("FROSTLINE_ASSETS").filter(|v| !v.is_empty()) {
-        return vec![PathBuf::from(chosen)];
+    if let Some(chosen) = set("FROSTLINE_ASSETS") {
+        return vec![chosen];
     }
     let mut roots = Vec::new();
     if let Some(folder) = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_path_buf)) {
@@ -21,37 +21,44 @@ pub fn asset_roots() -> Vec<PathBuf> {
 /// The folder that Frostline keeps for itself: `$FROSTLINE_HOME`, else the system's place for
 /// application data.
 pub fn home() -> Option<PathBuf> {
-    match std::env::var_os("FROSTLINE_HOME").filter(|v| !v.is_empty()) {
-        Some(chosen) => Some(PathBuf::from(chosen)),
+    match set("FROSTLINE_HOME") {
+        Some(chosen) => Some(chosen),
         None => directories::ProjectDirs::from("", "", "frostline").map(|dirs| dirs.data_dir().to_path_buf()),
     }
+}
+
+/// Where Frostline keeps backbones of its own: copied folders and converted weights.
+pub fn own_backbones() -> Option<PathBuf> {
+    home().map(|home| home.join("backbones"))
 }
 
 /// Folders that hold backbones, one folder each.
 pub fn backbone_roots() -> Vec<PathBuf> {
     let mut roots: Vec<PathBuf> = asset_roots().into_iter().map(|root| root.join("backbones")).collect();
-    roots.extend(home().map(|home| home.join("backbones")));
+    roots.extend(own_backbones());
     roots
 }
 
-/// The newest snapshot of each model in the Hugging Face cache (`$HF_HUB_CACHE`, `$HF_HOME/hub`,
-/// `~/.cache/huggingface/hub`), with the repository's name (`owner/model`).
-pub fn hub_snapshots() -> Vec<(PathBuf, String)> {
-    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let user_cache =
-        || directories::BaseDirs::new().map(|dirs| dirs.home_dir().join(".cache/huggingface/hub"));
-    let cache =
-        set("HF_HUB_CACHE").or_else(|| set("HF_HOME").map(|home| home.join("hub"))).or_else(user_cache);
-    let Some(cache) = cache else { return Vec::new() };
-    let mut repositories: Vec<PathBuf> = super::subfolders(&cache).collect();
-    repositories.sort();
-    let newest = |repository: &PathBuf| {
-        let name = repository.file_name()?.to_str()?.strip_prefix("models--")?.replace("--", "/");
-        let snapshots = super::subfolders(&repository.join("snapshots"));
-        let newest = snapshots.max_by_key(|snapshot| snapshot.metadata().and_then(|m| m.modified()).ok())?;
-        Some((newest, name))
-    };
-    repositories.iter().filter_map(newest).collect()
+/// Hugging Face's folder: `$HF_HOME`, `$XDG_CACHE_HOME/huggingface`, `~/.cache/huggingface`.
+pub fn hf_home() -> Option<PathBuf> {
+    let user = || directories::BaseDirs::new().map(|dirs| dirs.home_dir().join(".cache"));
+    set("HF_HOME").or_else(|| set("XDG_CACHE_HOME").or_else(user).map(|cache| cache.join("huggingface")))
+}
+
+/// The cache of downloaded models: `$HF_HUB_CACHE`, `$HUGGINGFACE_HUB_CACHE`, `hub` in Hugging Face's folder.
+pub fn hub_cache() -> Option<PathBuf> {
+    set("HF_HUB_CACHE")
+        .or_else(|| set("HUGGINGFACE_HUB_CACHE"))
+        .or_else(|| hf_home().map(|home| home.join("hub")))
+}
+
+/// An environment variable as a path, with `~` as Hugging Face's own programs take it.
+fn set(name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(std::env::var_os(name).filter(|v| !v.is_empty())?);
+    match path.strip_prefix("~") {
+        Ok(rest) => directories::BaseDirs::new().map(|dirs| dirs.home_dir().join(rest)),
+        Err(_) => Some(path),
+    }
 }
 
 /// A list of folders for a person.

@@ -64,6 +64,7 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
         backbone: BackboneChoice {
             id: backbone.id.clone(),
             sha256: backbone.open_weights()?.sha256().to_string(),
+            revision: backbone.commit.clone(),
             folder: folder_to_note(&new.folder, &backbone)?,
         },
         freeze: FreezeChoice { thaw: new.thaw.clone() },

@@ -3,12 +3,14 @@
 
 mod create;
 mod export;
+mod hub;
 mod inspect;
 mod score;
 mod train;
 
 pub use create::{NewProject, create};
 pub use export::export;
+pub use hub::{add_local, hub_download, hub_host, hub_page, library, remove, search_hub, search_on, verify};
 pub use inspect::{calibrate, filter_tiles, inspect_weights};
 pub use score::{EvaluateWhat, LabelProbability, ModelSource, Prediction, evaluate, predict};
 pub use train::{Trained, train};

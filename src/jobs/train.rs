@@ -165,15 +165,14 @@ fn note(record: &mut RunRecord, progress: &Progress) {
 
 /// The backbone that the recipe names, with the very weights that it pins.
 pub(super) fn pinned_backbone(project: &Project, recipe: &Recipe) -> Result<Backbone> {
-    let found = match &recipe.backbone.folder {
-        Some(folder) => Backbone::open(&project.resolve(folder)),
-        None => hub::named(&recipe.backbone.id),
-    };
-    match found {
-        Ok(backbone) => Ok(backbone),
-        Err(problem) => {
-            hub::find_by_sha256(&recipe.backbone.id, &recipe.backbone.sha256).map_err(|_| problem)
+    let choice = &recipe.backbone;
+    let by_name = || hub::pinned(&choice.id, choice.revision.as_deref(), &choice.sha256);
+    match &choice.folder {
+        // A folder that was moved: its weights may be found elsewhere.
+        Some(folder) => {
+            Backbone::open(&project.resolve(folder)).or_else(|problem| by_name().map_err(|_| problem))
         }
+        None => by_name(),
     }
 }
 

@@ -31,7 +31,8 @@ impl Classifier {
     /// The export is damaged, or the backbone is not on this machine.
     pub fn from_export(export: &Path, machine: &Machine) -> Result<Self> {
         let manifest = Manifest::read(export)?;
-        let backbone = hub::find_by_sha256(&manifest.backbone.id, &manifest.backbone.sha256)?;
+        let wanted = &manifest.backbone;
+        let backbone = hub::find_by_sha256(&wanted.id, wanted.revision.as_deref(), &wanted.sha256)?;
         Self::from_export_on(&backbone, export, machine)
     }
 

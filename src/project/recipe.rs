@@ -52,6 +52,9 @@ pub struct BackboneChoice {
     pub id: String,
     /// SHA-256 of the weight file; pins the very weights.
     pub sha256: String,
+    /// The commit of the Hub's repository `id`, for a backbone that came from there: enough to get it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// Where it lies, for a backbone that its name alone does not find; relative to the project folder where
     /// that is possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -219,7 +222,12 @@ mod tests {
                 label_column: Some("label".into()),
             },
             split: SplitChoice::default(),
-            backbone: BackboneChoice { id: "mobilenetv2_100".into(), sha256: "00ff".into(), folder: None },
+            backbone: BackboneChoice {
+                id: "mobilenetv2_100".into(),
+                sha256: "00ff".into(),
+                revision: None,
+                folder: None,
+            },
             freeze: FreezeChoice { thaw: vec!["blocks.6".into()] },
             training: TrainingChoice::suited_to(Modality::Image, false, 0.0),
             cache: CacheChoice::default(),

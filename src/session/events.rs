@@ -214,6 +214,7 @@ impl Session {
                 }
                 Vec::new()
             }
+            Outcome::Hub(_) => Vec::new(),
             Outcome::Exported { out, bytes, labels, thawed, golden } => {
                 self.status = format!("Exported {}", crate::units::bytes(bytes));
                 self.exported = Some(Exported { out, bytes, labels, thawed, golden });

@@ -132,7 +132,12 @@ pub fn recipe_for(index: &DatasetIndex, folder: &Path, backbone: &BackboneFacts)
 
 /// How a recipe names a backbone.
 pub fn choice_of(backbone: &BackboneFacts) -> BackboneChoice {
-    BackboneChoice { id: backbone.id.clone(), sha256: backbone.sha256.clone(), folder: None }
+    BackboneChoice {
+        id: backbone.id.clone(),
+        sha256: backbone.sha256.clone(),
+        revision: backbone.commit.clone(),
+        folder: None,
+    }
 }
 
 /// The first backbone that takes what the data holds.

@@ -1,19 +1,20 @@
-//! The threads behind the window. One owns every tensor and does one long job after another; scans run on
-//! threads of their own. Commands go in over bounded queues, events come out; stop and pause name the job that they
-//! mean, which asks for them between two batches.
+//! The threads behind the window. One owns every tensor and does one long job after another; scans and all that has to
+//! do with the Hub run on threads of their own (`aside`). Commands go in over bounded queues, events come out; stop and
+//! pause name the job that they mean, which asks for them between two batches.
 
+mod aside;
 pub mod protocol;
 mod serve;
 pub mod thumbnails;
 
-pub use protocol::{BackboneFacts, Command, EvaluateOn, Event, JobId, Outcome};
+pub use protocol::{BackboneFacts, Command, EvaluateOn, Event, HubAnswer, HubAsk, JobId, Outcome};
 
 use crate::control::Control;
 use crate::problem::{Problem, Result};
 use crate::project::Machine;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -43,8 +44,7 @@ pub struct Worker {
     events: Receiver<Event>,
     steps: Receiver<Event>,
     flags: Arc<Flags>,
-    out: Outbox,
-    stand_in: StandIn,
+    aside: aside::Aside,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -52,8 +52,7 @@ pub struct Worker {
 #[derive(Default)]
 pub(crate) struct Flags {
     stopped: Mutex<BTreeSet<JobId>>,
-    /// 0 where none waits.
-    paused: AtomicU64,
+    paused: Mutex<BTreeSet<JobId>>,
     /// The window has gone: every job ends.
     closing: AtomicBool,
 }
@@ -64,21 +63,22 @@ impl Flags {
     }
 
     pub fn should_stop(&self, job: JobId) -> bool {
-        self.is_closing() || self.stopped().contains(&job)
+        self.is_closing() || locked(&self.stopped).contains(&job)
     }
 
     pub fn should_wait(&self, job: JobId) -> bool {
-        self.paused.load(Ordering::SeqCst) == job && !self.should_stop(job)
+        locked(&self.paused).contains(&job) && !self.should_stop(job)
     }
 
     /// The job has ended.
     pub fn forget(&self, job: JobId) {
-        self.stopped().remove(&job);
+        locked(&self.stopped).remove(&job);
+        locked(&self.paused).remove(&job);
     }
+}
 
-    fn stopped(&self) -> MutexGuard<'_, BTreeSet<JobId>> {
-        self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked(jobs: &Mutex<BTreeSet<JobId>>) -> MutexGuard<'_, BTreeSet<JobId>> {
+    jobs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The worker's end: rare events are never lost, steps may be.
@@ -135,14 +135,14 @@ impl Worker {
         let (step_sender, steps) = bounded(STEPS);
         let flags = Arc::new(Flags::default());
         let out = Outbox { events: event_sender, steps: step_sender, wake };
-        let server =
-            serve::Server::new(machine, Arc::clone(&flags), out.clone(), short_commands, stand_in.clone());
+        let aside = aside::Aside::start(out.clone(), stand_in.clone(), Arc::clone(&flags))?;
+        let server = serve::Server::new(machine, Arc::clone(&flags), out, short_commands, stand_in);
         let work = move || {
             give_way(COMPUTE_NICENESS);
             server.run(&long_commands);
         };
         let thread = std::thread::Builder::new().name("compute".into()).spawn(work)?;
-        Ok(Self { long, short, events, steps, flags, out, stand_in, thread: Some(thread) })
+        Ok(Self { long, short, events, steps, flags, aside, thread: Some(thread) })
     }
 
     /// Sends a command.
@@ -151,7 +151,7 @@ impl Worker {
     /// The worker has too much to do or has ended.
     pub fn send(&self, command: Command) -> Result<()> {
         let queue = match &command {
-            Command::Scan { .. } => return self.scan(command),
+            Command::Scan { .. } | Command::Hub { .. } => return self.aside.send(command),
             Command::Try { .. } | Command::Filters { .. } => &self.short,
             _ => &self.long,
         };
@@ -168,12 +168,16 @@ impl Worker {
 
     /// Asks a job to end as soon as it can; one that waits in the queue ends when its turn comes.
     pub fn stop(&self, job: JobId) {
-        self.flags.stopped().insert(job);
+        locked(&self.flags.stopped).insert(job);
     }
 
     /// Lets a job wait, or go on.
     pub fn pause(&self, job: JobId, paused: bool) {
-        self.flags.paused.store(if paused { job } else { 0 }, Ordering::SeqCst);
+        let mut waiting = locked(&self.flags.paused);
+        match paused {
+            true => waiting.insert(job),
+            false => waiting.remove(&job),
+        };
     }
 
     /// All events since the last call, steps first.
@@ -181,20 +185,6 @@ impl Worker {
         let mut drained: Vec<Event> = self.steps.try_iter().collect();
         drained.extend(self.events.try_iter());
         drained
-    }
-
-    /// Scans need no tensor: each runs on its own thread.
-    fn scan(&self, command: Command) -> Result<()> {
-        let (out, flags, stand_in) = (self.out.clone(), Arc::clone(&self.flags), self.stand_in.clone());
-        let work = move || serve::scan(command, &out, &flags, &stand_in);
-        let thread = std::thread::Builder::new().name("scan".into()).spawn(work);
-        thread.map(drop).map_err(|e| {
-            Problem::other(
-                "the scan could not be started",
-                e.to_string(),
-                "close other programs and try again",
-            )
-        })
     }
 }
 

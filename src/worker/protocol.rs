@@ -5,6 +5,9 @@ use crate::control::Fact;
 use crate::data::index::DatasetIndex;
 use crate::data::scan::ScanOptions;
 use crate::evaluate::Evaluation;
+use crate::hub::library::{Kept, Removed, Verified};
+use crate::hub::local::Keep;
+use crate::hub::{Downloaded, Found, ModelPage, Query, Search};
 use crate::inspect::{FilterTiles, WeightSummary};
 use crate::jobs::{ModelSource, Prediction};
 use crate::problem::Problem;
@@ -41,6 +44,49 @@ pub enum Command {
     Try { job: JobId, model: ModelSource, files: Vec<PathBuf>, texts: Vec<String> },
     /// Writes, reloads and compares an export.
     Export { job: JobId, project: PathBuf, run: Option<String>, out: PathBuf },
+    /// Browses, downloads and keeps backbones; runs beside everything else.
+    Hub { job: JobId, ask: HubAsk },
+}
+
+/// What can be asked about backbones that are to come. The first four go on the network, and `Verify` where it repairs.
+#[derive(Debug, Clone)]
+pub enum HubAsk {
+    /// Looks for models; the answer holds at most `count`.
+    Search { query: Query, count: usize },
+    /// Goes on with a search where it stopped.
+    More { search: Box<Search>, count: usize },
+    /// All about one model, before it is downloaded.
+    Page { id: String, revision: Option<String> },
+    /// Fetches a model; one after another, in the order in which they were asked for.
+    Download { id: String, revision: Option<String>, allow_pickle: bool },
+    /// What is on this machine, and which of these projects use it.
+    Library { projects: Vec<PathBuf> },
+    /// Checks every byte of a backbone, or of all.
+    Verify { id: Option<String>, repair: bool },
+    /// Removes a backbone from this machine.
+    Remove { id: String },
+    /// Makes a folder or a safetensors file of the user's known.
+    AddLocal { path: PathBuf, keep: Keep },
+}
+
+/// What comes back.
+#[derive(Debug, Clone)]
+pub enum HubAnswer {
+    /// `search` goes on with [`HubAsk::More`], unless it is done.
+    Found {
+        found: Vec<Found>,
+        search: Box<Search>,
+    },
+    Page(Box<ModelPage>),
+    /// [`Command::ListBackbones`] finds it now.
+    Downloaded(Downloaded),
+    Library(Vec<Kept>),
+    Verified(Vec<Verified>),
+    Removed(Removed),
+    /// The id under which it is known now.
+    Added {
+        id: String,
+    },
 }
 
 impl Command {
@@ -56,7 +102,8 @@ impl Command {
             | Self::Train { job, .. }
             | Self::Evaluate { job, .. }
             | Self::Try { job, .. }
-            | Self::Export { job, .. } => *job,
+            | Self::Export { job, .. }
+            | Self::Hub { job, .. } => *job,
         }
     }
 }
@@ -129,6 +176,7 @@ pub enum Outcome {
         thawed: usize,
         golden: usize,
     },
+    Hub(HubAnswer),
 }
 
 /// A run of a project with its curves.
@@ -180,11 +228,13 @@ pub struct BackboneFacts {
     pub dropout: f32,
     pub file_bytes: u64,
     pub sha256: String,
+    /// The commit of the Hub's repository `id`, for one that came from there.
+    pub commit: Option<String>,
     pub folder: PathBuf,
 }
 
 impl BackboneFacts {
-    /// Reads the facts of a backbone; the weight file is hashed.
+    /// Reads the facts of a backbone; the weight file is hashed where its digest is not known.
     ///
     /// # Errors
     /// The weight file cannot be read.
@@ -202,7 +252,8 @@ impl BackboneFacts {
             features: backbone.feature_size(),
             dropout: backbone.architecture().dropout(),
             file_bytes: bytes.len(),
-            sha256: crate::backbone::weights::sha256_of_file(&weights)?,
+            sha256: crate::hub::weights_sha256(backbone)?,
+            commit: backbone.commit.clone(),
             folder: backbone.folder().to_path_buf(),
         })
     }

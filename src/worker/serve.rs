@@ -1,7 +1,7 @@
 //! The loop of the thread that owns every tensor.
 
 use super::protocol::{BackboneFacts, Command, EvaluateOn, Event, JobId, Outcome, RunHistory};
-use super::{Flags, Outbox, StandIn};
+use super::{Flags, Outbox, StandIn, aside};
 use crate::control::{Control, Fact};
 use crate::hub;
 use crate::jobs::{self, EvaluateWhat};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// Labels of an answer that the window shows.
 const TOP: usize = 5;
 /// The window is woken at most this often by steps.
-const WAKE_EVERY: Duration = Duration::from_millis(50);
+pub const WAKE_EVERY: Duration = Duration::from_millis(50);
 
 /// Everything that the compute thread needs.
 pub struct Server {
@@ -67,7 +67,7 @@ impl Server {
         }
         match command {
             Command::ListBackbones { .. } => list_backbones(),
-            Command::Scan { path, options, .. } => scan_now(&path, &options, control),
+            Command::Scan { .. } | Command::Hub { .. } => aside::work(command, control),
             Command::Inspect { backbone, .. } => {
                 let layers = jobs::inspect_weights(&backbone)?;
                 Ok(Outcome::Inspected { backbone, layers })
@@ -135,25 +135,6 @@ impl Server {
     }
 }
 
-/// Scans on the calling thread.
-pub fn scan(command: Command, out: &Outbox, flags: &Flags, stand_in: &StandIn) {
-    let job = command.job();
-    let control = ScanControl { job, out, flags };
-    let work = || match (stand_in(&command, &control), command) {
-        (Some(answer), _) => answer,
-        (None, Command::Scan { path, options, .. }) => scan_now(&path, &options, &control),
-        (None, _) => Err(Problem::other("this is no scan", "", "please report this")),
-    };
-    let done = catch_unwind(AssertUnwindSafe(work));
-    flags.forget(job);
-    out.send(ending(job, done));
-}
-
-fn scan_now(path: &Path, options: &crate::data::scan::ScanOptions, control: &dyn Control) -> Result<Outcome> {
-    let index = jobs::scan(path, options, control)?;
-    Ok(Outcome::Scanned { path: path.to_path_buf(), index: Arc::new(index) })
-}
-
 fn list_backbones() -> Result<Outcome> {
     let (found, mut problems) = hub::list();
     let mut backbones = Vec::new();
@@ -173,7 +154,7 @@ fn read_runs(project: PathBuf) -> Result<Outcome> {
 }
 
 /// The one event that ends a job.
-fn ending(job: JobId, done: std::thread::Result<Result<Outcome>>) -> Event {
+pub fn ending(job: JobId, done: std::thread::Result<Result<Outcome>>) -> Event {
     match done {
         Ok(Ok(outcome)) => Event::Finished { job, outcome: Box::new(outcome) },
         Ok(Err(problem)) if problem.cause == Cause::Stopped => Event::Stopped { job, problem },
@@ -234,28 +215,5 @@ impl Control for JobControl<'_> {
             self.server.serve_between_batches();
             std::thread::sleep(Duration::from_millis(20));
         }
-    }
-}
-
-/// How a scan talks to the window; it ends with its thread.
-struct ScanControl<'o> {
-    job: JobId,
-    out: &'o Outbox,
-    flags: &'o Flags,
-}
-
-impl Control for ScanControl<'_> {
-    fn report(&self, fact: Fact) {
-        match fact {
-            Fact::Progress { .. } => {
-                self.out.send_step(Event::Fact { job: self.job, fact });
-                self.out.wake();
-            }
-            _ => self.out.send(Event::Fact { job: self.job, fact }),
-        }
-    }
-
-    fn stop_requested(&self) -> bool {
-        self.flags.should_stop(self.job)
     }
 }

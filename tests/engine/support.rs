@@ -126,7 +126,7 @@ pub fn recipe(data: &Path, backbone: &str, thaw: &[&str]) -> Recipe {
         version: RECIPE_VERSION,
         data: DataChoice { path: data.to_path_buf(), text_column: None, label_column: None },
         split: SplitChoice { validation_fraction: 0.25, ..SplitChoice::default() },
-        backbone: BackboneChoice { id: backbone.to_string(), sha256, folder: None },
+        backbone: BackboneChoice { id: backbone.to_string(), sha256, revision: None, folder: None },
         freeze: FreezeChoice { thaw: thaw.iter().map(|t| t.to_string()).collect() },
         training,
         cache: CacheChoice::default(),

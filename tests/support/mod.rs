@@ -83,11 +83,31 @@ pub fn program() -> Command {
         .env("FROSTLINE_ASSETS", Path::new(env!("CARGO_MANIFEST_DIR")).join("assets"))
         .env("FROSTLINE_HOME", &nowhere)
         .env("HF_HOME", &nowhere)
-        .env_remove("HF_HUB_CACHE")
         .env_remove("RUST_LOG")
         .stdin(Stdio::null());
+    for name in OF_THE_USER {
+        command.env_remove(name);
+    }
     command
 }
+
+/// What a user's environment may say about the Hub.
+pub const OF_THE_USER: [&str; 14] = [
+    "HF_HUB_CACHE",
+    "HUGGINGFACE_HUB_CACHE",
+    "HF_ENDPOINT",
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "HF_TOKEN_PATH",
+    "HF_HUB_OFFLINE",
+    "TRANSFORMERS_OFFLINE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+];
 
 /// Runs the program to its end.
 pub fn frostline<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Answer {

@@ -117,7 +117,8 @@ fn other_runs<'p>(project: &'p OpenProject, shown: Option<&'p RunView>) -> impl 
 fn loss_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>, log: bool) {
     let tokens = Tokens::of(ui.ctx());
     let words = move |y: f64| if log { format!("{:.3}", 10f64.powf(y)) } else { format!("{y:.2}") };
-    let plot = plot("loss", tokens, words).include_y(if log { -2.0 } else { 0.0 });
+    let lowest = if log { -2.0 } else { 0.0 };
+    let plot = plot("loss", tokens, words).include_y(lowest).include_x(0.0).include_x(epochs(shown));
     let response = plot.show(ui, |plot| {
         for run in other_runs(project, shown) {
             let points = points(plot, &run.val_loss, log);
@@ -139,7 +140,8 @@ fn loss_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>, log: b
 fn accuracy_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
     let tokens = Tokens::of(ui.ctx());
     let percent = |y: f64| format!("{:.0} %", 100.0 * y);
-    let plot = plot("accuracy", tokens, percent).include_x(0.0).include_y(0.0).include_y(1.0);
+    let plot = plot("accuracy", tokens, percent).include_y(0.0).include_y(1.0);
+    let plot = plot.include_x(0.0).include_x(epochs(shown));
     let response = plot.show(ui, |plot| {
         for run in other_runs(project, shown) {
             let points = points(plot, &run.val_accuracy, false);
@@ -154,6 +156,11 @@ fn accuracy_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
     });
     let spoken = spoken("Accuracy", shown.map(|r| r.val_accuracy.as_slice()));
     response.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &spoken));
+}
+
+/// How far the run that is shown will go.
+fn epochs(shown: Option<&RunView>) -> f64 {
+    shown.and_then(|run| run.recipe.as_ref()).map_or(1.0, |recipe| f64::from(recipe.training.epochs))
 }
 
 /// What a plot says to those who do not see it.

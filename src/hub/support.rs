@@ -1,0 +1,189 @@
+//! Whether this version can train a model of the Hub, which of its files are needed, and why not.
+
+use super::api::{Kind, ModelInfo, RemoteFile};
+use super::header::Header;
+use crate::backbone::registry::{check_tensors, describe, family_of};
+use crate::backbone::spec::image_spec;
+use crate::backbone::weights::plain_name;
+use crate::backbone::{Architecture, InputKind};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub const CONFIG: &str = "config.json";
+pub const WEIGHTS: &str = "model.safetensors";
+pub const PICKLE: &str = "pytorch_model.bin";
+const SHARDS: &str = "model.safetensors.index.json";
+const TOKENIZER: &str = "tokenizer.json";
+
+/// Files besides configuration and weights that a family reads, or that belong to them by licence.
+const FOR_ALL: [&str; 4] = ["README.md", "LICENSE", "LICENSE.txt", "LICENSE.md"];
+const FOR_TEXTS: [&str; 6] = [
+    TOKENIZER,
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "sentence_bert_config.json",
+    "modules.json",
+    "1_Pooling/config.json",
+];
+/// What is not needed for training is left away where it is larger than this.
+const LARGEST_EXTRA: u64 = 1 << 20;
+
+/// A network that the Hub offers and this version knows.
+pub struct Known {
+    pub family: &'static str,
+    pub architecture: Box<dyn Architecture>,
+    pub kind: Kind,
+}
+
+/// Why a model cannot be used, in words that follow "because"; judged from a list of the Hub, without its files.
+pub fn unsupported(info: &ModelInfo) -> Option<String> {
+    let kind = info.kind();
+    if kind.is_none() {
+        return Some("it takes neither images nor texts".to_string());
+    }
+    let config = info.family_config();
+    if family_of(&config).is_none() {
+        return Some(format!("this version does not know the family {}", family_name(&config)));
+    }
+    (!info.has_safetensors()).then(|| "it has no safetensors file".to_string())
+}
+
+/// What the family of a configuration is called, known or not.
+pub fn family_name(config: &Value) -> String {
+    let own = || ["architecture", "model_type"].iter().find_map(|key| config.get(*key)?.as_str());
+    family_of(config).or_else(own).unwrap_or("unknown").chars().take(60).collect()
+}
+
+/// The network that a configuration describes.
+///
+/// # Errors
+/// In words, why this version cannot use it.
+pub fn known(config: &Value) -> Result<Known, String> {
+    let (family, architecture) =
+        describe(config, Path::new(CONFIG)).map_err(|problem| match family_of(config) {
+            Some(_) => format!("{}: {}", problem.what, problem.why),
+            None => format!("this version does not know the family {}", family_name(config)),
+        })?;
+    let kind = match architecture.input() {
+        InputKind::Image { size } => {
+            image_spec(config, size).map_err(|problem| problem.why)?;
+            Kind::Image
+        }
+        InputKind::Text { .. } => Kind::Text,
+    };
+    Ok(Known { family, architecture, kind })
+}
+
+/// The files to fetch, weights last: what is there when they are is complete.
+///
+/// # Errors
+/// In words, what the repository lacks.
+pub fn wanted(kind: Kind, files: &[RemoteFile], allow_pickle: bool) -> Result<Vec<&RemoteFile>, String> {
+    let find = |name: &str| files.iter().find(|file| file.path.as_str() == name);
+    let config = find(CONFIG).ok_or("it has no config.json")?;
+    let weights = match (find(WEIGHTS), find(PICKLE)) {
+        (Some(weights), _) => weights,
+        (None, Some(pickle)) if allow_pickle => pickle,
+        (None, _) if find(SHARDS).is_some() => return Err("its weights are in several files".to_string()),
+        (None, Some(_)) => {
+            return Err(format!("it has no safetensors file, only {PICKLE}, whose format can hold programs"));
+        }
+        (None, None) => return Err("it has no safetensors file".to_string()),
+    };
+    let needs_tokenizer = kind == Kind::Text;
+    if needs_tokenizer && find(TOKENIZER).is_none() {
+        return Err(format!("it has no {TOKENIZER}"));
+    }
+    let more: &[&str] = if needs_tokenizer { &FOR_TEXTS } else { &[] };
+    let extras = FOR_ALL.iter().chain(more).filter_map(|name| find(name));
+    let extras = extras.filter(|file| file.bytes <= LARGEST_EXTRA || file.path.as_str() == TOKENIZER);
+    Ok(std::iter::once(config).chain(extras).chain([weights]).collect())
+}
+
+/// Whether the tensors of a header are those of the network.
+///
+/// # Errors
+/// In words, the first that does not fit.
+pub fn check_header(architecture: &dyn Architecture, header: &Header) -> Result<(), String> {
+    let shapes: BTreeMap<String, &Vec<usize>> =
+        header.tensors.iter().map(|(name, facts)| (plain_name(name), &facts.shape)).collect();
+    if let Some((name, facts)) =
+        header.tensors.iter().find(|(_, f)| !["F32", "F16", "BF16"].contains(&f.dtype.as_str()))
+        && architecture.tree().tensors().any(|tensor| tensor.name == plain_name(name))
+    {
+        return Err(format!("tensor {name} has the type {}, which this version cannot read", facts.dtype));
+    }
+    let names = shapes.keys().map(String::as_str);
+    check_tensors(architecture, names, |name| shapes.get(name).map(|shape| (*shape).clone()))
+        .map_err(|why| format!("its weights do not fit its configuration: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::api::{Digest, NotedFile};
+    use crate::hub::id::RepoPath;
+
+    fn file(path: &str, bytes: u64) -> RemoteFile {
+        let noted = NotedFile {
+            size: bytes,
+            blob_id: String::new(),
+            lfs_sha256: None,
+            lfs_size: None,
+            xet_hash: None,
+        };
+        RemoteFile {
+            path: RepoPath::parse(path).unwrap(),
+            bytes,
+            digest: Digest::GitSha1("a".repeat(40)),
+            noted,
+        }
+    }
+
+    fn check(kind: Kind, names: &[&str], allow_pickle: bool, expected: Result<&[&str], &str>) {
+        let files: Vec<RemoteFile> = names.iter().map(|name| file(name, 5)).collect();
+        match (wanted(kind, &files, allow_pickle), expected) {
+            (Ok(found), Ok(expected)) => {
+                assert_eq!(found.iter().map(|f| f.path.as_str()).collect::<Vec<_>>(), expected)
+            }
+            (Err(why), Err(part)) => assert!(why.contains(part), "{why}"),
+            (found, expected) => panic!("{found:?} against {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn the_family_decides_what_is_fetched() {
+        let all = [
+            "model.safetensors",
+            "config.json",
+            "tokenizer.json",
+            "README.md",
+            "onnx/model.onnx",
+            "tf_model.h5",
+        ];
+        check(Kind::Image, &all, false, Ok(&["config.json", "README.md", "model.safetensors"]));
+        check(
+            Kind::Text,
+            &all,
+            false,
+            Ok(&["config.json", "README.md", "tokenizer.json", "model.safetensors"]),
+        );
+        check(Kind::Text, &["config.json", "model.safetensors"], false, Err("tokenizer.json"));
+        check(Kind::Image, &["config.json", "pytorch_model.bin"], false, Err("can hold programs"));
+        check(
+            Kind::Image,
+            &["config.json", "pytorch_model.bin"],
+            true,
+            Ok(&["config.json", "pytorch_model.bin"]),
+        );
+        check(Kind::Image, &["config.json", "model.safetensors.index.json"], false, Err("several files"));
+        check(Kind::Image, &["model.safetensors"], false, Err("config.json"));
+    }
+
+    #[test]
+    fn large_extras_are_left_away() {
+        let files = [file("config.json", 9), file("README.md", 2 << 20), file("model.safetensors", 9)];
+        assert_eq!(wanted(Kind::Image, &files, false).unwrap().len(), 2);
+    }
+}
