@@ -8,6 +8,8 @@ use std::time::Duration;
 pub enum Failure {
     /// Nothing, or half an answer, came through the line.
     Line(String),
+    /// Whoever answers cannot prove to be the host that was asked.
+    Untrusted(String),
     /// The server said no.
     Status { status: u16, retry_after: Option<Duration>, code: String, by_hub: bool, host: String },
     /// The answer came and makes no sense.
@@ -26,14 +28,14 @@ impl Failure {
             // A store of large files says 403 when a signed link has expired: the Hub gives a new one.
             Self::Status { status: 403 | 404 | 400 | 401, by_hub: false, .. } => true,
             Self::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
-            Self::Answer(_) | Self::Offline | Self::Here(_) => false,
+            Self::Untrusted(_) | Self::Answer(_) | Self::Offline | Self::Here(_) => false,
         }
     }
 
     /// In a few words.
     pub fn why(&self) -> String {
         match self {
-            Self::Line(why) => why.clone(),
+            Self::Line(why) | Self::Untrusted(why) => why.clone(),
             Self::Status { status: 403, by_hub: false, host, .. } => {
                 format!("{host} says that the link has expired (403)")
             }
@@ -55,6 +57,12 @@ impl Failure {
                 what,
                 format!("the line failed: {why}"),
                 "check the network, then run it again; what has arrived is kept",
+            ),
+            Self::Untrusted(_) => Problem::hub(
+                what,
+                why,
+                "if a proxy of your company stands between, set SSL_CERT_FILE to its certificates; else do not trust \
+                 this network",
             ),
             Self::Answer(_) => Problem::hub(
                 what,

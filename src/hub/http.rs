@@ -249,7 +249,12 @@ fn line(origin: &Origin, error: &ureq::Error) -> Failure {
         ureq::Error::Io(error) => error.to_string(),
         other => other.to_string(),
     };
-    Failure::Line(format!("{}: {}", origin.host(), shown(&why)))
+    let why = format!("{}: {}", origin.host(), shown(&why));
+    // rustls says so; ureq hands it on in several wrappers.
+    match why.contains("peer certificate") {
+        true => Failure::Untrusted(why),
+        false => Failure::Line(why),
+    }
 }
 
 /// A line that broke while an answer came.

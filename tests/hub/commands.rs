@@ -6,6 +6,8 @@ use crate::support::{Scratch, keys};
 use crate::{User, repo_folder};
 use frostline::session::projects::{Recent, Remembered};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 
 const ID: &str = "owner/small-bert";
 
@@ -219,4 +221,33 @@ fn what_is_here_is_listed_and_removed() {
     user.hub(&["remove", ID]).code(0);
     assert!(!repo_folder(&user.cache(), ID).exists());
     user.hub(&["remove", ID]).code(2).says("there is no backbone called");
+}
+
+#[test]
+fn a_proxy_is_asked_unless_the_host_is_excepted() {
+    let hub = LoopbackHub::start(vec![SMALL.repo(ID)]);
+    let user = User::of(&hub);
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let (asked, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in proxy.incoming().flatten() {
+            let mut first = String::new();
+            BufReader::new(&stream).read_line(&mut first).unwrap();
+            asked.send(first).unwrap();
+            (&stream).write_all(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n").unwrap();
+        }
+    });
+    let search = |name: &str, value: &str| {
+        let mut program = user.program();
+        program.env("HTTP_PROXY", &address).env(name, value).args(["hub", "search", "bert", "--json"]);
+        crate::support::Answer::new(program.output().unwrap())
+    };
+    search("NO_PROXY", "example.org").code(3);
+    let host = hub.endpoint().trim_start_matches("http://");
+    let first = heard.try_recv().unwrap();
+    assert!(first.contains(host), "{first}");
+    assert!(hub.seen().is_empty(), "the proxy was passed by");
+    assert_eq!(search("NO_PROXY", "localhost,127.0.0.1").code(0).lines().len(), 1);
+    search("HTTP_PROXY", "not an address").code(2).says("the proxy cannot be used");
 }
