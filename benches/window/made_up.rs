@@ -202,6 +202,23 @@ pub fn bert(layers: usize) -> BackboneFacts {
         file_bytes: 1 << 27,
         sha256: "0".repeat(64),
         folder: PathBuf::from("made up"),
+        commit: None,
+    }
+}
+
+/// A result of a search for texts' models.
+pub fn found(number: usize) -> frostline::hub::Found {
+    frostline::hub::Found {
+        id: format!("owner-{}/model-with-a-longer-name-{number}", number % 700),
+        kind: Some(frostline::hub::Kind::Text),
+        family: "BERT".to_string(),
+        parameters: Some(1_000_000 * (number as u64 % 400)),
+        licence: Some("apache-2.0".to_string()),
+        downloads: Some(number as u64),
+        supported: !number.is_multiple_of(3),
+        reason: number.is_multiple_of(3).then(|| "this version does not know the family".to_string()),
+        gated: false,
+        languages: vec!["en".to_string()],
     }
 }
 

@@ -17,11 +17,12 @@ mod training;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Name, what heads its output, and what runs it.
-const SCENES: [(&str, &str, fn()); 9] = [
+const SCENES: [(&str, &str, fn()); 10] = [
     ("start", PASSES, passes::start),
     ("pictures", PASSES, data::pictures),
     ("texts", PASSES, data::texts),
     ("layers", PASSES, passes::layers),
+    ("models", PASSES, passes::models),
     ("train", PASSES, passes::train),
     ("idle", "Idle: what is asked of the system when nothing happens", idle::idle),
     ("memory-facts", MEMORY, memory::facts),

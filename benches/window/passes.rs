@@ -8,6 +8,7 @@ use frostline::control::Fact;
 use frostline::project::RunState;
 use frostline::project::run::EpochRecord;
 use frostline::session::layers::rows;
+use frostline::session::models::Filter;
 use frostline::session::projects::{Recent, Remembered, sample_cards};
 use frostline::session::runs::RunView;
 use frostline::session::{Action, Step};
@@ -18,6 +19,8 @@ const ROUNDS: usize = 5;
 const PASSES: usize = 400;
 /// Gives 500 rows when everything is open.
 const BERT_LAYERS: usize = 38;
+/// Of a search.
+const RESULTS: usize = 10_000;
 const RUNS: usize = 4;
 const STEPS_A_RUN: u64 = 100_000;
 /// Steps that go through the worker's queue at a time; it holds twice as many.
@@ -64,6 +67,37 @@ pub fn start() {
         let place = egui::pos2(160.0 + 1100.0 * random.share() as f32, 800.0 * random.share() as f32);
         let pass = window.pass(vec![egui::Event::PointerMoved(place)]);
         (pass.took, pass.triangles)
+    });
+}
+
+/// Ten thousand results of a search, as cards and as a table, scrolled; then words typed into the filter.
+pub fn models() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let (_feeder, feed) = made_up::feed();
+    let index = made_up::texts(root.path(), 1000);
+    let mut window = Window::open(made_up::stand_in(index, vec![made_up::bert(2)], feed));
+    window.act(Action::OpenPath(root.path().to_path_buf()));
+    window.wait("project", |s| s.project.is_some());
+    window.act(Action::Go(Step::Backbone));
+    window.session_mut().models.found = (0..RESULTS).map(made_up::found).collect();
+    let mut random = Random(1);
+    for as_table in [false, true] {
+        window.act(Action::FilterModels(Filter { as_table, ..Default::default() }));
+        assert!(window.session().models.rows.len() >= RESULTS);
+        let shape = if as_table { "a table" } else { "cards" };
+        measure(&format!("Backbone, {RESULTS} results as {shape}, scrolling"), || {
+            let turn = wheel((random.share() as f32 - 0.5) * 100_000.0);
+            let pass = window.pass(vec![egui::Event::PointerMoved(egui::pos2(500.0, 500.0)), turn]);
+            (pass.took, pass.triangles)
+        });
+    }
+    let mut typed = 0;
+    measure(&format!("Backbone, {RESULTS} results, a letter typed into the filter"), || {
+        typed += 1;
+        let text = "model".chars().take(typed % 6).collect();
+        let act = window.act(Action::FilterModels(Filter { text, ..Default::default() }));
+        let pass = window.pass(Vec::new());
+        (act + pass.took, pass.triangles)
     });
 }
 

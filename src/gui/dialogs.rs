@@ -74,6 +74,7 @@ pub fn action_for(purpose: Purpose, paths: Vec<PathBuf>) -> Option<Action> {
         Purpose::Open => Action::OpenPath(first),
         Purpose::TestSet => Action::Evaluate(EvaluateOn::Data(first)),
         Purpose::Try => Action::TryFiles(paths),
+        Purpose::Backbone => Action::AddLocalModel(first),
         Purpose::Export => Action::SetExportPath(first.join("export").display().to_string()),
     })
 }

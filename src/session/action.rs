@@ -28,6 +28,25 @@ pub enum Action {
     SelectSample(Option<usize>),
     SetSplit(SplitChoice),
     ChooseBackbone(String),
+    FilterModels(super::models::Filter),
+    SelectModel(Option<String>),
+    SearchHub,
+    /// The next results of the search.
+    MoreModels,
+    /// Reads a model's page on the Hub.
+    LookUpModel(String),
+    /// Whether weights in a format that can hold programs may be converted.
+    AllowPickle(bool),
+    DownloadModel(String),
+    PauseDownload(u64, bool),
+    CancelDownload(u64),
+    VerifyModel(String),
+    /// Fetches anew what a check found broken.
+    RepairModel(String),
+    /// The first time it asks, the second time it removes.
+    RemoveModel(String),
+    ChooseLocalModel,
+    AddLocalModel(PathBuf),
     /// Freezes or thaws a layer or subtree.
     SetLayer {
         path: String,
@@ -170,6 +189,8 @@ impl Action {
             Action::Pause(false),
             Action::Stop,
             Action::Evaluate(EvaluateOn::Validation),
+            Action::SearchHub,
+            Action::ChooseLocalModel,
             Action::ChooseTestSet,
             Action::ChooseTryFiles,
             Action::Export,
@@ -231,6 +252,27 @@ impl Action {
                 "Score on labelled samples that the run has never seen; or drop them here",
                 None,
             ),
+            Action::SearchHub => label(
+                "Search the Hub",
+                "Ask the Hugging Face Hub for models that fit the words and filters",
+                None,
+            ),
+            Action::ChooseLocalModel => label(
+                "Open a local backbone…",
+                "A folder with config.json and model.safetensors, used where it lies",
+                None,
+            ),
+            Action::DownloadModel(_) => {
+                label("Download", "Fetch this model; what has arrived is kept when the line breaks", None)
+            }
+            Action::LookUpModel(_) => {
+                label("Look it up on the Hub", "Read its page: size, revision, whether it fits", None)
+            }
+            Action::VerifyModel(_) => {
+                label("Check its files", "Read every byte and compare the digests", None)
+            }
+            Action::RepairModel(_) => label("Repair", "Check its files and fetch anew what is broken", None),
+            Action::RemoveModel(_) => label("Remove", "Delete it from this machine", None),
             Action::ChooseTryFiles => label("Choose files to try…", "Ask the model about files", None),
             Action::TryFiles(_) | Action::TryText(_) => label("Try", "Ask the model", None),
             Action::Export => {

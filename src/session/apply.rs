@@ -45,6 +45,20 @@ impl Session {
             Action::OpenPath(path) => self.open_path(path),
             Action::ChooseFolder => vec![Effect::PickFolder(Purpose::Open)],
             Action::ChooseFile => vec![Effect::PickFile(Purpose::Open)],
+            Action::ChooseLocalModel => vec![Effect::PickFolder(Purpose::Backbone)],
+            Action::FilterModels(_)
+            | Action::SelectModel(_)
+            | Action::SearchHub
+            | Action::MoreModels
+            | Action::LookUpModel(_)
+            | Action::AllowPickle(_)
+            | Action::DownloadModel(_)
+            | Action::PauseDownload(..)
+            | Action::CancelDownload(_)
+            | Action::VerifyModel(_)
+            | Action::RepairModel(_)
+            | Action::RemoveModel(_)
+            | Action::AddLocalModel(_) => self.apply_models(action),
             Action::ChooseTestSet => vec![Effect::PickFolder(Purpose::TestSet)],
             Action::ChooseTryFiles => vec![Effect::PickFile(Purpose::Try)],
             Action::ChooseExportFolder => vec![Effect::PickFolder(Purpose::Export)],
@@ -282,6 +296,10 @@ impl Session {
     fn on_enter(&mut self, step: Step) -> Vec<Effect> {
         match step {
             Step::Layers => self.ask_about_backbone(),
+            Step::Backbone => {
+                self.refresh_models();
+                self.ask_for_library()
+            }
             Step::Evaluate => {
                 let newest = self.newest_result().map(|r| r.name.clone());
                 let shown = self.project.as_ref().and_then(|p| p.evaluation.as_ref()).map(|e| e.run.clone());

@@ -25,16 +25,21 @@ impl Session {
             }
             // What nobody waits for any more is passed over: something else was asked for since.
             Event::Finished { job, outcome } => match self.end(job) {
-                Some(asked) => self.on_outcome(asked, *outcome),
+                Some(asked) => {
+                    self.end_hub_job(job, &asked.what, None);
+                    self.on_outcome(asked, *outcome)
+                }
                 None => Vec::new(),
             },
             Event::Stopped { job, problem } => {
                 let Some(asked) = self.end(job) else { return Vec::new() };
+                self.end_hub_job(job, &asked.what, Some(&problem));
                 self.toast(ToastKind::Note, "Stopped", &problem.remedy);
                 self.on_unfinished(&asked, RunState::Stopped, &problem)
             }
             Event::Failed { job, problem } => {
                 let Some(asked) = self.end(job) else { return Vec::new() };
+                self.end_hub_job(job, &asked.what, Some(&problem));
                 let title = match &asked.what {
                     Pending::NewData | Pending::OpenProject { .. } => "Nothing was opened",
                     Pending::Training { .. } => "The run failed",
@@ -45,6 +50,10 @@ impl Session {
                     Pending::Backbones => "The backbones were not found",
                     Pending::Speed(_) => "The speed was not measured",
                     Pending::Weights(_) | Pending::Filters => "The weights were not read",
+                    Pending::ModelSearch => "The search did not work",
+                    Pending::ModelPage(_) => "The model's page was not read",
+                    Pending::ModelDownload => "Nothing was downloaded",
+                    Pending::Models => "The backbones stay as they are",
                 };
                 self.fail(title, &problem);
                 self.on_unfinished(&asked, RunState::Failed, &problem)
@@ -103,6 +112,7 @@ impl Session {
                 }
             }
             Fact::Step { .. } | Fact::Epoch { .. } => self.on_training(job, &fact),
+            Fact::Download { .. } => self.on_download(job, &fact),
             Fact::Cache { items, bytes, seconds, .. } => {
                 let what = format!(
                     "{items} samples through the frozen layers in {seconds:.1} s, {bytes} bytes cached"
@@ -140,6 +150,7 @@ impl Session {
                 self.status =
                     format!("{count} backbone{} on this machine", if count == 1 { "" } else { "s" });
                 self.backbones = backbones;
+                self.refresh_models();
                 if self.project.is_some() {
                     self.recipe_changed();
                 }
@@ -214,7 +225,7 @@ impl Session {
                 }
                 Vec::new()
             }
-            Outcome::Hub(_) => Vec::new(),
+            Outcome::Hub(answer) => self.on_hub_answer(answer),
             Outcome::Exported { out, bytes, labels, thawed, golden } => {
                 self.status = format!("Exported {}", crate::units::bytes(bytes));
                 self.exported = Some(Exported { out, bytes, labels, thawed, golden });

@@ -7,6 +7,7 @@ pub mod curve;
 pub mod data_view;
 mod events;
 pub mod layers;
+pub mod models;
 mod open;
 pub mod projects;
 pub mod runs;
@@ -55,6 +56,7 @@ pub struct Session {
     pub weights: BTreeMap<String, BTreeMap<String, WeightSummary>>,
     pub filters: Option<(String, FilterTiles)>,
     pub samples: Vec<projects::SampleCard>,
+    pub models: models::Models,
     pub tries: TryView,
     pub exported: Option<Exported>,
     pub remembered: Remembered,
@@ -198,6 +200,11 @@ pub(crate) enum Pending {
     Evaluation,
     Try,
     Export,
+    ModelSearch,
+    ModelPage(String),
+    ModelDownload,
+    /// What is kept on this machine: listed, checked, removed, added.
+    Models,
 }
 
 /// What the application must do that a session cannot.
@@ -218,6 +225,7 @@ pub enum Purpose {
     TestSet,
     Try,
     Export,
+    Backbone,
 }
 
 /// How far a step is.
@@ -279,6 +287,10 @@ impl Session {
             weights: BTreeMap::new(),
             filters: None,
             samples: projects::sample_cards(),
+            models: models::Models {
+                host: crate::jobs::hub_host().unwrap_or_else(|_| "HF_ENDPOINT, which is no address".into()),
+                ..Default::default()
+            },
             tries: TryView::default(),
             exported: None,
             remembered,
@@ -312,6 +324,12 @@ impl Session {
     pub fn backbone(&self) -> Option<&BackboneFacts> {
         let id = &self.project.as_ref()?.recipe.backbone.id;
         self.backbones.iter().find(|b| b.id == *id)
+    }
+
+    /// Whether a backbone takes what the open project holds.
+    pub fn suits_data(&self, backbone: &BackboneFacts) -> bool {
+        let images = crate::data::index::Modality::Image;
+        self.project.as_ref().is_some_and(|p| backbone.takes_images() == (p.index.modality == images))
     }
 
     /// Whether a training runs.

@@ -3,6 +3,9 @@
 
 mod commands;
 mod faults;
+#[allow(dead_code, reason = "the window's own tests use the rest")]
+#[path = "../window/harness.rs"]
+mod harness;
 mod kept;
 mod kill;
 #[path = "../support/hub/mod.rs"]
@@ -11,6 +14,7 @@ mod offline;
 #[macro_use]
 #[path = "../support/mod.rs"]
 mod support;
+mod window;
 mod worker;
 
 use loopback::{LoopbackHub, TOKEN};

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Runs a test in a process of its own whose environment leads to `hub`.
-fn in_own_process<F: FnOnce(&User)>(hubs: impl FnOnce() -> LoopbackHub, test: F) {
+pub fn in_own_process<F: FnOnce(&User)>(hubs: impl FnOnce() -> LoopbackHub, test: F) {
     if let Ok(endpoint) = std::env::var("FROSTLINE_HUB_TEST") {
         let user = User { folder: tempfile::tempdir().unwrap(), endpoint };
         return test(&user);

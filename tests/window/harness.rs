@@ -25,6 +25,8 @@ pub fn in_private_home<F: FnOnce()>(test: F) {
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env("FROSTLINE_HOME", home.path())
         .env("HF_HOME", home.path().join("hf"))
+        // Whatever is clicked, no test asks the network.
+        .env("HF_HUB_OFFLINE", "1")
         .env("FROSTLINE_WINDOW_TEST", "1")
         // Without the session bus and zenity the window asks for paths itself.
         .env_remove("DBUS_SESSION_BUS_ADDRESS")

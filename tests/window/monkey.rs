@@ -479,6 +479,9 @@ fn stub(indices: BTreeMap<PathBuf, DatasetIndex>) -> StandIn {
             _ => {}
         }
         Some(Ok(match command {
+            Command::Hub { .. } => {
+                return Some(Err(Problem::other("there is no line", "the monkey cut it", "plug it in")));
+            }
             Command::Scan { path, .. } => match indices.get(path) {
                 Some(index) => Outcome::Scanned { path: path.clone(), index: Arc::new(index.clone()) },
                 // Samples, projects: whatever has a scan of its own.

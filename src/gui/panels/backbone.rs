@@ -1,149 +1,218 @@
-//! Backbone: what is on this machine, with facts from the files.
+//! Backbone: what is on this machine, what the catalogue and the Hub offer, downloads.
 
 use super::super::theme::{self, Tokens};
-use super::super::widgets::{dim, fact_row, line, page_title, section};
+use super::super::widgets::{action_button, bar, card, dim, empty, icon_button, line, page_title};
 use super::super::{Actions, Scene};
-use super::{bytes, count};
-use crate::backbone::InputSpec;
+use super::model_card::{CARD, model_card, table_row};
+use super::{bytes, duration};
 use crate::data::index::Modality;
-use crate::session::Action;
-use crate::worker::BackboneFacts;
-use egui::{
-    CornerRadius, Frame, Margin, RichText, Role, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo,
-};
+use crate::hub::Kind;
+use crate::session::models::{Download, KindFilter};
+use crate::session::{Action, Session};
+use egui::{Align, Layout, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
 
-const CARD: egui::Vec2 = egui::vec2(253.0, 152.0);
+/// Space between cards.
+const GAP: f32 = 14.0;
+/// Choices of the size filter: parameters at most.
+const SIZES: [(&str, Option<u64>); 4] = [
+    ("Any size", None),
+    ("Up to 5 M", Some(5_000_000)),
+    ("Up to 25 M", Some(25_000_000)),
+    ("Up to 100 M", Some(100_000_000)),
+];
+const LICENCES: [(&str, Option<&str>); 5] = [
+    ("Any licence", None),
+    ("Apache-2.0", Some("apache-2.0")),
+    ("MIT", Some("mit")),
+    ("BSD-3-Clause", Some("bsd-3-clause")),
+    ("CC-BY-4.0", Some("cc-by-4.0")),
+];
+const LANGUAGES: [(&str, Option<&str>); 7] = [
+    ("Any language", None),
+    ("English", Some("en")),
+    ("German", Some("de")),
+    ("French", Some("fr")),
+    ("Spanish", Some("es")),
+    ("Chinese", Some("zh")),
+    ("Many languages", Some("multilingual")),
+];
 
-/// Cards; those that do not take the data say so and cannot be chosen.
+/// Search and filters, downloads, cards or a table.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let Some(project) = &scene.session.project else { return };
     let learnt = match project.index.modality {
         Modality::Image => "pictures",
         Modality::Text => "texts",
     };
-    page_title(
-        ui,
-        "Backbone",
-        &format!(
-            "A network that has already learnt from millions of {learnt}. Yours starts from what it knows."
-        ),
+    let sentence = format!(
+        "A network that has already learnt from millions of {learnt}. Yours starts from what it knows."
     );
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing = egui::vec2(14.0, 14.0);
-            let fits =
-                |facts: &BackboneFacts| facts.takes_images() == (project.index.modality == Modality::Image);
-            let (fitting, others): (Vec<_>, Vec<_>) =
-                scene.session.backbones.iter().partition(|facts| fits(facts));
-            for facts in fitting.into_iter().chain(others) {
-                card(ui, facts, fits(facts), project.recipe.backbone.id == facts.id, out);
+    page_title(ui, "Backbone", &sentence);
+    search(ui, scene.session, out);
+    filters(ui, scene.session, out);
+    ui.add_space(2.0);
+    network_line(ui, scene.session);
+    for download in &scene.session.models.downloads {
+        download_row(ui, download, out);
+    }
+    if scene.session.models.rows.is_empty() {
+        let action = Action::SearchHub;
+        let offer = Some((&action, "Search the Hub"));
+        empty(ui, scene.session, "Nothing fits", "Widen the filters, or ask the Hub.", offer, out);
+        return;
+    }
+    match scene.session.models.filter.as_table {
+        true => table(ui, scene, out),
+        false => cards(ui, scene, out),
+    }
+}
+
+fn search(ui: &mut Ui, session: &Session, out: &mut Actions) {
+    let mut filter = session.models.filter.clone();
+    let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT);
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+        action_button(ui, session, &Action::ChooseLocalModel, "Open a local backbone…", false, out);
+        let text = if session.models.is_searching { "Searching…" } else { "Search the Hub" };
+        action_button(ui, session, &Action::SearchHub, text, true, out);
+        let field = TextEdit::singleline(&mut filter.text)
+            .hint_text("Find a model by name")
+            .desired_width(ui.available_width())
+            .min_size(vec2(0.0, theme::CONTROL_HEIGHT))
+            .align(egui::Align2::LEFT_CENTER);
+        let response = ui.add(field);
+        response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Find a model by name"));
+        if response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)) {
+            out.push(Action::FilterModels(filter.clone()));
+            out.push(Action::SearchHub);
+        }
+    });
+    if filter != session.models.filter {
+        out.push(Action::FilterModels(filter));
+    }
+}
+
+fn filters(ui: &mut Ui, session: &Session, out: &mut Actions) {
+    let mut filter = session.models.filter.clone();
+    ui.horizontal_wrapped(|ui| {
+        let kinds = [
+            ("Suits my data", KindFilter::Suitable),
+            ("Images", KindFilter::Only(Kind::Image)),
+            ("Texts", KindFilter::Only(Kind::Text)),
+            ("Images and texts", KindFilter::All),
+        ];
+        choose(ui, &kinds, &mut filter.kind);
+        choose(ui, &SIZES, &mut filter.largest);
+        let licences = LICENCES.map(|(name, id)| (name, id.map(str::to_string)));
+        choose(ui, &licences, &mut filter.licence);
+        let languages = LANGUAGES.map(|(name, id)| (name, id.map(str::to_string)));
+        choose(ui, &languages, &mut filter.language);
+        ui.checkbox(&mut filter.here_only, "On this machine");
+        ui.checkbox(&mut filter.trainable_only, "Can be trained")
+            .on_hover_text("Hide what this version does not know");
+        ui.checkbox(&mut filter.as_table, "Table").on_hover_text("Rows instead of cards");
+    });
+    if filter != session.models.filter {
+        out.push(Action::FilterModels(filter));
+    }
+}
+
+/// A menu that shows what is chosen.
+fn choose<T: PartialEq + Clone>(ui: &mut Ui, choices: &[(&str, T)], chosen: &mut T) {
+    let shown = choices.iter().find(|(_, value)| value == chosen).map_or("Other", |(name, _)| name);
+    ui.menu_button(format!("{shown} ▾"), |ui| {
+        for (name, value) in choices {
+            if ui.selectable_label(value == chosen, *name).clicked() {
+                *chosen = value.clone();
+                ui.close();
             }
-        });
+        }
     });
 }
 
-fn card(ui: &mut Ui, facts: &BackboneFacts, fits: bool, chosen: bool, out: &mut Actions) {
+/// Who is asked, and that nobody is before the user wishes it.
+fn network_line(ui: &mut Ui, session: &Session) {
+    let models = &session.models;
+    let shown = models.rows.len();
+    let words = format!(
+        "{shown} shown. Searching, looking up and downloading ask {}; nothing else leaves this computer.",
+        models.host
+    );
+    ui.label(RichText::new(words).font(theme::caption()).color(Tokens::of(ui.ctx()).dim));
+}
+
+fn download_row(ui: &mut Ui, download: &Download, out: &mut Actions) {
     let tokens = Tokens::of(ui.ctx());
-    let (rect, response) = ui.allocate_exact_size(CARD, if fits { Sense::click() } else { Sense::hover() });
-    let (width, edge) = match (chosen, response.hovered() || response.has_focus()) {
-        (true, _) => (2.0, tokens.ice),
-        (false, true) if fits => (1.0, tokens.ice),
-        _ => (1.0, tokens.line),
-    };
-    let corner = CornerRadius::same(theme::CARD_CORNER);
-    ui.painter().rect(rect, corner, tokens.panel, Stroke::new(width, edge), egui::StrokeKind::Inside);
-    let layout = egui::Layout::top_down(egui::Align::Min);
-    let mut inside = ui.new_child(UiBuilder::new().max_rect(rect.shrink(14.0)).layout(layout));
-    let ui = &mut inside;
-    ui.spacing_mut().item_spacing.y = 6.0;
-    line(ui, |ui| {
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let (word, colour) =
-                if fits { ("on this machine", tokens.ok) } else { ("takes other data", tokens.warning) };
-            ui.label(RichText::new(word).font(theme::caption()).color(colour));
-            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                ui.add(egui::Label::new(RichText::new(&facts.name).font(theme::semibold(14.0))).truncate());
+    card(ui, |ui| {
+        ui.set_width(ui.available_width());
+        line(ui, |ui| {
+            super::super::widgets::cell(ui, 220.0, RichText::new(&download.id));
+            bar(ui, download.done() as f32, 140.0, tokens.ice);
+            let mut parts = Vec::new();
+            if download.total > 0 {
+                parts.push(format!("{} of {}", bytes(download.bytes), bytes(download.total)));
+            }
+            match (download.stopping, download.paused, download.seconds_left()) {
+                (true, ..) => parts.push("stopping".to_string()),
+                (_, true, _) => parts.push("paused".to_string()),
+                (.., Some(seconds)) => {
+                    parts.push(format!("{}/s", bytes(download.bytes_per_second as u64)));
+                    parts.push(format!("{} left", duration(seconds)));
+                }
+                (.., None) => parts.push("waiting".to_string()),
+            }
+            dim(ui, parts.join("   "));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let stop = format!("Cancel the download of {}", download.id);
+                if icon_button(ui, theme::icon::CLOSE, &stop, !download.stopping).clicked() {
+                    out.push(Action::CancelDownload(download.job));
+                }
+                let (sign, verb) = match download.paused {
+                    true => (theme::icon::PLAY, "Go on with"),
+                    false => (theme::icon::PAUSE, "Pause"),
+                };
+                let name = format!("{verb} the download of {}", download.id);
+                if icon_button(ui, sign, &name, !download.stopping).clicked() {
+                    out.push(Action::PauseDownload(download.job, !download.paused));
+                }
             });
         });
     });
-    dim(ui, format!("{}, {}", facts.family, input(&facts.input)));
-    ui.add_space(2.0);
-    fact_row(
-        ui,
-        "Parameters, file",
-        &format!("{}, {}", count(facts.tree.root().parameters()), bytes(facts.file_bytes)),
-    );
-    let score = facts.card.published_score.as_deref().map_or("not known", figure_of);
-    fact_row(ui, "Published score", score);
-    fact_row(ui, "Licence", facts.card.licence.as_deref().unwrap_or("not known"));
-    let name = facts.name.clone();
-    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, fits, chosen, &name));
-    let response = match fits {
-        true => response.on_hover_text(facts.card.good_for.clone().unwrap_or_default()),
-        false => response.on_hover_text("This backbone takes other data than yours."),
-    };
-    if response.clicked() && !chosen {
-        out.push(Action::ChooseBackbone(facts.id.clone()));
-    }
 }
 
-/// The figure at the start of a published score: `71.9 %` of `71.9 % ImageNet-1k top-1`.
-fn figure_of(score: &str) -> &str {
-    match score.find('%') {
-        Some(end) => &score[..=end],
-        None => score.split([',', ' ']).next().unwrap_or(score),
-    }
+/// Only rows of cards in sight are painted; the end of the list asks for more.
+fn cards(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
+    let models = &scene.session.models;
+    let width = ui.available_width() - ui.spacing().scroll.allocated_width();
+    let per_row = (((width + GAP) / (CARD.x + GAP)) as usize).max(1);
+    let side = ((width + GAP) / per_row as f32 - GAP).floor();
+    let rows = models.rows.len().div_ceil(per_row);
+    ui.spacing_mut().item_spacing.y = GAP;
+    ScrollArea::vertical().auto_shrink(false).show_rows(ui, CARD.y, rows, |ui, range| {
+        ask_for_more(scene.session, range.end == rows, out);
+        for row in range {
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = GAP;
+                for model in models.rows.iter().skip(row * per_row).take(per_row) {
+                    model_card(ui, scene.session, model, vec2(side, CARD.y), out);
+                }
+            });
+        }
+    });
 }
 
-/// `224 px` or `256 tokens`.
-fn input(input: &InputSpec) -> String {
-    match input {
-        InputSpec::Image(spec) => format!("{} px", spec.size),
-        InputSpec::Text(spec) => format!("{} tokens", spec.max_tokens),
-    }
+fn table(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
+    let rows = &scene.session.models.rows;
+    ui.spacing_mut().item_spacing.y = 0.0;
+    ScrollArea::vertical().auto_shrink(false).show_rows(ui, theme::TABLE_ROW, rows.len(), |ui, range| {
+        ask_for_more(scene.session, range.end == rows.len(), out);
+        for model in &rows[range] {
+            table_row(ui, scene.session, model, out);
+        }
+    });
 }
 
-/// With a capital at its start and a full stop at its end.
-fn sentence(text: &str) -> String {
-    let mut letters = text.trim_end_matches('.').chars();
-    letters.next().map_or(String::new(), |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
-}
-
-/// The chosen backbone.
-pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
-    let Some(facts) = scene.session.backbone() else {
-        section(ui, "No backbone");
-        dim(ui, "The one that the recipe names is not on this machine. Choose another.");
-        return;
-    };
-    let tokens = Tokens::of(ui.ctx());
-    section(ui, &facts.name);
-    dim(ui, sentence(facts.card.good_for.as_deref().unwrap_or(facts.family)));
-    let preprocessing = match &facts.input {
-        InputSpec::Image(spec) => format!("{0} × {0}, RGB", spec.size),
-        InputSpec::Text(spec) => format!("text, {} tokens", spec.max_tokens),
-    };
-    fact_row(ui, "Input", &preprocessing);
-    fact_row(ui, "Features", &facts.features.to_string());
-    fact_row(ui, "Cuts, layers", &format!("{}, {}", facts.cuts.len(), facts.tree.leaves().len()));
-    fact_row(ui, "Revision", facts.card.revision.as_deref().unwrap_or("not known"));
-    fact_row(ui, "Folder", &facts.folder.display().to_string());
-    ui.add_space(theme::SPACE);
-    section(ui, "Origin");
-    dim(ui, facts.card.origin.as_deref().unwrap_or("not known"));
-    if let (Some(score), Some(source)) = (&facts.card.published_score, &facts.card.published_score_source) {
-        ui.add_space(theme::SPACE);
-        section(ui, "Published score");
-        ui.label(score);
-        dim(ui, source);
+fn ask_for_more(session: &Session, at_end: bool, out: &mut Actions) {
+    if at_end && session.models.search.is_some() && !session.models.is_searching {
+        out.push(Action::MoreModels);
     }
-    ui.add_space(theme::SPACE);
-    section(ui, "SHA-256 of the weights");
-    Frame::new()
-        .fill(tokens.raised)
-        .inner_margin(Margin::same(8))
-        .corner_radius(CornerRadius::same(theme::CONTROL_CORNER))
-        .show(ui, |ui| {
-            ui.label(RichText::new(&facts.sha256).font(theme::mono()).color(tokens.dim));
-        });
 }

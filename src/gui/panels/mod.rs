@@ -8,6 +8,8 @@ mod export;
 mod layer_inspector;
 mod layer_row;
 mod layers;
+mod model_card;
+mod model_inspector;
 mod start;
 mod train;
 mod tries;
@@ -47,7 +49,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         |ui| {
             egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match scene.session.step {
                 Step::Data => data::inspector(ui, scene, out),
-                Step::Backbone => backbone::inspector(ui, scene, out),
+                Step::Backbone => model_inspector::show(ui, scene, out),
                 Step::Layers => layer_inspector::show(ui, scene, out),
                 Step::Train => train::inspector(ui, scene, out),
                 Step::Evaluate => evaluate::inspector(ui, scene, out),

@@ -1,0 +1,474 @@
+//! The Backbone step: what is on this machine, what the catalogue and the Hub offer, downloads and their queue. Rows are
+//! prepared here when something changes, so that ten thousand results are painted as quickly as ten.
+
+use super::action::Action;
+use super::{Effect, Pending, Session, ToastKind};
+use crate::control::Fact;
+use crate::data::index::Modality;
+use crate::hub::library::Kept;
+use crate::hub::{Found, Kind, ModelPage, Query, Search, catalogue};
+use crate::problem::Problem;
+use crate::worker::{BackboneFacts, Command, HubAnswer, HubAsk, JobId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Results that one request brings.
+const RESULTS: usize = 60;
+
+/// What the step shows beyond the backbones themselves.
+#[derive(Default)]
+pub struct Models {
+    pub filter: Filter,
+    /// What the filter leaves of everything, in the order of the screen.
+    pub rows: Vec<ModelRow>,
+    /// The id of the row that the inspector shows.
+    pub selected: Option<String>,
+    pub found: Vec<Found>,
+    /// Goes on where the last answer stopped; `None` before the first search and after the last result.
+    pub search: Option<Box<Search>>,
+    pub is_searching: bool,
+    pub pages: BTreeMap<String, ModelPage>,
+    /// In the order in which they were asked for.
+    pub downloads: Vec<Download>,
+    pub kept: Vec<Kept>,
+    /// Whether weights in a format that can hold programs may be converted for the selected model.
+    pub allow_pickle: bool,
+    /// A model whose removal was asked for once; the second time it is done.
+    pub asks_to_remove: Option<String>,
+    /// The host that searches and downloads ask.
+    pub host: String,
+}
+
+/// Which models are shown.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Filter {
+    pub text: String,
+    pub kind: KindFilter,
+    /// At most so many parameters.
+    pub largest: Option<u64>,
+    pub licence: Option<String>,
+    /// Two letters.
+    pub language: Option<String>,
+    pub here_only: bool,
+    pub trainable_only: bool,
+    pub as_table: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KindFilter {
+    /// What takes the open project's data.
+    #[default]
+    Suitable,
+    Only(Kind),
+    All,
+}
+
+/// One model as a card or a row of the table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelRow {
+    pub id: String,
+    pub name: String,
+    pub family: String,
+    pub kind: Option<Kind>,
+    /// `224 px`, `256 tokens`, or empty.
+    pub input: String,
+    pub parameters: Option<u64>,
+    pub file_bytes: Option<u64>,
+    pub licence: Option<String>,
+    pub languages: Vec<String>,
+    pub score: Option<String>,
+    pub score_source: Option<String>,
+    pub downloads: Option<u64>,
+    pub good_for: String,
+    pub place: Place,
+    /// Why this version cannot train it.
+    pub unsupported: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Here,
+    Catalogue,
+    Hub,
+}
+
+/// A download that waits, runs or is paused.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Download {
+    pub job: JobId,
+    pub id: String,
+    pub bytes: u64,
+    pub total: u64,
+    pub bytes_per_second: f64,
+    pub paused: bool,
+    pub stopping: bool,
+}
+
+impl Download {
+    /// Share that is here, 0 to 1.
+    pub fn done(&self) -> f64 {
+        self.bytes as f64 / self.total.max(1) as f64
+    }
+
+    /// Until it is whole, at the rate of the last seconds.
+    pub fn seconds_left(&self) -> Option<f64> {
+        let left = self.total.saturating_sub(self.bytes) as f64;
+        (self.bytes_per_second > 0.0 && self.total > 0).then(|| left / self.bytes_per_second)
+    }
+}
+
+impl Models {
+    /// The row of a model.
+    pub fn row(&self, id: &str) -> Option<&ModelRow> {
+        self.rows.iter().find(|row| row.id == id)
+    }
+
+    /// The download of a model, if one is under way.
+    pub fn download(&self, id: &str) -> Option<&Download> {
+        self.downloads.iter().find(|d| d.id == id)
+    }
+}
+
+impl Session {
+    /// Does what the user asked for about models.
+    pub(super) fn apply_models(&mut self, action: Action) -> Vec<Effect> {
+        match action {
+            Action::FilterModels(filter) => self.models.filter = filter,
+            Action::SelectModel(id) => {
+                self.models.selected = id;
+                (self.models.allow_pickle, self.models.asks_to_remove) = (false, None);
+            }
+            Action::AllowPickle(allow) => self.models.allow_pickle = allow,
+            Action::SearchHub => return self.search_hub(),
+            Action::MoreModels => return self.more_models(),
+            Action::LookUpModel(id) => {
+                return self.ask_hub(Pending::ModelPage(id.clone()), HubAsk::Page { id, revision: None });
+            }
+            Action::DownloadModel(id) => return self.download(id),
+            Action::PauseDownload(job, paused) => {
+                if let Some(download) = self.models.downloads.iter_mut().find(|d| d.job == job) {
+                    download.paused = paused;
+                }
+                return vec![Effect::Pause(job, paused)];
+            }
+            Action::CancelDownload(job) => {
+                if let Some(download) = self.models.downloads.iter_mut().find(|d| d.job == job) {
+                    download.stopping = true;
+                }
+                return vec![Effect::Stop(job)];
+            }
+            Action::VerifyModel(id) => {
+                return self.ask_hub(Pending::Models, HubAsk::Verify { id: Some(id), repair: false });
+            }
+            Action::RepairModel(id) => {
+                return self.ask_hub(Pending::Models, HubAsk::Verify { id: Some(id), repair: true });
+            }
+            Action::RemoveModel(id) => return self.remove_model(id),
+            Action::AddLocalModel(path) => {
+                let keep = crate::hub::local::Keep::Referenced;
+                return self.ask_hub(Pending::Models, HubAsk::AddLocal { path, keep });
+            }
+            _ => {}
+        }
+        self.refresh_models();
+        Vec::new()
+    }
+
+    fn ask_hub(&mut self, pending: Pending, ask: HubAsk) -> Vec<Effect> {
+        let job = self.new_job(pending);
+        vec![Effect::Send(Command::Hub { job, ask })]
+    }
+
+    fn search_hub(&mut self) -> Vec<Effect> {
+        let query = Query {
+            text: self.models.filter.text.clone(),
+            kind: self.kind_shown(),
+            licence: self.models.filter.licence.clone(),
+            language: self.models.filter.language.clone(),
+        };
+        self.models.found.clear();
+        self.models.is_searching = true;
+        self.models.filter.here_only = false;
+        self.refresh_models();
+        self.ask_hub(Pending::ModelSearch, HubAsk::Search { query, count: RESULTS })
+    }
+
+    fn more_models(&mut self) -> Vec<Effect> {
+        if self.models.is_searching {
+            return Vec::new();
+        }
+        let Some(search) = self.models.search.take() else { return Vec::new() };
+        self.models.is_searching = true;
+        self.ask_hub(Pending::ModelSearch, HubAsk::More { search, count: RESULTS })
+    }
+
+    fn download(&mut self, id: String) -> Vec<Effect> {
+        if self.models.download(&id).is_some() {
+            return Vec::new();
+        }
+        let allow_pickle = self.models.allow_pickle;
+        let revision = self.models.pages.get(&id).map(|page| page.revision.clone());
+        let job = self.new_job(Pending::ModelDownload);
+        let total = self.models.pages.get(&id).and_then(|page| page.download_bytes).unwrap_or(0);
+        let waiting = Download {
+            job,
+            id: id.clone(),
+            bytes: 0,
+            total,
+            bytes_per_second: 0.0,
+            paused: false,
+            stopping: false,
+        };
+        self.models.downloads.push(waiting);
+        vec![Effect::Send(Command::Hub { job, ask: HubAsk::Download { id, revision, allow_pickle } })]
+    }
+
+    fn remove_model(&mut self, id: String) -> Vec<Effect> {
+        if self.models.asks_to_remove.as_ref() != Some(&id) {
+            self.models.asks_to_remove = Some(id);
+            return Vec::new();
+        }
+        self.models.asks_to_remove = None;
+        self.ask_hub(Pending::Models, HubAsk::Remove { id })
+    }
+
+    /// Asks for what is kept on this machine and who uses it.
+    pub(super) fn ask_for_library(&mut self) -> Vec<Effect> {
+        let projects = self.remembered.recent.iter().map(|recent| recent.folder.clone()).collect();
+        self.ask_hub(Pending::Models, HubAsk::Library { projects })
+    }
+
+    pub(super) fn on_hub_answer(&mut self, answer: HubAnswer) -> Vec<Effect> {
+        match answer {
+            HubAnswer::Found { found, search } => {
+                self.models.is_searching = false;
+                let known: BTreeSet<String> = self.models.found.iter().map(|f| f.id.clone()).collect();
+                self.models.found.extend(found.into_iter().filter(|model| !known.contains(&model.id)));
+                self.models.search = (!search.is_done()).then_some(search);
+                self.status = format!("{} models found", self.models.found.len());
+            }
+            HubAnswer::Page(page) => {
+                self.models.pages.insert(page.id.clone(), *page);
+            }
+            HubAnswer::Downloaded(downloaded) => {
+                self.status = format!("{} is on this machine", downloaded.id);
+                self.toast(ToastKind::Note, "Downloaded", &format!("{} can be chosen now.", downloaded.id));
+                return self.list_backbones();
+            }
+            HubAnswer::Library(kept) => self.models.kept = kept,
+            HubAnswer::Verified(verified) => {
+                for one in verified {
+                    match one.broken.as_slice() {
+                        [] => {
+                            let text = format!("Every byte of {} is as it should be.", one.id);
+                            self.toast(ToastKind::Note, "Checked", &text);
+                        }
+                        [first, ..] => {
+                            let text =
+                                format!("{}: {} {}. Repair fetches it anew.", one.id, first.file, first.why);
+                            self.toast(ToastKind::Failure, "This backbone is damaged", &text);
+                        }
+                    }
+                }
+                return self.list_backbones();
+            }
+            HubAnswer::Removed(removed) => {
+                let text = format!("{} freed.", crate::units::bytes(removed.bytes));
+                self.toast(ToastKind::Note, &format!("{} was removed", removed.id), &text);
+                self.models.selected = None;
+                return self.list_backbones();
+            }
+            HubAnswer::Added { id } => {
+                self.toast(ToastKind::Note, "Added", &format!("{id} can be chosen now."));
+                return self.list_backbones();
+            }
+        }
+        self.refresh_models();
+        Vec::new()
+    }
+
+    fn list_backbones(&mut self) -> Vec<Effect> {
+        let job = self.new_job(Pending::Backbones);
+        let mut effects = vec![Effect::Send(Command::ListBackbones { job })];
+        effects.extend(self.ask_for_library());
+        effects
+    }
+
+    /// How far a download is.
+    pub(super) fn on_download(&mut self, job: JobId, fact: &Fact) {
+        let Fact::Download { all_bytes, all_total, bytes_per_second, .. } = fact else { return };
+        if let Some(download) = self.models.downloads.iter_mut().find(|d| d.job == job) {
+            (download.bytes, download.total) = (*all_bytes, *all_total);
+            download.bytes_per_second = *bytes_per_second;
+        }
+    }
+
+    /// A search or download has ended, well or not.
+    pub(super) fn end_hub_job(&mut self, job: JobId, what: &Pending, problem: Option<&Problem>) {
+        self.models.downloads.retain(|d| d.job != job);
+        if *what == Pending::ModelSearch && problem.is_some() {
+            self.models.is_searching = false;
+        }
+    }
+
+    /// What the kind filter means for the open project.
+    fn kind_shown(&self) -> Option<Kind> {
+        match self.models.filter.kind {
+            KindFilter::All => None,
+            KindFilter::Only(kind) => Some(kind),
+            KindFilter::Suitable => self.project.as_ref().map(|project| match project.index.modality {
+                Modality::Image => Kind::Image,
+                Modality::Text => Kind::Text,
+            }),
+        }
+    }
+
+    /// Prepares the rows anew.
+    pub(super) fn refresh_models(&mut self) {
+        let kind = self.kind_shown();
+        let mut rows: Vec<ModelRow> = self.backbones.iter().map(of_backbone).collect();
+        let is_known = |rows: &[ModelRow], id: &str| rows.iter().any(|row| row.id == id);
+        for entry in catalogue::entries() {
+            if !is_known(&rows, &entry.id) {
+                rows.push(of_entry(entry));
+            }
+        }
+        let known: BTreeSet<String> = rows.iter().map(|row| row.id.clone()).collect();
+        rows.extend(self.models.found.iter().filter(|f| !known.contains(&f.id)).map(of_found));
+        let filter = &self.models.filter;
+        // What was found fits the words by the Hub's own measure.
+        rows.retain(|row| is_shown(row, filter, kind));
+        rows.sort_by_key(|row| (row.place != Place::Here, row.unsupported.is_some()));
+        self.models.rows = rows;
+    }
+}
+
+fn is_shown(row: &ModelRow, filter: &Filter, kind: Option<Kind>) -> bool {
+    let words = filter.text.trim().to_lowercase();
+    let says = |text: &str| text.to_lowercase().contains(&words);
+    (row.place == Place::Hub || words.is_empty() || says(&row.id) || says(&row.name) || says(&row.family))
+        && kind.is_none_or(|kind| row.kind.is_none_or(|own| own == kind))
+        && filter.largest.is_none_or(|largest| row.parameters.is_none_or(|n| n <= largest))
+        && filter.licence.as_ref().is_none_or(|wanted| {
+            row.licence.as_ref().is_some_and(|licence| licence.eq_ignore_ascii_case(wanted))
+        })
+        && filter.language.as_ref().is_none_or(|wanted| row.languages.contains(wanted))
+        && (!filter.here_only || row.place == Place::Here)
+        && (!filter.trainable_only || row.unsupported.is_none())
+}
+
+fn of_backbone(facts: &BackboneFacts) -> ModelRow {
+    ModelRow {
+        id: facts.id.clone(),
+        name: facts.name.clone(),
+        family: facts.family.to_string(),
+        kind: Some(if facts.takes_images() { Kind::Image } else { Kind::Text }),
+        input: match &facts.input {
+            crate::backbone::InputSpec::Image(spec) => format!("{} px", spec.size),
+            crate::backbone::InputSpec::Text(spec) => format!("{} tokens", spec.max_tokens),
+        },
+        parameters: Some(facts.tree.root().parameters() as u64),
+        file_bytes: Some(facts.file_bytes),
+        licence: facts.card.licence.clone(),
+        languages: Vec::new(),
+        score: facts.card.published_score.clone(),
+        score_source: facts.card.published_score_source.clone(),
+        downloads: None,
+        good_for: facts.card.good_for.clone().unwrap_or_default(),
+        place: Place::Here,
+        unsupported: None,
+    }
+}
+
+fn of_entry(entry: &catalogue::Entry) -> ModelRow {
+    let unit = if entry.kind == Kind::Image { "px" } else { "tokens" };
+    ModelRow {
+        id: entry.id.clone(),
+        name: entry.name.clone(),
+        family: entry.support().map_or_else(|_| String::new(), str::to_string),
+        kind: Some(entry.kind),
+        input: entry.input.map_or(String::new(), |size| format!("{size} {unit}")),
+        parameters: entry.parameters,
+        file_bytes: None,
+        licence: entry.licence.clone(),
+        languages: entry.languages.clone(),
+        score: entry.score.clone(),
+        score_source: entry.score_source.clone(),
+        downloads: None,
+        good_for: entry.good_for.clone(),
+        place: Place::Catalogue,
+        unsupported: entry.support().err(),
+    }
+}
+
+fn of_found(found: &Found) -> ModelRow {
+    ModelRow {
+        id: found.id.clone(),
+        name: found.id.rsplit('/').next().unwrap_or(&found.id).to_string(),
+        family: found.family.clone(),
+        kind: found.kind,
+        input: String::new(),
+        parameters: found.parameters,
+        file_bytes: None,
+        licence: found.licence.clone(),
+        languages: found.languages.clone(),
+        score: None,
+        score_source: None,
+        downloads: found.downloads,
+        good_for: String::new(),
+        place: Place::Hub,
+        unsupported: found.reason.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: &str, kind: Kind, place: Place) -> ModelRow {
+        let found = Found {
+            id: id.into(),
+            kind: Some(kind),
+            family: "MobileNetV2".into(),
+            parameters: Some(2_000_000),
+            licence: Some("apache-2.0".into()),
+            downloads: None,
+            supported: true,
+            reason: None,
+            gated: false,
+            languages: vec!["en".into()],
+        };
+        ModelRow { place, ..of_found(&found) }
+    }
+
+    #[test]
+    fn filters_leave_what_they_say() {
+        let image = row("timm/mobilenetv2_100.ra_in1k", Kind::Image, Place::Catalogue);
+        let check = |filter: Filter, kind: Option<Kind>, expected: bool| {
+            assert_eq!(is_shown(&image, &filter, kind), expected, "{filter:?}");
+        };
+        check(Filter::default(), Some(Kind::Image), true);
+        check(Filter::default(), Some(Kind::Text), false);
+        check(Filter { text: "MobileNet".into(), ..Default::default() }, None, true);
+        check(Filter { text: "bert".into(), ..Default::default() }, None, false);
+        check(Filter { largest: Some(1_000_000), ..Default::default() }, None, false);
+        check(Filter { licence: Some("Apache-2.0".into()), ..Default::default() }, None, true);
+        check(Filter { licence: Some("mit".into()), ..Default::default() }, None, false);
+        check(Filter { language: Some("de".into()), ..Default::default() }, None, false);
+        check(Filter { here_only: true, ..Default::default() }, None, false);
+    }
+
+    #[test]
+    fn a_download_says_how_long_it_takes() {
+        let download = Download {
+            job: 1,
+            id: "a/b".into(),
+            bytes: 25,
+            total: 100,
+            bytes_per_second: 5.0,
+            paused: false,
+            stopping: false,
+        };
+        assert_eq!((download.done(), download.seconds_left()), (0.25, Some(15.0)));
+        assert_eq!(Download { bytes_per_second: 0.0, ..download }.seconds_left(), None);
+    }
+}
