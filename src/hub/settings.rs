@@ -133,8 +133,11 @@ impl Origin {
             Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
             _ => (authority, if https { 443 } else { 80 }),
         };
-        let is_host = |c: char| c.is_ascii_alphanumeric() || "-._[]:".contains(c);
-        if host.is_empty() || !host.chars().all(is_host) {
+        let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(number) => number.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)),
+        };
+        if !is_host {
             return None;
         }
         let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/').to_string();
