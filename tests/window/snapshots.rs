@@ -106,6 +106,7 @@ fn arrange(shot: &str, stage: &mut Stage, recorded: &Recorded) {
         }
         "2-backbone" => {
             stage.act(Action::Go(Step::Backbone));
+            stage.wait("the library", |s| !s.models.kept.is_empty());
         }
         "3-layers" => {
             stage.act(Action::Go(Step::Layers));
