@@ -192,9 +192,16 @@ mod tests {
         check("https://huggingface.co/", Some("https://huggingface.co"));
         check("HTTP://127.0.0.1:8080/hub/", Some("http://127.0.0.1:8080/hub"));
         check("http://[::1]:80/x?y", Some("http://[::1]/x"));
-        for bad in
-            ["huggingface.co", "ftp://a", "https://", "https://a:b:c", "https://u:p@a/", "https://a b/"]
-        {
+        for bad in [
+            "huggingface.co",
+            "ftp://a",
+            "https://",
+            "https://a:b:c",
+            "https://u:p@a/",
+            "https://a b/",
+            "https://[x]/",
+            "https://a:44b.c:443/",
+        ] {
             check(bad, None);
         }
     }
