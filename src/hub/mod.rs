@@ -31,6 +31,7 @@ mod transfer;
 pub use api::Kind;
 pub use download::{Downloaded, download};
 pub use http::Client;
+pub use machine::{fits, free_memory};
 pub use page::{Examined, ModelPage};
 pub use retry::Patience;
 pub use search::{Found, Query, Search};

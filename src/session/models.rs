@@ -6,13 +6,15 @@ use super::{Effect, Pending, Session, ToastKind};
 use crate::control::Fact;
 use crate::data::index::Modality;
 use crate::hub::library::Kept;
-use crate::hub::{Found, Kind, ModelPage, Query, Search, catalogue};
+use crate::hub::{Found, Kind, ModelPage, Query, Search, catalogue, fits, free_memory};
 use crate::problem::Problem;
 use crate::worker::{BackboneFacts, Command, HubAnswer, HubAsk, JobId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Results that one request brings.
 const RESULTS: usize = 60;
+/// A weight in memory, whatever the file holds.
+const WEIGHT_BYTES: u64 = 4;
 
 /// What the step shows beyond the backbones themselves.
 #[derive(Default)]
@@ -50,6 +52,8 @@ pub struct Filter {
     pub language: Option<String>,
     pub here_only: bool,
     pub trainable_only: bool,
+    /// Weights that fit into this machine's free memory; what is not known is shown.
+    pub fits_only: bool,
     pub as_table: bool,
 }
 
@@ -82,6 +86,8 @@ pub struct ModelRow {
     pub place: Place,
     /// Why this version cannot train it.
     pub unsupported: Option<String>,
+    /// Whether its weights fit into the memory that was free when the rows were prepared.
+    pub fits: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -335,6 +341,10 @@ impl Session {
         let known: BTreeSet<String> = rows.iter().map(|row| row.id.clone()).collect();
         rows.extend(self.models.found.iter().filter(|f| !known.contains(&f.id)).map(of_found));
         let filter = &self.models.filter;
+        let free = free_memory();
+        for row in &mut rows {
+            row.fits = row.parameters.zip(free).map(|(count, free)| fits(WEIGHT_BYTES * count, free));
+        }
         // What was found fits the words by the Hub's own measure.
         rows.retain(|row| is_shown(row, filter, kind));
         rows.sort_by_key(|row| (row.place != Place::Here, row.unsupported.is_some()));
@@ -354,6 +364,7 @@ fn is_shown(row: &ModelRow, filter: &Filter, kind: Option<Kind>) -> bool {
         && filter.language.as_ref().is_none_or(|wanted| row.languages.contains(wanted))
         && (!filter.here_only || row.place == Place::Here)
         && (!filter.trainable_only || row.unsupported.is_none())
+        && (!filter.fits_only || row.fits != Some(false))
 }
 
 fn of_backbone(facts: &BackboneFacts) -> ModelRow {
@@ -376,6 +387,7 @@ fn of_backbone(facts: &BackboneFacts) -> ModelRow {
         good_for: facts.card.good_for.clone().unwrap_or_default(),
         place: Place::Here,
         unsupported: None,
+        fits: None,
     }
 }
 
@@ -397,6 +409,7 @@ fn of_entry(entry: &catalogue::Entry) -> ModelRow {
         good_for: entry.good_for.clone(),
         place: Place::Catalogue,
         unsupported: entry.support().err(),
+        fits: None,
     }
 }
 
@@ -417,6 +430,7 @@ fn of_found(found: &Found) -> ModelRow {
         good_for: String::new(),
         place: Place::Hub,
         unsupported: found.reason.clone(),
+        fits: None,
     }
 }
 
@@ -454,6 +468,9 @@ mod tests {
         check(Filter { licence: Some("Apache-2.0".into()), ..Default::default() }, None, true);
         check(Filter { licence: Some("mit".into()), ..Default::default() }, None, false);
         check(Filter { language: Some("de".into()), ..Default::default() }, None, false);
+        let large = ModelRow { fits: Some(false), ..image.clone() };
+        let fitting = Filter { fits_only: true, ..Default::default() };
+        assert!(is_shown(&image, &fitting, None) && !is_shown(&large, &fitting, None));
         check(Filter { here_only: true, ..Default::default() }, None, false);
     }
 

@@ -109,6 +109,8 @@ fn filters(ui: &mut Ui, session: &Session, out: &mut Actions) {
         ui.checkbox(&mut filter.here_only, "On this machine");
         ui.checkbox(&mut filter.trainable_only, "Can be trained")
             .on_hover_text("Hide what this version does not know");
+        ui.checkbox(&mut filter.fits_only, "Fits this machine")
+            .on_hover_text("Hide what is larger than the memory that is free now");
         ui.checkbox(&mut filter.as_table, "Table").on_hover_text("Rows instead of cards");
     });
     if filter != session.models.filter {

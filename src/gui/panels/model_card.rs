@@ -114,8 +114,15 @@ fn state(session: &Session, model: &ModelRow, tokens: &Tokens) -> (&'static str,
         (None, Place::Here) if !fits => ("takes other data", tokens.warning),
         (None, Place::Here) => ("on this machine", tokens.ok),
         (None, _) if model.unsupported.is_some() => ("not yet", tokens.warning),
+        (None, _) if model.fits == Some(false) => ("too large", tokens.warning),
+        (None, _) if is_begun(session, &model.id) => ("begun", tokens.warning),
         (None, _) => ("on the Hub", tokens.dim),
     }
+}
+
+/// Whether a download broke off; it goes on where it stopped.
+fn is_begun(session: &Session, id: &str) -> bool {
+    session.models.kept.iter().any(|kept| kept.id == id && kept.incomplete_bytes > 0)
 }
 
 /// `2.22 M, 7.2 MB`, as far as it is known.
@@ -134,7 +141,10 @@ fn figure_of(score: &str) -> &str {
             let start = before.rfind(' ').map_or(0, |space| space + 1);
             &score[start..=end]
         }
-        None => score.split([',', ' ']).next().unwrap_or(score),
+        None => {
+            let starts_a_figure = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+            score.split([',', ' ']).find(starts_a_figure).unwrap_or(score)
+        }
     }
 }
 
@@ -147,5 +157,6 @@ mod tests {
         assert_eq!(figure_of("71.878 % ImageNet-1k top-1"), "71.878 %");
         assert_eq!(figure_of("ImageNet-1k top-1 72.9 % at 224 pixels"), "72.9 %");
         assert_eq!(figure_of("68.06, average over 14 datasets"), "68.06");
+        assert_eq!(figure_of("GLUE test average 79.6"), "79.6");
     }
 }
