@@ -142,7 +142,7 @@ impl App {
                 Answer::NoDialog(purpose) => self.path_field = Some((purpose, String::new())),
             }
         }
-        let dropped = dropped(context, self.session.step, self.session.project.is_some());
+        let dropped = dropped(context, &self.session);
         if let Some(Action::OpenPath(first)) = dropped.first()
             && context.input(|i| i.raw.dropped_files.len() > 1)
         {
@@ -231,12 +231,13 @@ impl eframe::App for App {
 }
 
 /// What dropped files mean: on Try they are tried, on Evaluate a folder is a test set, elsewhere they are opened.
-fn dropped(context: &Context, step: Step, has_project: bool) -> Vec<Action> {
+fn dropped(context: &Context, session: &Session) -> Vec<Action> {
+    let has_project = session.project.is_some();
     let paths: Vec<PathBuf> =
         context.input(|i| i.raw.dropped_files.iter().map(|f| f.path().to_path_buf()).collect());
     let Some(first) = paths.first().cloned() else { return Vec::new() };
-    match step {
-        Step::Try if has_project => vec![Action::TryFiles(paths)],
+    match session.step {
+        Step::Try if has_project || session.tries.export.is_some() => vec![Action::TryFiles(paths)],
         Step::Evaluate if has_project => vec![Action::Evaluate(crate::worker::EvaluateOn::Data(first))],
         _ => vec![Action::OpenPath(first)],
     }

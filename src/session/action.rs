@@ -84,6 +84,8 @@ pub enum Action {
     Evaluate(EvaluateOn),
     SelectCell(Option<(usize, usize)>),
     TryFiles(Vec<PathBuf>),
+    /// The newest run answers again, not an export.
+    TryNewestRun,
     TryText(String),
     SetExportPath(String),
     Export,
@@ -274,6 +276,7 @@ impl Action {
             Action::RepairModel(_) => label("Repair", "Check its files and fetch anew what is broken", None),
             Action::RemoveModel(_) => label("Remove", "Delete it from this machine", None),
             Action::ChooseTryFiles => label("Choose files to try…", "Ask the model about files", None),
+            Action::TryNewestRun => label("Ask the newest run", "Not the export", None),
             Action::TryFiles(_) | Action::TryText(_) => label("Try", "Ask the model", None),
             Action::Export => {
                 label("Export", "Write the trained head, reload it and compare", Some("Ctrl+S"))

@@ -2,6 +2,7 @@
 
 use super::action::Action;
 use super::layers::{preset, range};
+use super::open::is_export;
 use super::projects;
 use super::undo::Merge;
 use super::{Effect, JobView, OpenProject, Pending, Purpose, Session, Step, Toast, ToastKind};
@@ -75,6 +76,10 @@ impl Session {
                 vec![Effect::Stop(job.id)]
             }
             Action::Evaluate(what) => self.evaluate(what),
+            Action::TryNewestRun => {
+                (self.tries.export, self.tries.predictions) = (None, Vec::new());
+                Vec::new()
+            }
             Action::TryFiles(files) => self.ask(files, Vec::new()),
             Action::TryText(text) => {
                 self.tries.text.clone_from(&text);
@@ -360,12 +365,17 @@ impl Session {
     }
 
     fn ask(&mut self, files: Vec<PathBuf>, texts: Vec<String>) -> Vec<Effect> {
-        let model = match (&self.exported, &self.project) {
-            (_, Some(project)) => {
+        if let [file] = files.as_slice()
+            && is_export(file)
+        {
+            return self.open_export(&file.clone());
+        }
+        let model = match (&self.tries.export, &self.project) {
+            (Some(export), _) => ModelSource::Export(export.folder.clone()),
+            (None, Some(project)) => {
                 let run = self.newest_result().map(|r| r.name.clone());
                 ModelSource::Run { project: project.folder.clone(), run }
             }
-            (Some(exported), None) => ModelSource::Export(exported.out.clone()),
             (None, None) => return Vec::new(),
         };
         self.tries.waiting = true;

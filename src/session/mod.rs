@@ -117,6 +117,16 @@ pub struct TryView {
     pub text: String,
     pub predictions: Vec<Prediction>,
     pub waiting: bool,
+    /// The export that answers instead of the newest run.
+    pub export: Option<TriedExport>,
+}
+
+/// An exported head that was opened to be asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TriedExport {
+    pub folder: PathBuf,
+    pub labels: usize,
+    pub takes_texts: bool,
 }
 
 /// A written export.
@@ -332,6 +342,13 @@ impl Session {
         self.project.as_ref().is_some_and(|p| backbone.takes_images() == (p.index.modality == images))
     }
 
+    /// Whether what is asked on Try takes texts; `None` where nothing is open that could answer.
+    pub fn tries_texts(&self) -> Option<bool> {
+        let texts = crate::data::index::Modality::Text;
+        let of_project = || self.project.as_ref().map(|p| p.index.modality == texts);
+        self.tries.export.as_ref().map(|export| export.takes_texts).or_else(of_project)
+    }
+
     /// Whether a training runs.
     pub fn is_training(&self) -> bool {
         self.pending.values().any(|p| matches!(p.what, Pending::Training { .. }))
@@ -392,6 +409,7 @@ impl Session {
         let project = self.project.as_ref();
         let needs_project = "Open data first.";
         match action {
+            Action::Go(Step::Try) if self.tries.export.is_some() => None,
             Action::Go(_)
             | Action::CloseProject
             | Action::SetSplit(_)
@@ -421,6 +439,11 @@ impl Session {
             }
             Action::Stop if !self.job.as_ref().is_some_and(|j| j.can_stop) => {
                 Some("This cannot be stopped; it ends soon.")
+            }
+            Action::ChooseTryFiles | Action::TryFiles(_) | Action::TryText(_)
+                if self.tries.export.is_some() =>
+            {
+                None
             }
             Action::Evaluate(_)
             | Action::ChooseTestSet

@@ -3,9 +3,11 @@
 use super::action::SampleName;
 use super::data_view::DataView;
 use super::projects::{self, RememberedView};
-use super::{Asked, Effect, OpenProject, Pending, Session, Step, ToastKind};
+use super::{Asked, Effect, OpenProject, Pending, Session, Step, ToastKind, TriedExport, TryView};
+use crate::backbone::InputSpec;
 use crate::data::index::DatasetIndex;
 use crate::hub::places;
+use crate::predict::manifest::{HEAD_FILE, Manifest};
 use crate::problem::Problem;
 use crate::project::{Project, Recipe};
 use crate::worker::Command;
@@ -38,8 +40,30 @@ impl Session {
         if path.join("recipe.toml").is_file() {
             return self.open_project(&path);
         }
+        if is_export(&path) {
+            return self.open_export(&path);
+        }
         let pending = Pending::NewData;
         self.scan(path, Default::default(), pending)
+    }
+
+    /// Lets an exported head answer on Try, with or without a project.
+    pub(super) fn open_export(&mut self, folder: &Path) -> Vec<Effect> {
+        match Manifest::read(folder) {
+            Ok(manifest) => {
+                self.tries = TryView {
+                    export: Some(TriedExport {
+                        folder: folder.to_path_buf(),
+                        labels: manifest.labels.len(),
+                        takes_texts: matches!(manifest.input, InputSpec::Text(_)),
+                    }),
+                    ..Default::default()
+                };
+                self.step = Step::Try;
+            }
+            Err(problem) => self.fail("The export was not opened", &problem),
+        }
+        Vec::new()
     }
 
     fn open_project(&mut self, folder: &Path) -> Vec<Effect> {
@@ -163,4 +187,9 @@ impl Session {
             self.log.push(format!("not kept for the next start: {problem}"));
         }
     }
+}
+
+/// Whether a folder is an exported head.
+pub(super) fn is_export(folder: &Path) -> bool {
+    folder.join("manifest.json").is_file() && folder.join(HEAD_FILE).is_file()
 }

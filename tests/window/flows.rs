@@ -312,6 +312,43 @@ fn a_late_pause_or_stop_does_not_reach_the_next_run() {
     });
 }
 
+/// An export is opened by dropping its folder, with a project and without, and answers as the run did.
+#[test]
+fn an_export_is_asked_without_its_project() {
+    in_private_home(|| {
+        let data = tempfile::tempdir().unwrap();
+        pictures(data.path());
+        let mut window = Window::open();
+        window.open_data(data.path());
+        window.set_training(|t| t.epochs = 1);
+        window.train();
+        window.go_to("Export");
+        window.press("Export");
+        window.wait("export", |s| s.exported.is_some());
+        let out = window.session().exported.as_ref().unwrap().out.clone();
+        let picture = data.path().join("red/3.png");
+        let ask = |window: &mut Window| {
+            window.drop(&picture);
+            window.wait("an answer", |s| !s.tries.waiting && !s.tries.predictions.is_empty());
+            window.session().tries.predictions[0].labels.clone().unwrap()
+        };
+        window.go_to("Try");
+        let of_run = ask(&mut window);
+        window.drop(&out);
+        assert_eq!(window.session().tries.export.as_ref().map(|e| e.labels), Some(2));
+        assert_eq!(ask(&mut window), of_run);
+        window.press("Ask the newest run");
+        assert!(window.session().tries.export.is_none());
+        window.act(Action::CloseProject);
+        window.drop(&out);
+        assert!(window.session().project.is_none());
+        assert_eq!(window.session().step, Step::Try);
+        assert_eq!(ask(&mut window), of_run);
+        window.press("Close the export");
+        assert!(window.harness.query_by_label_contains("Drop a folder of images").is_some());
+    });
+}
+
 #[test]
 fn keys_alone_do_the_whole_job() {
     in_private_home(|| {

@@ -26,6 +26,7 @@ pub fn centre(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let tokens = Tokens::of(ui.ctx());
     let frame = Frame::new().fill(tokens.window).inner_margin(Margin::symmetric(theme::MARGIN as i8, 20));
     CentralPanel::default().frame(frame).show(ui, |ui| match (&scene.session.project, scene.session.step) {
+        (None, Step::Try) if scene.session.tries.export.is_some() => tries::show(ui, scene, out),
         (None, _) => start::show(ui, scene, out),
         (_, Step::Data) => data::show(ui, scene, out),
         (_, Step::Backbone) => backbone::show(ui, scene, out),

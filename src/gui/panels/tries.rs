@@ -1,11 +1,8 @@
 //! Try: ask the model about files and texts.
 
 use super::super::theme::{self, Tokens};
-use super::super::widgets::{
-    action_button, bar, card, cell, dim, empty, fact_row, line, page_title, section,
-};
+use super::super::widgets::{action_button, bar, card, cell, dim, empty, fact_row, line, page_head, section};
 use super::super::{Actions, Scene};
-use crate::data::index::Modality;
 use crate::jobs::{LabelProbability, Prediction};
 use crate::session::{Action, Step};
 use egui::{RichText, ScrollArea, Sense, Ui};
@@ -16,13 +13,22 @@ const LEAST: f32 = 0.001;
 
 /// Input and answers.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
-    page_title(
-        ui,
-        "Try",
-        "Ask the newest run about samples that it has never seen. Works while a run trains, too.",
-    );
-    let Some(project) = &scene.session.project else { return };
-    if scene.session.newest_result().is_none() {
+    let sentence = match &scene.session.tries.export {
+        Some(export) => {
+            format!("The export {} answers, one of {} labels.", export.folder.display(), export.labels)
+        }
+        None => "Ask the newest run about samples that it has never seen. Works while a run trains, too."
+            .to_string(),
+    };
+    page_head(ui, "Try", &sentence, |ui| {
+        if scene.session.tries.export.is_some() {
+            let text =
+                if scene.session.project.is_some() { "Ask the newest run" } else { "Close the export" };
+            action_button(ui, scene.session, &Action::TryNewestRun, text, false, out);
+        }
+    });
+    let Some(takes_text) = scene.session.tries_texts() else { return };
+    if scene.session.tries.export.is_none() && scene.session.newest_result().is_none() {
         let action = Action::Go(Step::Train);
         empty(
             ui,
@@ -34,7 +40,6 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         );
         return;
     }
-    let takes_text = project.index.modality == Modality::Text;
     input(ui, scene, takes_text, out);
     if scene.session.tries.waiting {
         ui.horizontal(|ui| {
