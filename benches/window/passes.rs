@@ -83,7 +83,7 @@ pub fn models() {
     let mut random = Random(1);
     for as_table in [false, true] {
         window.act(Action::FilterModels(Filter { as_table, ..Default::default() }));
-        assert!(window.session().models.rows.len() >= RESULTS);
+        assert!(window.session().models.len() >= RESULTS);
         let shape = if as_table { "a table" } else { "cards" };
         measure(&format!("Backbone, {RESULTS} results as {shape}, scrolling"), || {
             let turn = wheel((random.share() as f32 - 0.5) * 100_000.0);

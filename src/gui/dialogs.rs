@@ -74,7 +74,7 @@ pub fn action_for(purpose: Purpose, paths: Vec<PathBuf>) -> Option<Action> {
         Purpose::Open => Action::OpenPath(first),
         Purpose::TestSet => Action::Evaluate(EvaluateOn::Data(first)),
         Purpose::Try => Action::TryFiles(paths),
-        Purpose::Backbone => Action::AddLocalModel(first),
+        Purpose::Backbone(keep) => Action::AddLocalModel(first, keep),
         Purpose::Export => Action::SetExportPath(first.join("export").display().to_string()),
     })
 }

@@ -354,7 +354,7 @@ pub fn path_field(ui: &mut Ui, text: &mut String) -> PathAnswer {
         if ui.memory(|m| m.focused().is_none()) {
             field.request_focus();
         }
-        for path in completions(text) {
+        for path in known_completions(ui, text) {
             let shown = path.display().to_string();
             if ui.add(egui::Button::new(&shown).frame(false)).clicked() {
                 *text = if path.is_dir() { format!("{shown}/") } else { shown };
@@ -373,6 +373,17 @@ pub fn path_field(ui: &mut Ui, text: &mut String) -> PathAnswer {
         });
     });
     if modal.should_close() { PathAnswer::Cancelled } else { answer }
+}
+
+/// The completions of `text`, read from the disk when it changes only.
+fn known_completions(ui: &Ui, text: &str) -> Vec<PathBuf> {
+    let id = egui::Id::unique("completions");
+    let known = ui.data(|d| d.get_temp::<(String, Vec<PathBuf>)>(id)).filter(|(of, _)| of == text);
+    known.map(|(_, paths)| paths).unwrap_or_else(|| {
+        let paths = completions(text);
+        ui.data_mut(|d| d.insert_temp(id, (text.to_string(), paths.clone())));
+        paths
+    })
 }
 
 /// Up to eight paths that begin with what was typed.

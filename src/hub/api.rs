@@ -81,12 +81,15 @@ impl ModelInfo {
 
     /// The licence as the Hub writes it, in small letters.
     pub fn licence(&self) -> Option<String> {
-        self.tags.iter().find_map(|tag| tag.strip_prefix("license:")).map(str::to_string)
+        let is_sound = |name: &&str| name.len() < 60 && !name.chars().any(char::is_control);
+        self.tags.iter().find_map(|tag| tag.strip_prefix("license:")).filter(is_sound).map(str::to_string)
     }
 
-    /// The languages among its tags: codes of two letters.
+    /// The languages among its tags: codes of two letters, or `multilingual`.
     pub fn languages(&self) -> Vec<String> {
-        let is_code = |tag: &&String| tag.len() == 2 && tag.bytes().all(|b| b.is_ascii_lowercase());
+        let is_code = |tag: &&String| {
+            *tag == "multilingual" || (tag.len() == 2 && tag.bytes().all(|b| b.is_ascii_lowercase()))
+        };
         // Two letters that name a framework, no language.
         self.tags.iter().filter(is_code).filter(|tag| *tag != "tf").cloned().collect()
     }

@@ -20,6 +20,8 @@ pub struct Request {
     pub revision: Revision,
     /// The user said yes to weights in a format that can hold programs; they are converted by a reader that runs none.
     pub allow_pickle: bool,
+    /// Ask the Hub even where what is here opens: something of it was found broken.
+    pub anew: bool,
 }
 
 /// A model that is on this machine now.
@@ -45,7 +47,7 @@ pub fn download(client: &Client, request: &Request, control: &dyn Control) -> Re
     let cache = RepoCache::new(&client.settings().cache, &request.id);
     let here = complete(&cache, &request.revision);
     let is_fixed = Commit::parse(request.revision.as_str()).is_some();
-    if let Some(here) = here.as_ref().filter(|_| is_fixed) {
+    if let Some(here) = here.as_ref().filter(|_| is_fixed && !request.anew) {
         // A commit never changes: the Hub need not be asked.
         return Ok(here.clone());
     }

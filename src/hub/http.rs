@@ -7,11 +7,13 @@ use crate::problem::{Problem, Result};
 use std::io::Read;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use ureq::http::{Response, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, Proxy};
 
+/// A list, a configuration or a header that takes longer than this does not come any more.
+const LONGEST_ANSWER: Duration = Duration::from_secs(90);
 /// Redirects that are followed for one request.
 const HOPS: usize = 5;
 /// The largest answer of the Hub's interface that is read, in bytes.
@@ -222,9 +224,8 @@ impl Answer {
     /// # Errors
     /// The line breaks, or there is more.
     pub fn into_bytes(self, limit: u64) -> Result<Vec<u8>, Failure> {
-        let (mut bytes, address) = (Vec::new(), self.address.clone());
-        let read = self.into_reader().take(limit + 1).read_to_end(&mut bytes);
-        read.map_err(|e| broken(&address, &e))?;
+        let address = self.address.clone();
+        let bytes = read_in_time(self.into_reader().take(limit + 1), &address)?;
         match bytes.len() as u64 > limit {
             true => Err(Failure::Answer(format!("it is longer than {}", crate::units::bytes(limit)))),
             false => Ok(bytes),
@@ -234,6 +235,24 @@ impl Answer {
     /// The body, piece by piece.
     pub fn into_reader(self) -> impl Read {
         self.response.into_body().into_reader()
+    }
+}
+
+/// All that comes, within [`LONGEST_ANSWER`]: a line that drips would else be listened to for ever.
+///
+/// # Errors
+/// The line breaks or is too slow.
+pub fn read_in_time(mut reader: impl Read, address: &str) -> Result<Vec<u8>, Failure> {
+    let (mut bytes, mut piece, began) = (Vec::new(), vec![0; 64 << 10], Instant::now());
+    loop {
+        let count = reader.read(&mut piece).map_err(|e| broken(address, &e))?;
+        if count == 0 {
+            return Ok(bytes);
+        }
+        bytes.extend_from_slice(&piece[..count]);
+        if began.elapsed() > LONGEST_ANSWER {
+            return Err(Failure::Line(format!("{}: the answer came too slowly", shown(address))));
+        }
     }
 }
 

@@ -308,7 +308,8 @@ pub fn forget_broken(verified: &Verified) -> Result<(RepoId, Revision)> {
         ));
     };
     let folder = cache.snapshot(&commit);
-    for broken in &verified.broken {
+    // What other programs keep in the shared cache is theirs: it could not be fetched again here.
+    for broken in verified.broken.iter().filter(|broken| support::is_fetched(&broken.file)) {
         let link = folder.join(&broken.file);
         let blob = std::fs::canonicalize(&link)
             .ok()

@@ -29,6 +29,11 @@ const FOR_TEXTS: [&str; 6] = [
 /// What is not needed for training is left away where it is larger than this.
 const LARGEST_EXTRA: u64 = 1 << 20;
 
+/// Whether a download would fetch a file of this name.
+pub fn is_fetched(file: &str) -> bool {
+    file == CONFIG || file == WEIGHTS || FOR_ALL.contains(&file) || FOR_TEXTS.contains(&file)
+}
+
 /// A network that the Hub offers and this version knows.
 pub struct Known {
     pub family: &'static str,

@@ -84,7 +84,8 @@ pub fn hub_download(
     allow_pickle: bool,
     control: &dyn Control,
 ) -> Result<Downloaded> {
-    let request = Request { id: RepoId::parse(id)?, revision: revision_of(revision)?, allow_pickle };
+    let (id, revision) = (RepoId::parse(id)?, revision_of(revision)?);
+    let request = Request { id, revision, allow_pickle, anew: false };
     download(&client()?, &request, control)
 }
 
@@ -113,7 +114,8 @@ pub fn verify(id: Option<&str>, repair: bool, control: &dyn Control) -> Result<V
     }
     for entry in verified.iter_mut().filter(|entry| !entry.broken.is_empty()) {
         let (id, revision) = library::forget_broken(entry)?;
-        let repaired = hub_download(id.as_str(), Some(revision.as_str()), false, control)?;
+        let request = Request { id: id.clone(), revision, allow_pickle: false, anew: true };
+        let repaired = download(&client()?, &request, control)?;
         let again = library::verify(Some(id.as_str()), control)?;
         if let Some(found) = again.into_iter().find(|v| v.revision.as_deref() == Some(&repaired.revision)) {
             *entry = found;

@@ -2,6 +2,7 @@
 
 use super::Step;
 use crate::data::index::Part;
+use crate::hub::local::Keep;
 use crate::project::recipe::{SplitChoice, TrainingChoice};
 use crate::worker::EvaluateOn;
 use std::path::PathBuf;
@@ -45,8 +46,8 @@ pub enum Action {
     RepairModel(String),
     /// The first time it asks, the second time it removes.
     RemoveModel(String),
-    ChooseLocalModel,
-    AddLocalModel(PathBuf),
+    ChooseLocalModel(LocalChoice),
+    AddLocalModel(PathBuf, Keep),
     /// Freezes or thaws a layer or subtree.
     SetLayer {
         path: String,
@@ -101,6 +102,14 @@ pub enum Action {
     QuitAnyway,
     /// After the question: stays.
     StayOpen,
+}
+
+/// How a backbone that the user has already is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalChoice {
+    /// A weight file rather than a folder.
+    pub is_file: bool,
+    pub keep: Keep,
 }
 
 /// A bundled dataset.
@@ -192,7 +201,7 @@ impl Action {
             Action::Stop,
             Action::Evaluate(EvaluateOn::Validation),
             Action::SearchHub,
-            Action::ChooseLocalModel,
+            Action::ChooseLocalModel(LocalChoice { is_file: false, keep: Keep::Referenced }),
             Action::ChooseTestSet,
             Action::ChooseTryFiles,
             Action::Export,
@@ -259,7 +268,7 @@ impl Action {
                 "Ask the Hugging Face Hub for models that fit the words and filters",
                 None,
             ),
-            Action::ChooseLocalModel => label(
+            Action::ChooseLocalModel(_) => label(
                 "Open a local backbone…",
                 "A folder with config.json and model.safetensors, used where it lies",
                 None,

@@ -46,7 +46,10 @@ impl Session {
             Action::OpenPath(path) => self.open_path(path),
             Action::ChooseFolder => vec![Effect::PickFolder(Purpose::Open)],
             Action::ChooseFile => vec![Effect::PickFile(Purpose::Open)],
-            Action::ChooseLocalModel => vec![Effect::PickFolder(Purpose::Backbone)],
+            Action::ChooseLocalModel(choice) if choice.is_file => {
+                vec![Effect::PickFile(Purpose::Backbone(choice.keep))]
+            }
+            Action::ChooseLocalModel(choice) => vec![Effect::PickFolder(Purpose::Backbone(choice.keep))],
             Action::FilterModels(_)
             | Action::SelectModel(_)
             | Action::SearchHub
@@ -59,7 +62,7 @@ impl Session {
             | Action::VerifyModel(_)
             | Action::RepairModel(_)
             | Action::RemoveModel(_)
-            | Action::AddLocalModel(_) => self.apply_models(action),
+            | Action::AddLocalModel(..) => self.apply_models(action),
             Action::ChooseTestSet => vec![Effect::PickFolder(Purpose::TestSet)],
             Action::ChooseTryFiles => vec![Effect::PickFile(Purpose::Try)],
             Action::ChooseExportFolder => vec![Effect::PickFolder(Purpose::Export)],

@@ -214,6 +214,6 @@ mod tests {
         let view = DataView::new(&index());
         assert_eq!(view.counts, [3, 3]);
         let groups: Vec<_> = view.findings.iter().map(|g| (g.title.as_str(), g.count)).collect();
-        assert_eq!(groups, [("2: duplicate", 2), ("1: wrongly named", 1)]);
+        assert_eq!(groups, [("2 duplicates", 2), ("1 file has a wrong ending", 1)]);
     }
 }

@@ -14,12 +14,13 @@ pub mod runs;
 pub mod scores;
 pub mod undo;
 
-pub use action::{Action, Label, Preset, SampleName, ThemeChoice};
+pub use action::{Action, Label, LocalChoice, Preset, SampleName, ThemeChoice};
 
 use crate::backbone::FreezeMask;
 use crate::data::index::DatasetIndex;
 use crate::data::split::{Split, SplitSpec};
 use crate::evaluate::Evaluation;
+use crate::hub::local::Keep;
 use crate::inspect::{FilterTiles, WeightSummary};
 use crate::jobs::Prediction;
 use crate::project::Recipe;
@@ -235,7 +236,7 @@ pub enum Purpose {
     TestSet,
     Try,
     Export,
-    Backbone,
+    Backbone(Keep),
 }
 
 /// How far a step is.
@@ -297,10 +298,9 @@ impl Session {
             weights: BTreeMap::new(),
             filters: None,
             samples: projects::sample_cards(),
-            models: models::Models {
-                host: crate::jobs::hub_host().unwrap_or_else(|_| "HF_ENDPOINT, which is no address".into()),
-                ..Default::default()
-            },
+            models: models::Models::asking(
+                crate::jobs::hub_host().unwrap_or_else(|_| "HF_ENDPOINT, which is no address".into()),
+            ),
             tries: TryView::default(),
             exported: None,
             remembered,
@@ -419,6 +419,7 @@ impl Session {
             {
                 Some(needs_project)
             }
+            Action::SearchHub | Action::ChooseLocalModel(_) if project.is_none() => Some(needs_project),
             Action::Undo if !project.is_some_and(|p| p.undo.can_undo()) => Some("Nothing to undo."),
             Action::Redo if !project.is_some_and(|p| p.undo.can_redo()) => Some("Nothing to redo."),
             Action::Train | Action::Resume if project.is_none() => Some(needs_project),
@@ -462,6 +463,16 @@ impl Session {
             Action::Export if self.is_pending(&Pending::Export) => Some("It is being exported."),
             _ => None,
         }
+    }
+
+    /// Jobs that were asked for `what` and have not ended.
+    pub(crate) fn pending_jobs(&self, what: &Pending) -> Vec<JobId> {
+        self.pending.iter().filter(|(_, asked)| asked.what == *what).map(|(job, _)| *job).collect()
+    }
+
+    /// Passes over what these jobs will say.
+    pub(crate) fn forget(&mut self, jobs: &[JobId]) {
+        self.pending.retain(|job, _| !jobs.contains(job));
     }
 
     pub(crate) fn new_job(&mut self, what: Pending) -> JobId {

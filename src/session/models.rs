@@ -20,14 +20,20 @@ const WEIGHT_BYTES: u64 = 4;
 #[derive(Default)]
 pub struct Models {
     pub filter: Filter,
-    /// What the filter leaves of everything, in the order of the screen.
-    pub rows: Vec<ModelRow>,
+    /// Everything that is known, in the order of the screen.
+    all: Vec<ModelRow>,
+    /// Numbers of those that the filter leaves.
+    shown: Vec<usize>,
     /// The id of the row that the inspector shows.
     pub selected: Option<String>,
     pub found: Vec<Found>,
     /// Goes on where the last answer stopped; `None` before the first search and after the last result.
     pub search: Option<Box<Search>>,
+    /// The words that [`Self::found`] answers.
+    searched: String,
     pub is_searching: bool,
+    /// How many were shown when more were asked for last: asked again only when there are more to see.
+    shown_when_asked: usize,
     pub pages: BTreeMap<String, ModelPage>,
     /// In the order in which they were asked for.
     pub downloads: Vec<Download>,
@@ -88,6 +94,8 @@ pub struct ModelRow {
     pub unsupported: Option<String>,
     /// Whether its weights fit into the memory that was free when the rows were prepared.
     pub fits: Option<bool>,
+    /// What words are looked for in, in small letters.
+    words: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,9 +131,33 @@ impl Download {
 }
 
 impl Models {
-    /// The row of a model.
+    /// Nothing known yet; `host` is whom searches and downloads ask.
+    pub fn asking(host: String) -> Self {
+        Self { host, ..Self::default() }
+    }
+
+    /// The row of a model, shown or not.
     pub fn row(&self, id: &str) -> Option<&ModelRow> {
-        self.rows.iter().find(|row| row.id == id)
+        self.all.iter().find(|row| row.id == id)
+    }
+
+    /// How many rows the filter leaves.
+    pub fn len(&self) -> usize {
+        self.shown.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.shown.is_empty()
+    }
+
+    /// The rows that the filter leaves, from number `first` on.
+    pub fn rows_from(&self, first: usize) -> impl Iterator<Item = &ModelRow> {
+        self.shown.iter().skip(first).filter_map(|number| self.all.get(*number))
+    }
+
+    /// Whether the end of the list should bring more by itself.
+    pub fn wants_more(&self) -> bool {
+        self.search.is_some() && !self.is_searching && self.shown.len() > self.shown_when_asked
     }
 
     /// The download of a model, if one is under way.
@@ -138,7 +170,10 @@ impl Session {
     /// Does what the user asked for about models.
     pub(super) fn apply_models(&mut self, action: Action) -> Vec<Effect> {
         match action {
-            Action::FilterModels(filter) => self.models.filter = filter,
+            Action::FilterModels(filter) => {
+                self.models.filter = filter;
+                self.filter_models();
+            }
             Action::SelectModel(id) => {
                 self.models.selected = id;
                 (self.models.allow_pickle, self.models.asks_to_remove) = (false, None);
@@ -169,13 +204,11 @@ impl Session {
                 return self.ask_hub(Pending::Models, HubAsk::Verify { id: Some(id), repair: true });
             }
             Action::RemoveModel(id) => return self.remove_model(id),
-            Action::AddLocalModel(path) => {
-                let keep = crate::hub::local::Keep::Referenced;
+            Action::AddLocalModel(path, keep) => {
                 return self.ask_hub(Pending::Models, HubAsk::AddLocal { path, keep });
             }
             _ => {}
         }
-        self.refresh_models();
         Vec::new()
     }
 
@@ -191,19 +224,27 @@ impl Session {
             licence: self.models.filter.licence.clone(),
             language: self.models.filter.language.clone(),
         };
+        // An answer to an earlier search would be mixed in.
+        let searches: Vec<JobId> = self.pending_jobs(&Pending::ModelSearch);
+        self.forget(&searches);
+        (self.models.searched, self.models.search) = (query.text.clone(), None);
+        (self.models.is_searching, self.models.shown_when_asked) = (true, 0);
         self.models.found.clear();
-        self.models.is_searching = true;
         self.models.filter.here_only = false;
+        self.step = super::Step::Backbone;
         self.refresh_models();
-        self.ask_hub(Pending::ModelSearch, HubAsk::Search { query, count: RESULTS })
+        let mut effects: Vec<Effect> = searches.into_iter().map(Effect::Stop).collect();
+        effects.extend(self.ask_hub(Pending::ModelSearch, HubAsk::Search { query, count: RESULTS }));
+        effects
     }
 
     fn more_models(&mut self) -> Vec<Effect> {
         if self.models.is_searching {
             return Vec::new();
         }
-        let Some(search) = self.models.search.take() else { return Vec::new() };
-        self.models.is_searching = true;
+        // Kept until the answer: a broken line must not end the list.
+        let Some(search) = self.models.search.clone() else { return Vec::new() };
+        (self.models.is_searching, self.models.shown_when_asked) = (true, self.models.shown.len());
         self.ask_hub(Pending::ModelSearch, HubAsk::More { search, count: RESULTS })
     }
 
@@ -212,7 +253,9 @@ impl Session {
             return Vec::new();
         }
         let allow_pickle = self.models.allow_pickle;
-        let revision = self.models.pages.get(&id).map(|page| page.revision.clone());
+        // What a project needs is the commit that it was trained on; anything else is the newest.
+        let needed = self.project.as_ref().map(|p| &p.recipe.backbone).filter(|backbone| backbone.id == id);
+        let revision = needed.and_then(|backbone| backbone.revision.clone());
         let job = self.new_job(Pending::ModelDownload);
         let total = self.models.pages.get(&id).and_then(|page| page.download_bytes).unwrap_or(0);
         let waiting = Download {
@@ -265,7 +308,10 @@ impl Session {
                 for one in verified {
                     match one.broken.as_slice() {
                         [] => {
-                            let text = format!("Every byte of {} is as it should be.", one.id);
+                            let text = match one.revision {
+                                Some(_) => format!("Every byte of {} is as the Hub lists it.", one.id),
+                                None => format!("{} can be read and fits its configuration.", one.id),
+                            };
                             self.toast(ToastKind::Note, "Checked", &text);
                         }
                         [first, ..] => {
@@ -330,7 +376,6 @@ impl Session {
 
     /// Prepares the rows anew.
     pub(super) fn refresh_models(&mut self) {
-        let kind = self.kind_shown();
         let mut rows: Vec<ModelRow> = self.backbones.iter().map(of_backbone).collect();
         let is_known = |rows: &[ModelRow], id: &str| rows.iter().any(|row| row.id == id);
         for entry in catalogue::entries() {
@@ -340,28 +385,45 @@ impl Session {
         }
         let known: BTreeSet<String> = rows.iter().map(|row| row.id.clone()).collect();
         rows.extend(self.models.found.iter().filter(|f| !known.contains(&f.id)).map(of_found));
-        let filter = &self.models.filter;
         let free = free_memory();
         for row in &mut rows {
-            row.fits = row.parameters.zip(free).map(|(count, free)| fits(WEIGHT_BYTES * count, free));
+            let needed = row.parameters.map(|count| count.saturating_mul(WEIGHT_BYTES));
+            row.fits = needed.zip(free).map(|(needed, free)| fits(needed, free));
+            row.words = format!("{} {} {}", row.id, row.name, row.family).to_lowercase();
         }
-        // What was found fits the words by the Hub's own measure.
-        rows.retain(|row| is_shown(row, filter, kind));
         rows.sort_by_key(|row| (row.place != Place::Here, row.unsupported.is_some()));
-        self.models.rows = rows;
+        self.models.all = rows;
+        self.filter_models();
+    }
+
+    /// Applies the filter anew.
+    fn filter_models(&mut self) {
+        let kind = self.kind_shown();
+        let models = &mut self.models;
+        // What was found for these very words fits by the Hub's own measure.
+        let is_searched = models.filter.text == models.searched;
+        let fits = |row: &ModelRow| {
+            is_shown(row, &models.filter, kind)
+                && ((is_searched && row.place == Place::Hub) || says(row, &models.filter.text))
+        };
+        models.shown = (0..models.all.len()).filter(|number| fits(&models.all[*number])).collect();
     }
 }
 
+fn says(row: &ModelRow, text: &str) -> bool {
+    row.words.contains(&text.trim().to_lowercase())
+}
+
 fn is_shown(row: &ModelRow, filter: &Filter, kind: Option<Kind>) -> bool {
-    let words = filter.text.trim().to_lowercase();
-    let says = |text: &str| text.to_lowercase().contains(&words);
-    (row.place == Place::Hub || words.is_empty() || says(&row.id) || says(&row.name) || says(&row.family))
-        && kind.is_none_or(|kind| row.kind.is_none_or(|own| own == kind))
+    kind.is_none_or(|kind| row.kind.is_none_or(|own| own == kind))
         && filter.largest.is_none_or(|largest| row.parameters.is_none_or(|n| n <= largest))
         && filter.licence.as_ref().is_none_or(|wanted| {
             row.licence.as_ref().is_some_and(|licence| licence.eq_ignore_ascii_case(wanted))
         })
-        && filter.language.as_ref().is_none_or(|wanted| row.languages.contains(wanted))
+        && filter.language.as_ref().is_none_or(|wanted| {
+            // What says nothing of its language is not hidden for that.
+            row.languages.is_empty() || row.languages.contains(wanted)
+        })
         && (!filter.here_only || row.place == Place::Here)
         && (!filter.trainable_only || row.unsupported.is_none())
         && (!filter.fits_only || row.fits != Some(false))
@@ -388,6 +450,7 @@ fn of_backbone(facts: &BackboneFacts) -> ModelRow {
         place: Place::Here,
         unsupported: None,
         fits: None,
+        words: String::new(),
     }
 }
 
@@ -410,6 +473,7 @@ fn of_entry(entry: &catalogue::Entry) -> ModelRow {
         place: Place::Catalogue,
         unsupported: entry.support().err(),
         fits: None,
+        words: String::new(),
     }
 }
 
@@ -431,6 +495,7 @@ fn of_found(found: &Found) -> ModelRow {
         place: Place::Hub,
         unsupported: found.reason.clone(),
         fits: None,
+        words: String::new(),
     }
 }
 
@@ -462,8 +527,8 @@ mod tests {
         };
         check(Filter::default(), Some(Kind::Image), true);
         check(Filter::default(), Some(Kind::Text), false);
-        check(Filter { text: "MobileNet".into(), ..Default::default() }, None, true);
-        check(Filter { text: "bert".into(), ..Default::default() }, None, false);
+        let named = ModelRow { words: "timm/mobilenetv2_100".into(), ..image.clone() };
+        assert!(says(&named, " MobileNet ") && says(&named, "") && !says(&named, "bert"));
         check(Filter { largest: Some(1_000_000), ..Default::default() }, None, false);
         check(Filter { licence: Some("Apache-2.0".into()), ..Default::default() }, None, true);
         check(Filter { licence: Some("mit".into()), ..Default::default() }, None, false);

@@ -6,6 +6,8 @@ use crate::train::metrics::Confusion;
 
 /// Resamples of the bootstrap.
 const RESAMPLES: u64 = 1000;
+/// Draws in all, about.
+const DRAWS: u64 = 5_000_000;
 
 /// A score with the interval that holds it in 95 of 100 repetitions.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,7 +28,9 @@ pub struct Intervals {
 pub fn intervals(evaluation: &Evaluation) -> Intervals {
     let (answers, classes) = (&evaluation.answers, evaluation.labels.len());
     let (mut accuracies, mut scores) = (Vec::new(), Vec::new());
-    for resample in 0..RESAMPLES {
+    // Many samples need fewer repetitions for the same digits, and the window waits for this.
+    let resamples = (DRAWS / answers.len().max(1) as u64).clamp(200, RESAMPLES);
+    for resample in 0..resamples {
         let mut confusion = Confusion::new(classes);
         for draw in 0..answers.len() as u64 {
             let pick = mix(resample, draw) % answers.len().max(1) as u64;

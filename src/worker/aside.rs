@@ -2,7 +2,7 @@
 //! a thread of its own, but downloads, which wait for each other; each can be stopped and paused by itself.
 
 use super::protocol::{Command, Event, HubAnswer, HubAsk, JobId, Outcome};
-use super::serve::{WAKE_EVERY, ending};
+use super::serve::{WAKE_EVERY, ending, list_backbones};
 use super::{Flags, Outbox, StandIn};
 use crate::control::{Control, Fact};
 use crate::jobs;
@@ -90,6 +90,7 @@ pub fn work(command: Command, control: &dyn Control) -> Result<Outcome> {
             let index = Arc::new(jobs::scan(&path, &options, control)?);
             Ok(Outcome::Scanned { path, index })
         }
+        Command::ListBackbones { .. } => list_backbones(),
         Command::Hub { ask, .. } => answer(ask, control).map(Outcome::Hub),
         _ => Err(Problem::other("this belongs to another thread", "", "please report this")),
     }

@@ -151,7 +151,9 @@ impl Worker {
     /// The worker has too much to do or has ended.
     pub fn send(&self, command: Command) -> Result<()> {
         let queue = match &command {
-            Command::Scan { .. } | Command::Hub { .. } => return self.aside.send(command),
+            Command::ListBackbones { .. } | Command::Scan { .. } | Command::Hub { .. } => {
+                return self.aside.send(command);
+            }
             Command::Try { .. } | Command::Filters { .. } => &self.short,
             _ => &self.long,
         };

@@ -55,7 +55,7 @@ impl Server {
     /// Does what the command says; the job ends with exactly one event, also when it panics.
     fn serve(&self, command: Command) {
         let job = command.job();
-        let control = JobControl::new(job, self, true);
+        let control = JobControl::new(job, self);
         let done = catch_unwind(AssertUnwindSafe(|| self.work(command, &control)));
         self.flags.forget(job);
         self.out.send(ending(job, done));
@@ -66,8 +66,9 @@ impl Server {
             return answer;
         }
         match command {
-            Command::ListBackbones { .. } => list_backbones(),
-            Command::Scan { .. } | Command::Hub { .. } => aside::work(command, control),
+            Command::ListBackbones { .. } | Command::Scan { .. } | Command::Hub { .. } => {
+                aside::work(command, control)
+            }
             Command::Inspect { backbone, .. } => {
                 let layers = jobs::inspect_weights(&backbone)?;
                 Ok(Outcome::Inspected { backbone, layers })
@@ -125,17 +126,18 @@ impl Server {
     }
 
     /// Answers short questions that came in while a long job runs.
-    fn serve_between_batches(&self) {
+    fn serve_between_batches(&self, running: JobId) {
         while let Ok(command) = self.short.try_recv() {
             let job = command.job();
-            let quiet = JobControl::new(job, self, false);
+            let quiet = JobControl { within: Some(running), ..JobControl::new(job, self) };
             let done = catch_unwind(AssertUnwindSafe(|| self.work(command, &quiet)));
             self.out.send(ending(job, done));
         }
     }
 }
 
-fn list_backbones() -> Result<Outcome> {
+/// Which backbones are on this machine, with the facts of their files.
+pub fn list_backbones() -> Result<Outcome> {
     let (found, mut problems) = hub::list();
     let mut backbones = Vec::new();
     for backbone in &found {
@@ -178,14 +180,14 @@ pub fn ending(job: JobId, done: std::thread::Result<Result<Outcome>>) -> Event {
 struct JobControl<'s> {
     job: JobId,
     server: &'s Server,
-    /// Whether short questions are served while it runs; not within a short one.
-    is_long: bool,
+    /// The long job between whose batches this one is done; its stop ends this one too.
+    within: Option<JobId>,
     last_wake: Mutex<Instant>,
 }
 
 impl<'s> JobControl<'s> {
-    fn new(job: JobId, server: &'s Server, is_long: bool) -> Self {
-        Self { job, server, is_long, last_wake: Mutex::new(Instant::now()) }
+    fn new(job: JobId, server: &'s Server) -> Self {
+        Self { job, server, within: None, last_wake: Mutex::new(Instant::now()) }
     }
 }
 
@@ -204,15 +206,19 @@ impl Control for JobControl<'_> {
     }
 
     fn stop_requested(&self) -> bool {
-        if self.is_long {
-            self.server.serve_between_batches();
+        let flags = &self.server.flags;
+        match self.within {
+            Some(running) => flags.should_stop(self.job) || flags.should_stop(running),
+            None => {
+                self.server.serve_between_batches(self.job);
+                flags.should_stop(self.job)
+            }
         }
-        self.server.flags.should_stop(self.job)
     }
 
     fn wait_while_paused(&self) {
         while self.server.flags.should_wait(self.job) {
-            self.server.serve_between_batches();
+            self.server.serve_between_batches(self.job);
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -86,7 +86,11 @@ impl Case {
     fn download(&self) -> Result<Downloaded, Problem> {
         let client = Client::new(self.settings.clone())?;
         let id = RepoId::parse(&self.repo.id).unwrap();
-        download(&client, &Request { id, revision: self.revision.clone(), allow_pickle: false }, &Silent)
+        download(
+            &client,
+            &Request { id, revision: self.revision.clone(), allow_pickle: false, anew: false },
+            &Silent,
+        )
     }
 
     /// Downloads, and compares how it ends with the row of the table.

@@ -7,8 +7,9 @@ use super::model_card::{CARD, model_card, table_row};
 use super::{bytes, duration};
 use crate::data::index::Modality;
 use crate::hub::Kind;
+use crate::hub::local::Keep;
 use crate::session::models::{Download, KindFilter};
-use crate::session::{Action, Session};
+use crate::session::{Action, LocalChoice, Session};
 use egui::{Align, Layout, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
 
 /// Space between cards.
@@ -51,11 +52,11 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     search(ui, scene.session, out);
     filters(ui, scene.session, out);
     ui.add_space(2.0);
-    network_line(ui, scene.session);
+    network_line(ui, scene.session, out);
     for download in &scene.session.models.downloads {
         download_row(ui, download, out);
     }
-    if scene.session.models.rows.is_empty() {
+    if scene.session.models.is_empty() {
         let action = Action::SearchHub;
         let offer = Some((&action, "Search the Hub"));
         empty(ui, scene.session, "Nothing fits", "Widen the filters, or ask the Hub.", offer, out);
@@ -71,7 +72,7 @@ fn search(ui: &mut Ui, session: &Session, out: &mut Actions) {
     let mut filter = session.models.filter.clone();
     let size = vec2(ui.available_width(), theme::CONTROL_HEIGHT);
     ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
-        action_button(ui, session, &Action::ChooseLocalModel, "Open a local backbone…", false, out);
+        local_menu(ui, out);
         let text = if session.models.is_searching { "Searching…" } else { "Search the Hub" };
         action_button(ui, session, &Action::SearchHub, text, true, out);
         let field = TextEdit::singleline(&mut filter.text)
@@ -118,6 +119,25 @@ fn filters(ui: &mut Ui, session: &Session, out: &mut Actions) {
     }
 }
 
+/// A backbone that the user has: a folder or a weight file, used where it lies or copied.
+fn local_menu(ui: &mut Ui, out: &mut Actions) {
+    ui.menu_button("Open a local backbone ▾", |ui| {
+        for (words, is_file, keep) in [
+            ("A folder, used where it lies…", false, Keep::Referenced),
+            ("A folder, copied…", false, Keep::Copied),
+            ("A weight file, used where it lies…", true, Keep::Referenced),
+            ("A weight file, copied…", true, Keep::Copied),
+        ] {
+            if ui.button(words).clicked() {
+                out.push(Action::ChooseLocalModel(LocalChoice { is_file, keep }));
+                ui.close();
+            }
+        }
+    })
+    .response
+    .on_hover_text("config.json beside model.safetensors, for texts tokenizer.json too");
+}
+
 /// A menu that shows what is chosen.
 fn choose<T: PartialEq + Clone>(ui: &mut Ui, choices: &[(&str, T)], chosen: &mut T) {
     let shown = choices.iter().find(|(_, value)| value == chosen).map_or("Other", |(name, _)| name);
@@ -132,14 +152,23 @@ fn choose<T: PartialEq + Clone>(ui: &mut Ui, choices: &[(&str, T)], chosen: &mut
 }
 
 /// Who is asked, and that nobody is before the user wishes it.
-fn network_line(ui: &mut Ui, session: &Session) {
+fn network_line(ui: &mut Ui, session: &Session, out: &mut Actions) {
     let models = &session.models;
-    let shown = models.rows.len();
+    let shown = models.len();
     let words = format!(
         "{shown} shown. Searching, looking up and downloading ask {}; nothing else leaves this computer.",
         models.host
     );
-    ui.label(RichText::new(words).font(theme::caption()).color(Tokens::of(ui.ctx()).dim));
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().interact_size.y = theme::LINE;
+        ui.label(RichText::new(words).font(theme::caption()).color(Tokens::of(ui.ctx()).dim));
+        if models.search.is_some() && !models.is_searching {
+            let more = egui::Button::new(RichText::new("More results").font(theme::caption())).frame(false);
+            if ui.add(more).on_hover_text("Ask the Hub for the next results").clicked() {
+                out.push(Action::MoreModels);
+            }
+        }
+    });
 }
 
 fn download_row(ui: &mut Ui, download: &Download, out: &mut Actions) {
@@ -187,14 +216,14 @@ fn cards(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let width = ui.available_width() - ui.spacing().scroll.allocated_width();
     let per_row = (((width + GAP) / (CARD.x + GAP)) as usize).max(1);
     let side = ((width + GAP) / per_row as f32 - GAP).floor();
-    let rows = models.rows.len().div_ceil(per_row);
+    let rows = models.len().div_ceil(per_row);
     ui.spacing_mut().item_spacing.y = GAP;
     ScrollArea::vertical().auto_shrink(false).show_rows(ui, CARD.y, rows, |ui, range| {
         ask_for_more(scene.session, range.end == rows, out);
         for row in range {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = GAP;
-                for model in models.rows.iter().skip(row * per_row).take(per_row) {
+                for model in models.rows_from(row * per_row).take(per_row) {
                     model_card(ui, scene.session, model, vec2(side, CARD.y), out);
                 }
             });
@@ -203,18 +232,18 @@ fn cards(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
 }
 
 fn table(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
-    let rows = &scene.session.models.rows;
+    let models = &scene.session.models;
     ui.spacing_mut().item_spacing.y = 0.0;
-    ScrollArea::vertical().auto_shrink(false).show_rows(ui, theme::TABLE_ROW, rows.len(), |ui, range| {
-        ask_for_more(scene.session, range.end == rows.len(), out);
-        for model in &rows[range] {
+    ScrollArea::vertical().auto_shrink(false).show_rows(ui, theme::TABLE_ROW, models.len(), |ui, range| {
+        ask_for_more(scene.session, range.end == models.len(), out);
+        for model in models.rows_from(range.start).take(range.len()) {
             table_row(ui, scene.session, model, out);
         }
     });
 }
 
 fn ask_for_more(session: &Session, at_end: bool, out: &mut Actions) {
-    if at_end && session.models.search.is_some() && !session.models.is_searching {
+    if at_end && session.models.wants_more() {
         out.push(Action::MoreModels);
     }
 }

@@ -135,6 +135,9 @@ fn confusion(ui: &mut Ui, view: &EvaluationView, out: &mut Actions) {
             let place =
                 Rect::from_min_size(pos2(area.left() + names + side * predicted as f32, y), vec2(side, side))
                     .shrink(1.0);
+            if !ui.is_rect_visible(place) {
+                continue;
+            }
             cell_of(ui, view, place, (truth, predicted), *count, highest, out);
         }
     }

@@ -113,9 +113,9 @@ fn state(session: &Session, model: &ModelRow, tokens: &Tokens) -> (&'static str,
         (Some(_), _) => ("downloading", tokens.ice),
         (None, Place::Here) if !fits => ("takes other data", tokens.warning),
         (None, Place::Here) => ("on this machine", tokens.ok),
-        (None, _) if model.unsupported.is_some() => ("not yet", tokens.warning),
+        (None, _) if model.unsupported.is_some() => ("cannot be trained yet", tokens.warning),
         (None, _) if model.fits == Some(false) => ("too large", tokens.warning),
-        (None, _) if is_begun(session, &model.id) => ("begun", tokens.warning),
+        (None, _) if is_begun(session, &model.id) => ("download begun", tokens.warning),
         (None, _) => ("on the Hub", tokens.dim),
     }
 }

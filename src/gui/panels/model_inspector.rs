@@ -25,17 +25,27 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                 Some(facts) => here(ui, session, facts, out),
                 None => {
                     section(ui, "No backbone");
-                    dim(
-                        ui,
-                        "The one that the recipe names is not on this machine. Choose another, or get it:",
-                    );
-                    if let Some(project) = &session.project {
-                        let id = project.recipe.backbone.id.clone();
-                        action_button(ui, session, &Action::DownloadModel(id), "Download it", false, out);
-                    }
+                    missing(ui, session, out);
                 }
             }
         }
+    }
+}
+
+/// The project's backbone is not here: which one it is, and how to get it.
+fn missing(ui: &mut Ui, session: &Session, out: &mut Actions) {
+    let Some(backbone) = session.project.as_ref().map(|project| &project.recipe.backbone) else { return };
+    dim(ui, "The backbone that the recipe names is not on this machine.");
+    fact_row(ui, "Name", &backbone.id);
+    let commit = backbone.revision.as_deref();
+    fact_row(ui, "Revision", commit.and_then(|c| c.get(..12)).unwrap_or("not known"));
+    fact_row(ui, "SHA-256", backbone.sha256.get(..12).unwrap_or(&backbone.sha256));
+    // The Hub's names have an owner.
+    if backbone.id.contains('/') {
+        let action = Action::DownloadModel(backbone.id.clone());
+        action_button(ui, session, &action, "Download it", true, out);
+    } else {
+        dim(ui, "Copy its folder from the other machine and open it here, or choose another backbone.");
     }
 }
 
@@ -77,13 +87,13 @@ fn page_facts(ui: &mut Ui, page: &ModelPage) {
     fact_row(ui, "Revision", page.revision.get(..12).unwrap_or(&page.revision));
     fact_row(ui, "To download", &page.download_bytes.map_or("not known".into(), bytes));
     if page.here_bytes > 0 {
-        fact_row(ui, "Of it here already", &bytes(page.here_bytes));
+        fact_row(ui, "Already here", &bytes(page.here_bytes));
     }
     if let Some(seconds) = page.download_seconds {
-        fact_row(ui, "About", &duration(seconds));
+        fact_row(ui, "Download takes about", &duration(seconds));
     }
     if let (Some(needed), Some(free)) = (page.memory_bytes, page.free_memory_bytes) {
-        fact_row(ui, "Memory, free", &format!("{}, {}", bytes(needed), bytes(free)));
+        fact_row(ui, "Memory needed, free", &format!("{}, {}", bytes(needed), bytes(free)));
     }
     for (fits, words) in [
         (page.fits_memory, "Its weights are larger than the free memory."),
@@ -107,15 +117,19 @@ fn offer(ui: &mut Ui, session: &Session, row: &ModelRow, page: Option<&ModelPage
         dim(ui, "It is being downloaded; see above.");
         return;
     }
-    if row.unsupported.is_some() || page.is_some_and(|page| !page.supported) {
+    let needs_pickle = page.is_some_and(|page| page.needs_pickle);
+    let is_refused = page.map_or(row.unsupported.is_some(), |page| !page.supported);
+    if is_refused && !needs_pickle {
         dim(ui, "This version cannot train it.");
         return;
     }
-    if page.is_some_and(|page| page.needs_pickle) {
-        let mut allow = session.models.allow_pickle;
-        ui.checkbox(&mut allow, "Convert pickled weights").on_hover_text(
+    if needs_pickle {
+        dim(
+            ui,
             "Only pytorch_model.bin is there, a format that can hold programs. It is read by a reader that runs none, and kept as safetensors.",
         );
+        let mut allow = session.models.allow_pickle;
+        ui.checkbox(&mut allow, "Yes, convert it");
         if allow != session.models.allow_pickle {
             out.push(Action::AllowPickle(allow));
         }
@@ -180,6 +194,9 @@ fn keeping(ui: &mut Ui, session: &Session, kept: &Kept, out: &mut Actions) {
         many => format!("{many} recent projects"),
     };
     fact_row(ui, "Used by", &used);
+    if kept.source == Source::Cache {
+        dim(ui, "Kept where all Hugging Face programs look: removed here, it is gone for them too.");
+    }
     ui.horizontal_wrapped(|ui| {
         action_button(ui, session, &Action::VerifyModel(kept.id.clone()), "Check its files", false, out);
         if kept.source == Source::Cache {

@@ -11,6 +11,9 @@ use std::path::Path;
 /// Labels less likely than this are not listed, but for the first two.
 const LEAST: f32 = 0.001;
 
+/// Answers that are painted.
+const SHOWN: usize = 200;
+
 /// Input and answers.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let sentence = match &scene.session.tries.export {
@@ -48,8 +51,12 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         });
     }
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        for prediction in &scene.session.tries.predictions {
+        let predictions = &scene.session.tries.predictions;
+        for prediction in predictions.iter().take(SHOWN) {
             answer(ui, scene, prediction, takes_text);
+        }
+        if let Some(more) = predictions.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            dim(ui, format!("and {more} more; `frostline predict` lists them all"));
         }
     });
 }
