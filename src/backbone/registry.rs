@@ -18,8 +18,12 @@ pub struct Family {
 pub type Described = Result<Box<dyn Architecture>>;
 
 /// All families, asked in this order.
-pub const FAMILIES: &[Family] =
-    &[families::efficientnet::MOBILENET_V2, families::efficientnet::EFFICIENTNET_LITE, families::bert::BERT];
+pub const FAMILIES: &[Family] = &[
+    families::efficientnet::MOBILENET_V2,
+    families::efficientnet::EFFICIENTNET_LITE,
+    families::resnet::RESNET,
+    families::bert::BERT,
+];
 
 /// Finds the family of a configuration and describes the network.
 ///
@@ -65,7 +69,11 @@ pub fn check_weights(backbone: &Backbone, weights: &super::WeightFile) -> Result
             None => return Err(mismatch(format!("tensor {} is missing", tensor.name))),
         }
     }
-    let ignored = |name: &str| architecture.ignored().iter().any(|prefix| name.starts_with(prefix));
+    // PyTorch counts the batches that a batch norm has seen; nothing computes with it.
+    let ignored = |name: &str| {
+        name.ends_with(".num_batches_tracked")
+            || architecture.ignored().iter().any(|prefix| name.starts_with(prefix))
+    };
     if let Some(name) = weights.names().find(|name| !expected.contains(name) && !ignored(name)) {
         return Err(mismatch(format!("tensor {name} belongs to no layer")));
     }
