@@ -18,8 +18,12 @@ pub struct Family {
 pub type Described = Result<Box<dyn Architecture>>;
 
 /// All families, asked in this order.
-pub const FAMILIES: &[Family] =
-    &[families::efficientnet::MOBILENET_V2, families::efficientnet::EFFICIENTNET_LITE, families::bert::BERT];
+pub const FAMILIES: &[Family] = &[
+    families::efficientnet::MOBILENET_V2,
+    families::efficientnet::EFFICIENTNET_LITE,
+    families::resnet::RESNET,
+    families::bert::BERT,
+];
 
 /// Finds the family of a configuration and describes the network.
 ///
@@ -70,7 +74,11 @@ pub fn check_tensors<'n>(
             None => return Err(format!("tensor {} is missing", tensor.name)),
         }
     }
-    let ignored = |name: &str| architecture.ignored().iter().any(|prefix| name.starts_with(prefix));
+    // PyTorch counts the batches that a batch norm has seen; nothing computes with it.
+    let ignored = |name: &str| {
+        name.ends_with(".num_batches_tracked")
+            || architecture.ignored().iter().any(|prefix| name.starts_with(prefix))
+    };
     match names.into_iter().find(|name| !expected.contains(name) && !ignored(name)) {
         Some(name) => Err(format!("tensor {name} belongs to no layer")),
         None => Ok(()),

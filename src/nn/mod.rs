@@ -34,9 +34,11 @@ pub mod kernels;
 pub mod layer_norm;
 pub mod linear;
 pub mod loss;
+pub mod max_pool;
 mod op;
 pub mod param;
 pub mod pool;
+pub mod residual;
 #[cfg(test)]
 mod testing;
 
@@ -51,9 +53,11 @@ pub use embedding::Embedding;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use loss::{cross_entropy, softmax_rows};
+pub use max_pool::MaxPool2d;
 pub use op::{composed, is_fast};
 pub use param::{Gradient, Param, Slot};
 pub use pool::{global_average_pool, mean_tokens};
+pub use residual::add_relu;
 
 /// What decides the last bits of a result: the instruction set, or `composed`.
 pub fn path_name() -> &'static str {

@@ -1,6 +1,6 @@
-//! Gradients, updates and losses of three small networks against PyTorch (`tests/goldens/make_gradients.py`).
+//! Features, gradients, updates and losses of small networks against PyTorch (`tests/goldens/make_gradients.py`).
 
-use crate::support::{TrainedSource, describe, distance, golden, norm, values};
+use crate::support::{TrainedSource, assert_near, describe, distance, golden, norm, values};
 use candle_core::Tensor;
 use frostline::backbone::{Boundary, Pass, Segment};
 use frostline::nn::{Linear, cross_entropy};
@@ -31,12 +31,16 @@ impl Small {
         Self { segments, head, optimiser, input: input(reference), labels }
     }
 
-    fn loss(&self) -> Tensor {
+    fn features(&self) -> Tensor {
         let mut state = self.input.clone();
         for segment in &self.segments {
             state = segment.forward(&state, &Pass::INFERENCE).unwrap();
         }
-        cross_entropy(&self.head.forward(&state.hidden).unwrap(), &self.labels).unwrap()
+        state.hidden
+    }
+
+    fn loss(&self) -> Tensor {
+        cross_entropy(&self.head.forward(&self.features()).unwrap(), &self.labels).unwrap()
     }
 
     /// One step of AdamW; the loss before it.
@@ -67,6 +71,12 @@ fn input(reference: &HashMap<String, Tensor>) -> Boundary {
 fn check(file: &str, config: &Value) {
     let reference = golden(&format!("gradients/{file}.safetensors"));
     let small = Small::new(config, &reference);
+    assert_near(
+        &values(&small.features()),
+        &values(&reference["features"]),
+        1e-5,
+        &format!("{file}: features"),
+    );
     let loss = small.loss();
     let expected_loss = values(&reference["loss"])[0];
     assert!(
@@ -165,4 +175,16 @@ fn bert_follows_pytorch() {
         "hidden_dropout_prob": 0.0, "hidden_act": "gelu",
     });
     check("small_bert", &config);
+}
+
+#[test]
+fn resnet_follows_pytorch() {
+    let arguments = json!({"layers": [1, 2, 1, 1], "channels": [8, 12, 16, 24]});
+    check("small_resnet", &json!({"architecture": "resnet18", "model_args": arguments}));
+}
+
+#[test]
+fn resnet_of_bottlenecks_follows_pytorch() {
+    let arguments = json!({"layers": [1, 1, 2, 1], "channels": [16, 4, 8, 8]});
+    check("small_resnet_bottleneck", &json!({"architecture": "resnet50", "model_args": arguments}));
 }

@@ -1,19 +1,18 @@
-//! Invariants 1 to 4 over every bundled backbone.
+//! Invariants 1 to 4 over every family.
 
-use crate::support::{BUNDLED, norm, plan, recipe, values, write_pictures, write_texts};
+use crate::support::{norm, plan_for, recipe, subjects, values, write_pictures, write_texts};
 use candle_core::Device;
-use frostline::backbone::{Backbone, Boundary, Dim, FrozenSource, Pass, Segment, WeightFile};
+use frostline::backbone::{Backbone, Boundary, Dim, FrozenSource, InputSpec, Pass, Segment, WeightFile};
 use frostline::hub;
 use frostline::nn::cross_entropy;
 use frostline::project::Plan;
 use frostline::train::samples::{Loader, Sample};
 use frostline::train::top::Top;
-use std::path::PathBuf;
 
 fn samples(backbone: &Backbone) -> Vec<Sample> {
     let file = |name: &str| Sample::image(crate::support::golden_path(&format!("features/{name}")));
     match backbone.input {
-        frostline::backbone::InputSpec::Image(_) => vec![file("rgb_97x131.png"), file("grey_300x200.png")],
+        InputSpec::Image(_) => vec![file("rgb_97x131.png"), file("grey_300x200.png")],
         _ => vec![
             Sample::Text("A fine day.".into()),
             Sample::Text("It broke, sadly, after only two days of use.".into()),
@@ -40,16 +39,17 @@ fn run(segments: &[Box<dyn Segment>], state: Boundary) -> Boundary {
 /// Invariant 2, and the shapes of invariant 3. Sabotage seen to fail: `0..cut + 1` in `Trunk::load`.
 #[test]
 fn a_network_cut_anywhere_gives_what_the_whole_gives() {
-    for id in BUNDLED {
-        let backbone = hub::open(id).unwrap();
+    for subject in subjects() {
+        let backbone = &subject.backbone;
+        let id = &backbone.id;
         let weights = backbone.open_weights().unwrap();
-        let whole = values(&run(&segments(&backbone, &weights), input(&backbone)).hidden);
-        let parts = segments(&backbone, &weights);
+        let whole = values(&run(&segments(backbone, &weights), input(backbone)).hidden);
+        let parts = segments(backbone, &weights);
         for (cut, described) in backbone.architecture().cuts().iter().enumerate() {
             let trunk =
                 frostline::train::trunk::Trunk::load(backbone.architecture(), &weights, cut, &Device::Cpu)
                     .unwrap();
-            let state = trunk.forward(input(&backbone)).unwrap();
+            let state = trunk.forward(input(backbone)).unwrap();
             assert_eq!(canonical(&state, cut), shape(&described.shape, &state), "{id} at {}", described.name);
             let top = run(&parts[cut..], state);
             assert_eq!(values(&top.hidden), whole, "{id} cut at {}", described.name);
@@ -76,9 +76,10 @@ fn shape(dims: &[Dim], state: &Boundary) -> Vec<usize> {
 /// Invariant 3. Sabotage seen to fail: leaving `bn3` out of `block_node`; detaching in `dropout_add`.
 #[test]
 fn the_tree_names_every_tensor_and_each_gets_a_gradient() {
-    for id in BUNDLED {
-        let (folder, plan) = small_plan(id, &["*"]);
+    for subject in subjects() {
+        let (folder, plan) = small_plan(&subject.backbone, &["*"]);
         let backbone = &plan.backbone;
+        let id = &backbone.id;
         let weights = backbone.open_weights().unwrap();
         let top = Top::init(&plan, &weights).unwrap();
         let logits = top.forward(&input(backbone), &Pass::INFERENCE).unwrap();
@@ -100,7 +101,7 @@ fn the_tree_names_every_tensor_and_each_gets_a_gradient() {
 /// Invariant 1. Sabotage seen to fail: `None` trained like `Some(role)` in `TopSource::param`.
 #[test]
 fn only_what_is_thawed_is_a_variable() {
-    let (folder, plan) = small_plan("mobilenetv2_100", &["blocks.6.0.bn2", "conv_head"]);
+    let (folder, plan) = small_plan(&hub::open("mobilenetv2_100").unwrap(), &["blocks.6.0.bn2", "conv_head"]);
     let weights = plan.backbone.open_weights().unwrap();
     let top = Top::init(&plan, &weights).unwrap();
     let names: Vec<&str> = top.optimiser().parameters().iter().map(|p| p.name.as_str()).collect();
@@ -118,13 +119,16 @@ fn only_what_is_thawed_is_a_variable() {
 }
 
 /// A plan over a few made-up samples.
-pub fn small_plan(id: &str, thaw: &[&str]) -> (tempfile::TempDir, Plan) {
+pub fn small_plan(backbone: &Backbone, thaw: &[&str]) -> (tempfile::TempDir, Plan) {
     let folder = tempfile::tempdir().unwrap();
-    let data: PathBuf = folder.path().join(if id == "all-MiniLM-L6-v2" { "texts.csv" } else { "pictures" });
-    match id {
-        "all-MiniLM-L6-v2" => write_texts(&data, 32),
-        _ => write_pictures(&data, 2, 8),
+    let data = match backbone.input {
+        InputSpec::Text(_) => folder.path().join("texts.csv"),
+        InputSpec::Image(_) => folder.path().join("pictures"),
+    };
+    match backbone.input {
+        InputSpec::Text(_) => write_texts(&data, 32),
+        InputSpec::Image(_) => write_pictures(&data, 2, 8),
     }
-    let plan = plan(recipe(&data, id, thaw));
+    let plan = plan_for(backbone.clone(), recipe(backbone, &data, thaw));
     (folder, plan)
 }

@@ -1,7 +1,7 @@
 //! What several tests need.
 
 use candle_core::{Device, Tensor};
-use frostline::backbone::{Architecture, Role, TensorSource, registry};
+use frostline::backbone::{Architecture, Backbone, InputSpec, Role, TensorSource, registry};
 use frostline::control::Silent;
 use frostline::hub;
 use frostline::nn::Param;
@@ -11,12 +11,61 @@ use frostline::project::recipe::{
 };
 use frostline::project::{Machine, Plan, Recipe};
 use frostline::train::optimiser::Optimiser;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Ids of the bundled backbones.
 pub const BUNDLED: [&str; 3] = ["mobilenetv2_100", "tf_efficientnet_lite0", "all-MiniLM-L6-v2"];
+
+/// A backbone for the tests of the contract; one that is made up is deleted with this.
+pub struct Subject {
+    pub backbone: Backbone,
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// The bundled backbones, and small ones of random weights for the families that bring none.
+pub fn subjects() -> Vec<Subject> {
+    let bundled = BUNDLED.map(|id| Subject { backbone: hub::open(id).unwrap(), _folder: None });
+    let resnet = |name: &str, layers: [usize; 4], channels: [usize; 4]| {
+        made_up(&json!({
+            "architecture": name, "model_args": {"layers": layers, "channels": channels},
+            "pretrained_cfg": {
+                "input_size": [3, 64, 64], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
+            },
+        }))
+    };
+    let resnets =
+        [resnet("resnet18", [2, 1, 2, 1], [8, 12, 16, 24]), resnet("resnet50", [1, 2, 1, 1], [16, 4, 8, 8])];
+    bundled.into_iter().chain(resnets).collect()
+}
+
+/// A backbone of this configuration with random weights, in the files that timm would write.
+fn made_up(config: &Value) -> Subject {
+    let folder = tempfile::tempdir().unwrap();
+    let mut tensors = HashMap::new();
+    for (number, spec) in describe(config).tree().tensors().enumerate() {
+        let fan_in: usize = spec.shape.iter().skip(1).product();
+        let noise =
+            |n: usize| frostline::backbone::mix(number as u64, n as u64) as f32 / u64::MAX as f32 - 0.5;
+        let value = |n: usize| match spec.role {
+            Role::Weight => 4.0 * noise(n) / (fan_in as f32).sqrt(),
+            _ if spec.name.ends_with("running_mean") || spec.name.ends_with("bias") => 0.2 * noise(n),
+            _ => 1.0 + noise(n),
+        };
+        let values: Vec<f32> = (0..spec.elements()).map(value).collect();
+        let tensor = Tensor::from_vec(values, spec.shape.clone(), &Device::Cpu).unwrap();
+        if let Some(norm) = spec.name.strip_suffix("running_var") {
+            let counter = Tensor::new(7i64, &Device::Cpu).unwrap();
+            tensors.insert(format!("{norm}num_batches_tracked"), counter);
+        }
+        tensors.insert(spec.name.clone(), tensor);
+    }
+    candle_core::safetensors::save(&tensors, folder.path().join("model.safetensors")).unwrap();
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    Subject { backbone: Backbone::open(folder.path()).unwrap(), _folder: Some(folder) }
+}
 
 /// A file of `tests/goldens`.
 pub fn golden_path(relative: &str) -> PathBuf {
@@ -51,7 +100,7 @@ pub fn assert_near(found: &[f32], expected: &[f32], tolerance: f64, what: &str) 
 }
 
 /// The network of a configuration, without weights.
-pub fn describe(config: &serde_json::Value) -> Box<dyn Architecture> {
+pub fn describe(config: &Value) -> Box<dyn Architecture> {
     registry::describe(config, Path::new("config.json")).unwrap().1
 }
 
@@ -110,12 +159,11 @@ pub fn write_texts(path: &Path, rows: usize) {
 }
 
 /// A recipe for a test: few epochs, everything else as a user gets it.
-pub fn recipe(data: &Path, backbone: &str, thaw: &[&str]) -> Recipe {
-    let found = hub::open(backbone).unwrap();
-    let sha256 = frostline::backbone::weights::sha256_of_file(&found.weights_path()).unwrap();
-    let modality = match backbone {
-        "all-MiniLM-L6-v2" => frostline::data::index::Modality::Text,
-        _ => frostline::data::index::Modality::Image,
+pub fn recipe(backbone: &Backbone, data: &Path, thaw: &[&str]) -> Recipe {
+    let sha256 = frostline::backbone::weights::sha256_of_file(&backbone.weights_path()).unwrap();
+    let modality = match backbone.input {
+        InputSpec::Text(_) => frostline::data::index::Modality::Text,
+        InputSpec::Image(_) => frostline::data::index::Modality::Image,
     };
     let training = TrainingChoice {
         epochs: 2,
@@ -126,7 +174,7 @@ pub fn recipe(data: &Path, backbone: &str, thaw: &[&str]) -> Recipe {
         version: RECIPE_VERSION,
         data: DataChoice { path: data.to_path_buf(), text_column: None, label_column: None },
         split: SplitChoice { validation_fraction: 0.25, ..SplitChoice::default() },
-        backbone: BackboneChoice { id: backbone.to_string(), sha256, revision: None, folder: None },
+        backbone: BackboneChoice { id: backbone.id.clone(), sha256, revision: None, folder: None },
         freeze: FreezeChoice { thaw: thaw.iter().map(|t| t.to_string()).collect() },
         training,
         cache: CacheChoice::default(),
@@ -135,8 +183,13 @@ pub fn recipe(data: &Path, backbone: &str, thaw: &[&str]) -> Recipe {
 
 /// The plan of a recipe.
 pub fn plan(recipe: Recipe) -> Plan {
-    let index = frostline::jobs::scan(&recipe.data.path, &Default::default(), &Silent).unwrap();
     let backbone = hub::open(&recipe.backbone.id).unwrap();
+    plan_for(backbone, recipe)
+}
+
+/// The same over a backbone that lies anywhere.
+pub fn plan_for(backbone: Backbone, recipe: Recipe) -> Plan {
+    let index = frostline::jobs::scan(&recipe.data.path, &Default::default(), &Silent).unwrap();
     Plan::new(recipe, Arc::new(index), backbone, Machine::cpu(), None).unwrap()
 }
 

@@ -4,6 +4,7 @@ use crate::invariants::small_plan;
 use crate::support::{by_name, values};
 use frostline::control::{Control, Fact, Silent};
 use frostline::data::index::Modality;
+use frostline::hub;
 use frostline::jobs;
 use frostline::predict::{Classifier, Manifest, manifest::GoldenInput};
 use frostline::problem::Cause;
@@ -58,7 +59,7 @@ fn what_is_frozen_stays_bit_identical() {
     for (id, thaw) in
         [("mobilenetv2_100", "blocks.6.0.conv_dw"), ("all-MiniLM-L6-v2", "encoder.layer.5.output")]
     {
-        let (folder, plan) = small_plan(id, &[thaw]);
+        let (folder, plan) = small_plan(&hub::open(id).unwrap(), &[thaw]);
         let project = project(&folder.path().join("project"), &plan.recipe);
         let trained = jobs::train(&project, false, &machine(), &Silent).unwrap();
         let weights = plan.backbone.open_weights().unwrap();
@@ -103,7 +104,7 @@ fn the_cache_changes_no_loss() {
         ("mobilenetv2_100", vec!["blocks.6"]),
         ("all-MiniLM-L6-v2", vec!["encoder.layer.5"]),
     ] {
-        let (folder, plan) = small_plan(id, &thaw);
+        let (folder, plan) = small_plan(&hub::open(id).unwrap(), &thaw);
         let losses = |name: &str, enabled: bool| {
             let mut recipe = plan.recipe.clone();
             recipe.cache.enabled = enabled;
@@ -124,7 +125,7 @@ fn the_cache_changes_no_loss() {
 #[test]
 fn an_export_answers_as_the_run_does() {
     for (id, thaw) in [("mobilenetv2_100", vec!["conv_head", "bn2"]), ("all-MiniLM-L6-v2", vec![])] {
-        let (folder, plan) = small_plan(id, &thaw);
+        let (folder, plan) = small_plan(&hub::open(id).unwrap(), &thaw);
         let project = project(&folder.path().join("project"), &plan.recipe);
         let trained = jobs::train(&project, false, &machine(), &Silent).unwrap();
         let out = folder.path().join("export");
@@ -160,7 +161,7 @@ fn an_export_answers_as_the_run_does() {
 fn a_stopped_run_ends_where_an_uninterrupted_one_ends() {
     for (id, thaw) in [("mobilenetv2_100", vec!["conv_head"]), ("all-MiniLM-L6-v2", vec!["encoder.layer.5"])]
     {
-        let (folder, plan) = small_plan(id, &thaw);
+        let (folder, plan) = small_plan(&hub::open(id).unwrap(), &thaw);
         let whole = project(&folder.path().join("whole"), &plan.recipe);
         let listener = Listener::new(usize::MAX);
         let expected = jobs::train(&whole, false, &machine(), &listener).unwrap();
@@ -191,7 +192,7 @@ fn a_stopped_run_ends_where_an_uninterrupted_one_ends() {
 /// last pattern in `FreezeMask::to_patterns`.
 #[test]
 fn a_recipe_is_the_same_for_every_front_end() {
-    let (folder, plan) = small_plan("mobilenetv2_100", &["blocks.5", "bn2"]);
+    let (folder, plan) = small_plan(&hub::open("mobilenetv2_100").unwrap(), &["blocks.5", "bn2"]);
     let tree = plan.architecture().tree();
     let mut recipe = plan.recipe.clone();
     recipe.freeze.thaw = plan.mask.to_patterns(tree);

@@ -1,4 +1,4 @@
-"""Reference gradients and optimiser steps of three small networks, written to `gradients/`.
+"""Reference gradients and optimiser steps of small networks, written to `gradients/`.
 
     python make_gradients.py [--out DIR]
 
@@ -18,9 +18,9 @@ import timm
 import torch
 import transformers
 from safetensors.torch import save_file
-from timm.layers import BatchNormAct2d
 from timm.models._efficientnet_builder import decode_arch_def, round_channels
 from timm.models.efficientnet import EfficientNet
+from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 from torch import nn
 from torch.nn import functional as F
 from transformers import BertConfig, BertModel
@@ -124,10 +124,10 @@ def randomise(model, generator, gain):
         tensor.copy_(low + (high - low) * torch.rand(tensor.shape, generator=generator))
 
     for module in model.modules():
-        if isinstance(module, (BatchNormAct2d, nn.LayerNorm)):
+        if isinstance(module, (nn.BatchNorm2d, nn.LayerNorm)):
             uniform(module.weight, 0.5, 1.5)
             normal(module.bias, 0.0, 0.1)
-            if isinstance(module, BatchNormAct2d):
+            if isinstance(module, nn.BatchNorm2d):
                 normal(module.running_mean, 0.0, 0.1)
                 uniform(module.running_var, 0.5, 1.5)
         elif isinstance(module, nn.Conv2d):
@@ -241,6 +241,18 @@ def make_cnn(path, seed, gain, shape, kept, **architecture):
     write(path, model, image, labels, kept, describe_cnn(net))
 
 
+def make_resnet(path, seed, gain, shape, kept, bottleneck, layers, channels):
+    generator = torch.Generator().manual_seed(seed)
+    block = Bottleneck if bottleneck else BasicBlock
+    net = ResNet(block, layers, num_classes=0, channels=channels)
+    model = Classifier(net, net.num_features, 5)
+    randomise(model, generator, gain)
+    image = torch.randn(shape, generator=generator)
+    labels = torch.randint(5, (shape[0],), generator=generator, dtype=torch.int32)
+    write(path, model, image, labels, kept,
+          {"bottleneck": bottleneck, "layers": layers, "channels": channels})
+
+
 def make_bert(path, seed):
     generator = torch.Generator().manual_seed(seed)
     config = BertConfig(
@@ -282,6 +294,16 @@ def main():
         pad_type="same", bn_eps=1e-3, head_channels=256,
     )
     make_bert(out / "small_bert.safetensors", 3)
+    make_resnet(
+        out / "small_resnet.safetensors", 4, 1.2, (3, 3, 64, 48),
+        ["head.weight", "head.bias", "bn1.weight", "bn1.bias", "layer2.0.downsample.0.weight"],
+        bottleneck=False, layers=(1, 2, 1, 1), channels=(8, 12, 16, 24),
+    )
+    make_resnet(
+        out / "small_resnet_bottleneck.safetensors", 5, 1.2, (2, 3, 65, 47),
+        ["head.weight", "head.bias", "bn1.weight", "bn1.bias", "layer3.0.conv2.weight"],
+        bottleneck=True, layers=(1, 1, 2, 1), channels=(16, 4, 8, 8),
+    )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 //! Definitions and tensor names follow timm 1.0 (`mobilenetv2_*`, `tf_efficientnet_lite*`); Sandler et al.
 //! 2018, Tan and Le 2019. Inside a pass tensors are `[batch, height, width, channels]`.
 
-use super::nodes::{batch_norm_node, conv_node, map_shape};
+use super::nodes::{batch_norm_node, conv_node, input_size, load_batch_norm, load_conv, map_shape};
 use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
@@ -171,14 +171,7 @@ impl EfficientNet {
         channels: usize,
         activation: Activation,
     ) -> Result<BatchNorm> {
-        Ok(BatchNorm {
-            weight: source.param(&format!("{path}.weight"), &[channels])?,
-            bias: source.param(&format!("{path}.bias"), &[channels])?,
-            running_mean: source.statistic(&format!("{path}.running_mean"), &[channels])?,
-            running_var: source.statistic(&format!("{path}.running_var"), &[channels])?,
-            eps: self.norm.eps,
-            activation,
-        })
+        load_batch_norm(source, path, channels, self.norm.eps, activation)
     }
 
     fn convolution(
@@ -188,12 +181,7 @@ impl EfficientNet {
         shape: [usize; 4],
         stride: usize,
     ) -> Result<Conv2d> {
-        Ok(Conv2d {
-            weight: source.param(&format!("{path}.weight"), &shape)?,
-            bias: None,
-            stride,
-            padding: self.padding(shape[2]),
-        })
+        load_conv(source, path, shape, stride, self.padding(shape[2]))
     }
 
     fn load_block(&self, block: &Block, source: &mut dyn TensorSource) -> Result<InvertedResidual> {
@@ -311,16 +299,6 @@ impl Segment for Top {
     fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
         let hidden = self.norm.forward(&self.conv.forward(&below.hidden)?)?;
         Ok(Boundary { hidden: global_average_pool(&hidden)?, lengths: None })
-    }
-}
-
-fn input_size(config: &Value) -> Result<Option<usize>> {
-    let asked = config.get("pretrained_cfg").and_then(|c| c.get("input_size")).and_then(Value::as_array);
-    let Some(asked) = asked else { return Ok(None) };
-    let sides: Vec<u64> = asked.iter().filter_map(Value::as_u64).collect();
-    match sides[..] {
-        [3, height, width] if height == width && (32..=1024).contains(&height) => Ok(Some(height as usize)),
-        _ => Err(bad_config("\"input_size\" must be [3, n, n] with n from 32 to 1024")),
     }
 }
 

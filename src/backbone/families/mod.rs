@@ -3,3 +3,4 @@
 pub mod bert;
 pub mod efficientnet;
 mod nodes;
+pub mod resnet;

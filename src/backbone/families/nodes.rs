@@ -1,6 +1,54 @@
-//! Leaves that several families share.
+//! Leaves that several families share, and how they are loaded.
 
+use crate::backbone::TensorSource;
 use crate::backbone::layer_tree::{Dim, Kind, Node, Role};
+use crate::backbone::spec::bad_config;
+use crate::nn::{Activation, BatchNorm, Conv2d, Padding};
+use crate::problem::Result;
+use serde_json::Value;
+
+/// The side of the pictures that `pretrained_cfg.input_size` of timm's configurations names.
+///
+/// # Errors
+/// Pictures that are not square and RGB, or of a side outside 32 to 1024.
+pub fn input_size(config: &Value) -> Result<Option<usize>> {
+    let asked = config.get("pretrained_cfg").and_then(|c| c.get("input_size")).and_then(Value::as_array);
+    let Some(asked) = asked else { return Ok(None) };
+    let sides: Vec<u64> = asked.iter().filter_map(Value::as_u64).collect();
+    match sides[..] {
+        [3, height, width] if height == width && (32..=1024).contains(&height) => Ok(Some(height as usize)),
+        _ => Err(bad_config("\"input_size\" must be [3, n, n] with n from 32 to 1024")),
+    }
+}
+
+/// The layer of a [`conv_node`].
+pub fn load_conv(
+    source: &mut dyn TensorSource,
+    path: &str,
+    shape: [usize; 4],
+    stride: usize,
+    padding: Padding,
+) -> Result<Conv2d> {
+    Ok(Conv2d { weight: source.param(&format!("{path}.weight"), &shape)?, bias: None, stride, padding })
+}
+
+/// The layer of a [`batch_norm_node`].
+pub fn load_batch_norm(
+    source: &mut dyn TensorSource,
+    path: &str,
+    channels: usize,
+    eps: f64,
+    activation: Activation,
+) -> Result<BatchNorm> {
+    Ok(BatchNorm {
+        weight: source.param(&format!("{path}.weight"), &[channels])?,
+        bias: source.param(&format!("{path}.bias"), &[channels])?,
+        running_mean: source.statistic(&format!("{path}.running_mean"), &[channels])?,
+        running_var: source.statistic(&format!("{path}.running_var"), &[channels])?,
+        eps,
+        activation,
+    })
+}
 
 /// `[channels, side, side]`.
 pub fn map_shape(channels: usize, side: usize) -> Vec<Dim> {

@@ -21,6 +21,8 @@ pub mod geometry;
 pub mod layer_norm;
 pub mod math;
 pub mod matrix;
+pub mod max_pool;
+pub mod residual;
 
 use std::ops::Range;
 use std::sync::OnceLock;

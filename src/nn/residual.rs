@@ -1,0 +1,89 @@
+//! The end of a residual block: the sum of both branches, then ReLU.
+
+use super::activation::Activation;
+use super::kernels::{Level, residual};
+use super::op::{floats, is_fast, output, read, tensor};
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+
+/// `max(a + b, 0)` of two tensors of the same shape; the slope at 0 is 0.
+///
+/// # Errors
+/// Shapes that differ, and those of Candle.
+pub fn add_relu(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if a.shape() != b.shape() {
+        bail!("branches of {:?} and {:?} cannot be added", a.shape(), b.shape())
+    }
+    if !is_fast(a) {
+        return add_relu_composed(a, b);
+    }
+    a.contiguous()?.apply_op2(&b.contiguous()?, AddReluOp)
+}
+
+pub(super) fn add_relu_composed(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    Activation::Relu.composed(&(a + b)?)
+}
+
+struct AddReluOp;
+
+impl CustomOp2 for AddReluOp {
+    fn name(&self) -> &'static str {
+        "add-relu"
+    }
+
+    fn cpu_fwd(
+        &self,
+        a: &CpuStorage,
+        a_layout: &Layout,
+        b: &CpuStorage,
+        b_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (a, b) = (floats(a, a_layout)?, floats(b, b_layout)?);
+        let mut y = vec![0f32; a.len()];
+        residual::add_relu(Level::current(), a, b, &mut y);
+        output(y, a_layout.shape().clone())
+    }
+
+    fn bwd(
+        &self,
+        a: &Tensor,
+        b: &Tensor,
+        y: &Tensor,
+        dy: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let mut d = vec![0f32; y.elem_count()];
+        let dy = dy.contiguous()?;
+        read(y, |y| {
+            read(&dy, |dy| {
+                residual::add_relu_gradient(Level::current(), y, dy, &mut d);
+                Ok(())
+            })
+        })?;
+        // Both branches share one gradient: Candle adds to it out of place.
+        let d = tensor(d, y.shape())?;
+        Ok((a.track_op().then(|| d.clone()), b.track_op().then_some(d)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{assert_agree, assert_slopes, var};
+    use super::*;
+
+    #[test]
+    fn paths_agree() {
+        for dims in [[1, 1, 1, 1], [2, 3, 5, 7]] {
+            let (a, b) = (var(dims.to_vec(), 1), var(dims.to_vec(), 2));
+            assert_agree("sum", &[&a, &b], || add_relu(&a, &b), || add_relu_composed(&a, &b));
+            assert_slopes("sum", &[&a, &b], || add_relu(&a, &b));
+        }
+    }
+
+    #[test]
+    fn a_branch_that_is_not_tracked_gets_no_gradient() {
+        let (a, b) = (var((2, 3), 1), var((2, 3), 2));
+        let y = add_relu(&a, &b.as_tensor().detach()).unwrap();
+        let store = y.sum_all().unwrap().backward().unwrap();
+        assert!(store.get(&a).is_some() && store.get(&b).is_none());
+        assert!(add_relu(&a, &var((3, 2), 3)).is_err());
+    }
+}
