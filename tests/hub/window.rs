@@ -1,7 +1,7 @@
 //! The Backbone step against the loopback Hub: search, read the page, download, choose, see the layers, train.
 
 use crate::harness::{Window, pictures};
-use crate::loopback::models::{SMALL, mobilenet};
+use crate::loopback::models::{LARGE, SMALL, mobilenet};
 use crate::loopback::{Host, LoopbackHub};
 use crate::worker::in_own_process;
 use eframe::egui::accesskit::Role;
@@ -31,13 +31,15 @@ fn a_model_is_found_downloaded_and_trained() {
         window.wait("the page", |s| s.models.pages.contains_key(ID));
         let page = window.session().models.pages[ID].clone();
         assert!(page.supported && page.fits_disk == Some(true), "{page:?}");
-        assert!(window.harness.query_by_label_contains("Download 7.").is_some());
-        window.act(Action::DownloadModel(ID.into()));
+        window.harness.get_by_label_contains("Download 7.").click();
+        window.harness.run_steps(3);
         window.wait("the download", |s| s.backbones.iter().any(|b| b.id == ID));
         assert!(window.session().models.downloads.is_empty());
         assert_eq!(window.session().models.row(ID).map(|row| row.place), Some(Place::Here));
 
-        window.act(Action::ChooseBackbone(ID.into()));
+        let cards = window.harness.get_all_by_label("MobileNetV2, on this machine");
+        cards.last().unwrap().click();
+        window.harness.run_steps(3);
         assert_eq!(window.project().recipe.backbone.id, ID);
         assert_eq!(window.project().recipe.backbone.revision.as_deref(), Some(page.revision.as_str()));
         window.go_to("Layers");
@@ -48,6 +50,34 @@ fn a_model_is_found_downloaded_and_trained() {
         window.train();
         let run = window.session().newest_result().unwrap();
         assert_eq!(run.val_loss.len(), 1);
+    });
+}
+
+/// Both go on: the training ends while the download is under way, and the download has moved meanwhile.
+#[test]
+fn a_download_runs_beside_a_training() {
+    let hub = || {
+        let hub = LoopbackHub::start(vec![LARGE.repo("owner/large")]);
+        hub.pace(5_000_000);
+        hub
+    };
+    in_own_process(hub, |user| {
+        let data = user.path("data");
+        pictures(&data);
+        let mut window = Window::open();
+        window.open_data(&data);
+        window.set_training(|t| t.epochs = 2);
+        window.act(Action::DownloadModel("owner/large".into()));
+        let bytes = |s: &frostline::session::Session| s.models.downloads.first().map_or(0, |d| d.bytes);
+        window.wait("the first bytes", |s| bytes(s) > 500_000);
+        let before = bytes(window.session());
+        window.train();
+        assert_eq!(window.session().newest_result().unwrap().val_loss.len(), 2);
+        window.wait("more bytes", |s| bytes(s) > before + 500_000);
+        let download = window.session().models.downloads[0].clone();
+        assert!(download.bytes < download.total, "{download:?}");
+        window.act(Action::CancelDownload(download.job));
+        window.wait("the end of the download", |s| s.models.downloads.is_empty());
     });
 }
 
