@@ -74,7 +74,9 @@ impl Shared {
             AsideControl { job, out: &self.out, flags: &self.flags, last_wake: Mutex::new(Instant::now()) };
         let work = || match (self.stand_in)(&command, &control) {
             Some(answer) => answer,
-            None if control.stop_requested() => Err(Problem::stopped("it had not begun, so nothing was changed")),
+            None if control.stop_requested() => {
+                Err(Problem::stopped("it had not begun, so nothing was changed"))
+            }
             None => work(command, &control),
         };
         let done = catch_unwind(AssertUnwindSafe(work));

@@ -107,10 +107,10 @@ fn filters(ui: &mut Ui, session: &Session, out: &mut Actions) {
         choose(ui, &licences, &mut filter.licence);
         let languages = LANGUAGES.map(|(name, id)| (name, id.map(str::to_string)));
         choose(ui, &languages, &mut filter.language);
-        ui.checkbox(&mut filter.here_only, "On this machine");
-        ui.checkbox(&mut filter.trainable_only, "Can be trained")
+        ui.checkbox(&mut filter.here_only, "Here").on_hover_text("Only what is on this machine");
+        ui.checkbox(&mut filter.trainable_only, "Trainable")
             .on_hover_text("Hide what this version does not know");
-        ui.checkbox(&mut filter.fits_only, "Fits this machine")
+        ui.checkbox(&mut filter.fits_only, "Fits")
             .on_hover_text("Hide what is larger than the memory that is free now");
         ui.checkbox(&mut filter.as_table, "Table").on_hover_text("Rows instead of cards");
     });
