@@ -78,8 +78,8 @@ pub fn models() {
     let mut window = Window::open(made_up::stand_in(index, vec![made_up::bert(2)], feed));
     window.act(Action::OpenPath(root.path().to_path_buf()));
     window.wait("project", |s| s.project.is_some());
-    window.act(Action::Go(Step::Backbone));
     window.session_mut().models.found = (0..RESULTS).map(made_up::found).collect();
+    window.act(Action::Go(Step::Backbone));
     let mut random = Random(1);
     for as_table in [false, true] {
         window.act(Action::FilterModels(Filter { as_table, ..Default::default() }));
