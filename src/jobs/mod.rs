@@ -61,6 +61,7 @@ fn scan_of(project: &Project, recipe: &Recipe, control: &dyn Control) -> Result<
 /// Runs `work` in a pool of the machine's compute threads. A panic in it is a bug and comes back as a problem, so
 /// that whoever asked hears how the job ended.
 fn in_pool<R: Send>(machine: &Machine, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
+    let _kept = crate::nn::FreedMemoryKept::new();
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(machine.threads)
         .thread_name(|n| format!("compute-{n}"))

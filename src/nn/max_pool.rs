@@ -40,7 +40,12 @@ impl MaxPool2d {
         for (tap, inside) in composed_taps(x, &g)?.into_iter().zip(composed_taps(&inside, &g)?) {
             let tap = (tap + inside.affine(-LOWEST, LOWEST)?)?;
             top = Some(match top {
-                Some(top) => tap.detach().gt(&top.detach())?.where_cond(&tap, &top)?,
+                Some(top) => {
+                    let (now, before) = (tap.detach(), top.detach());
+                    // Not-a-number differs from itself, and is no larger than anything.
+                    let larger = (now.gt(&before)? + now.ne(&now)?)?;
+                    larger.where_cond(&tap, &top)?
+                }
                 None => tap,
             });
         }

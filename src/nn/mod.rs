@@ -50,6 +50,7 @@ pub use conv::{Conv2d, Padding};
 pub use depthwise::DepthwiseConv2d;
 pub use dropout::{Dropout, dropout_add};
 pub use embedding::Embedding;
+pub use kernels::memory::FreedMemoryKept;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use loss::{cross_entropy, softmax_rows};

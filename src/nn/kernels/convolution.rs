@@ -5,10 +5,12 @@ use super::matrix::{Mat, MatMut, Threads, Update, product};
 use super::{add_parts, parts};
 use rayon::prelude::*;
 
-/// Output positions in a tile, so that an unfolded tile stays in the second-level cache.
-fn tile(taps: usize) -> usize {
-    const ELEMENTS: usize = 1 << 18;
-    (ELEMENTS / taps.max(1)).clamp(48, 512)
+/// Output positions in a tile of `positions` in all. Each product packs the weight again, which a large tile makes
+/// cheap; there should still be two tiles for each thread, and an unfolded tile should not leave the third-level cache.
+fn tile(taps: usize, positions: usize) -> usize {
+    const ELEMENTS: usize = 1 << 20;
+    let share = positions.div_ceil(2 * rayon::current_num_threads().max(1));
+    (ELEMENTS / taps.max(1)).clamp(48, 2048).min(share.max(48))
 }
 
 /// The patches under output positions `first..` of the whole batch, one row `[ky, kx, channel]` each;
@@ -90,7 +92,7 @@ pub fn forward(g: &Geometry, x: &[f32], packed: &[f32], y: &mut [f32]) {
     assert!(x.len() == g.input_len() && y.len() == g.output_len(), "convolution");
     assert_eq!(packed.len(), taps * g.out_channels, "convolution weight");
     let weight = Mat::new(packed, g.out_channels, taps).t();
-    let tile = tile(taps);
+    let tile = tile(taps, g.positions());
     y.par_chunks_mut(tile * g.out_channels).enumerate().for_each_init(
         || vec![0f32; tile * taps],
         |columns, (i, y)| {
@@ -109,7 +111,7 @@ pub fn weight_gradient(g: &Geometry, x: &[f32], dy: &[f32], d_packed: &mut [f32]
     let (taps, out) = (g.kernel * g.kernel * g.in_channels, g.out_channels);
     assert!(x.len() == g.input_len() && dy.len() == g.output_len(), "convolution gradient");
     assert_eq!(d_packed.len(), taps * out, "convolution weight");
-    let tile = tile(taps);
+    let tile = tile(taps, g.positions());
     let sums: Vec<Vec<f32>> = parts(g.positions())
         .into_par_iter()
         .map(|part| {
@@ -158,7 +160,7 @@ fn input_gradient_folded(g: &Geometry, packed: &[f32], dy: &[f32], dx: &mut [f32
     let (taps, out) = (g.kernel * g.kernel * g.in_channels, g.out_channels);
     let per_image = g.out_height * g.out_width;
     let weight = Mat::new(packed, out, taps);
-    let tile = tile(taps);
+    let tile = tile(taps, per_image);
     dx.par_chunks_mut(g.height * g.width * g.in_channels).enumerate().for_each_init(
         || vec![0f32; tile * taps],
         |columns, (image, dx)| {

@@ -22,6 +22,7 @@ pub mod layer_norm;
 pub mod math;
 pub mod matrix;
 pub mod max_pool;
+pub mod memory;
 pub mod residual;
 
 use std::ops::Range;
