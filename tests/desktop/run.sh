@@ -71,7 +71,7 @@ program=${program:-$PWD/target/release/frostline}
 [ -x "$program" ] || fail 1 "there is no program to try" \
     "Build it (cargo build --release --locked) or name it: $0 PROGRAM"
 need_tools
-work=$(mktemp -d /tmp/frostline-desktop.XXXXXX)
+work=$(mktemp -d -t frostline-desktop.XXXXXX)
 mkdir -p "$work/home/frostline" "$work/pictures"
 cp -- "$program" "$work/home/frostline/frostline"
 cp -r -- assets "$work/home/frostline/assets"

@@ -20,7 +20,7 @@ pub fn faults(output: &FullOutput) -> Vec<String> {
         }
     }
     for (number, one) in texts.iter().enumerate() {
-        for other in &texts[number + 1..] {
+        for other in texts[number + 1..].iter().filter(|other| !one.is_ground && !other.is_ground) {
             let meet = one.ink.intersect(one.clip).intersect(other.ink.intersect(other.clip));
             if meet.width() > TOLERANCE && meet.height() > TOLERANCE {
                 faults.push(format!("{:?} lies over {:?} at {meet:?}", other.words, one.words));
@@ -35,6 +35,8 @@ struct Text {
     /// Where its glyphs are.
     ink: Rect,
     clip: Rect,
+    /// A coloured rectangle: it may lie below words, but not be cut.
+    is_ground: bool,
 }
 
 fn texts(output: &FullOutput) -> Vec<Text> {
@@ -52,9 +54,15 @@ fn collect(shape: &Shape, clip: Rect, found: &mut Vec<Text>) {
             for row in &text.galley.rows {
                 let ink = row.row.visuals.mesh_bounds.translate(text.pos.to_vec2() + row.pos.to_vec2());
                 if ink.width() > 0.0 && clip.intersects(ink) {
-                    found.push(Text { words: row.row.text(), ink, clip });
+                    found.push(Text { words: row.row.text(), ink, clip, is_ground: false });
                 }
             }
+        }
+        // What lies outside wholly is not painted at all, so a ground that is cut at its right end tells of it.
+        Shape::Rect(shape)
+            if shape.rect.right() > clip.right() + TOLERANCE && clip.intersects(shape.rect) =>
+        {
+            found.push(Text { words: "a ground".to_string(), ink: shape.rect, clip, is_ground: true });
         }
         Shape::Vec(shapes) => shapes.iter().for_each(|shape| collect(shape, clip, found)),
         _ => {}

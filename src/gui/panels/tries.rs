@@ -65,7 +65,7 @@ fn input(ui: &mut Ui, scene: &Scene, takes_text: bool, out: &mut Actions) {
     card(ui, |ui| {
         ui.set_width(ui.available_width());
         if !takes_text {
-            ui.horizontal(|ui| {
+            ui.horizontal_wrapped(|ui| {
                 dim(ui, "Drop pictures or a folder anywhere on the window, or");
                 action_button(ui, scene.session, &Action::ChooseTryFiles, "Choose files…", true, out);
             });
@@ -113,9 +113,13 @@ fn answer(ui: &mut Ui, scene: &Scene, prediction: &Prediction, takes_text: bool)
                     |(rank, label): &(usize, &LabelProbability)| *rank < 2 || label.probability > LEAST;
                 for (rank, label) in prediction.labels.iter().flatten().enumerate().filter(said) {
                     line(ui, |ui| {
+                        // The percentage behind the bar must be seen in a narrow window too.
+                        let (name, rest) =
+                            if ui.available_width() < 440.0 { (96.0, 80.0) } else { (150.0, 80.0) };
+                        let width = (ui.available_width() - name - rest).clamp(40.0, 220.0);
                         let font = if rank == 0 { theme::section() } else { theme::body() };
-                        cell(ui, 150.0, RichText::new(&label.label).font(font));
-                        bar(ui, label.probability, 220.0, if rank == 0 { tokens.ice } else { tokens.faint });
+                        cell(ui, name, RichText::new(&label.label).font(font));
+                        bar(ui, label.probability, width, if rank == 0 { tokens.ice } else { tokens.faint });
                         dim(ui, format!("{:.1} %", 100.0 * label.probability));
                     });
                 }
