@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use frostline::backbone::{Architecture, Boundary, Pass, Role, Segment, TensorSource, mix, registry};
 use frostline::nn::{FreedMemoryKept, Linear, Param, cross_entropy};
 use frostline::problem::Result;
-use frostline::train::optimiser::Optimiser;
+use frostline::train::optimiser::{Optimiser, Rule};
 use frostline::train::top::load_head;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -119,7 +119,7 @@ impl Bench {
             Work::Forward => segments,
             Work::Train { thawed } | Work::TrainCached { thawed } => segments.saturating_sub(thawed),
         };
-        let mut optimiser = Optimiser::new(0.01);
+        let mut optimiser = Optimiser::new(Rule::AdamW, 0.01);
         let mut frozen = RandomSource { optimiser: None };
         let load = |range: std::ops::Range<usize>, source: &mut RandomSource| {
             range.map(|n| architecture.load_segment(n, source)).collect::<Result<Vec<_>>>()
@@ -148,7 +148,7 @@ impl Bench {
         let loss = cross_entropy(&self.head.forward(&state.hidden)?, &self.labels)?;
         self.optimiser.begin_step();
         let gradients = loss.backward()?;
-        self.optimiser.update(&gradients, 1e-5)?;
+        self.optimiser.update(&gradients, 1e-5, 1.0)?;
         Ok(loss.to_scalar()?)
     }
 }

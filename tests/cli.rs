@@ -377,6 +377,10 @@ fn new_refuses_what_cannot_be_trained() {
         &["--test-fraction", "0.9"],
         "split.validation_fraction + split.test_fraction",
     );
+    check(&images, IMAGE_BACKBONE, &["--optimiser", "lion"], "possible values: adamw, sgd");
+    check(&images, IMAGE_BACKBONE, &["--momentum", "1"], "training.momentum is 1");
+    check(&images, IMAGE_BACKBONE, &["--weight-decay", "2"], "training.weight_decay is 2");
+    check(&images, IMAGE_BACKBONE, &["--clip=-1"], "training.clip is -1");
     check(&images, IMAGE_BACKBONE, &["--seed", "18446744073709551615"], "seed");
     check(&images, IMAGE_BACKBONE, &["--epochs", "many"], "invalid value 'many'");
     let rows: String = (0..10_001).map(|n| format!("text {n},label {n}\n")).collect();
@@ -387,6 +391,34 @@ fn new_refuses_what_cannot_be_trained() {
         .code(2)
         .says("the folder is not empty");
     assert_eq!(snapshot(&full).len(), 1);
+}
+
+/// The options reach the recipe, the training and the export.
+#[test]
+fn another_optimiser_trains_and_exports() {
+    let scratch = Scratch::new();
+    let (data, project) = (scratch.images("photos", 6), scratch.path("p"));
+    let options = ["--optimiser", "sgd", "--momentum", "0.8", "--weight-decay", "0.001", "--clip", "2.5"];
+    let fixed = ["new", "--backbone", IMAGE_BACKBONE, "--epochs", "2"];
+    let paths = ["--data", data.to_str().unwrap(), "--out", project.to_str().unwrap()];
+    support::frostline(fixed.iter().chain(&options).chain(&paths)).code(0);
+    let recipe = std::fs::read_to_string(project.join("recipe.toml")).unwrap();
+    for line in [
+        "optimiser = \"sgd\"",
+        "momentum = 0.8",
+        "weight_decay = 0.001",
+        "clip = 2.5",
+        "learning_rate = 0.02",
+    ] {
+        assert!(recipe.lines().any(|l| l == line), "{line} is missing:\n{recipe}");
+    }
+    let events = run!("train", project, "--json").code(0).lines();
+    events.iter().for_each(check_event);
+    let out = scratch.path("head");
+    run!("export", project, "--out", out).code(0);
+    let manifest: Value = serde_json::from_slice(&std::fs::read(out.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["recipe"]["training"]["optimiser"], "sgd");
+    assert_eq!(manifest["recipe"]["training"]["clip"], 2.5);
 }
 
 /// What a manifest says decides how much memory is asked for and what the probabilities mean.

@@ -1,5 +1,6 @@
 //! The arguments. Other programs depend on them: add, never change.
 
+use crate::project::recipe::OptimiserChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -189,9 +190,21 @@ pub struct New {
     /// Samples in one step
     #[arg(long, value_name = "N")]
     pub batch_size: Option<usize>,
-    /// Peak learning rate
+    /// Peak learning rate; ten times larger with sgd where not given
     #[arg(long, value_name = "X")]
     pub lr: Option<f64>,
+    /// How gradients move the weights [default: adamw]
+    #[arg(long, value_enum, value_name = "O")]
+    pub optimiser: Option<OptimiserName>,
+    /// How much of the last step SGD goes on with [default: 0.9]
+    #[arg(long, value_name = "X")]
+    pub momentum: Option<f64>,
+    /// Pulls weights towards zero [default: 0.01]
+    #[arg(long, value_name = "X")]
+    pub weight_decay: Option<f64>,
+    /// Largest norm of the gradient, 0 for no limit [default: 0]
+    #[arg(long, value_name = "X")]
+    pub clip: Option<f64>,
     /// Decides the split, the order of samples and the first weights of the head
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -271,6 +284,23 @@ pub enum HubCommand {
 pub enum KindName {
     Image,
     Text,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
+pub enum OptimiserName {
+    #[value(name = "adamw")]
+    AdamW,
+    /// With momentum
+    Sgd,
+}
+
+impl From<OptimiserName> for OptimiserChoice {
+    fn from(name: OptimiserName) -> Self {
+        match name {
+            OptimiserName::AdamW => Self::AdamW,
+            OptimiserName::Sgd => Self::Sgd,
+        }
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use crate::data::scan::ScanOptions;
 use crate::hub;
 use crate::problem::{Problem, Result};
 use crate::project::recipe::{
-    BackboneChoice, CacheChoice, DataChoice, FreezeChoice, RECIPE_VERSION, SplitChoice, TrainingChoice,
+    BackboneChoice, CacheChoice, DataChoice, FreezeChoice, OptimiserChoice, RECIPE_VERSION, SplitChoice,
+    TrainingChoice,
 };
 use crate::project::{Machine, Plan, Project, Recipe};
 use std::path::{Path, PathBuf};
@@ -26,6 +27,11 @@ pub struct NewProject {
     pub epochs: Option<u32>,
     pub batch_size: Option<usize>,
     pub learning_rate: Option<f64>,
+    pub optimiser: Option<OptimiserChoice>,
+    pub momentum: Option<f64>,
+    pub weight_decay: Option<f64>,
+    /// Largest norm of the gradient.
+    pub clip: Option<f64>,
     pub seed: Option<u64>,
     pub validation_fraction: Option<f64>,
     pub test_fraction: Option<f64>,
@@ -47,7 +53,8 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
         InputSpec::Text(_) => Modality::Text,
     };
     let head_only = mask.trainable_parameters(backbone.architecture().tree()) == 0;
-    let suited = TrainingChoice::suited_to(modality, head_only, backbone.architecture().dropout());
+    let mut suited = TrainingChoice::suited_to(modality, head_only, backbone.architecture().dropout());
+    suited.set_optimiser(new.optimiser.unwrap_or_default());
     let (split, seed) = (SplitChoice::default(), new.seed.unwrap_or(0));
     let recipe = Recipe {
         version: RECIPE_VERSION,
@@ -72,6 +79,9 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
             epochs: new.epochs.unwrap_or(suited.epochs),
             batch_size: new.batch_size.unwrap_or(suited.batch_size),
             learning_rate: new.learning_rate.unwrap_or(suited.learning_rate),
+            momentum: new.momentum.unwrap_or(suited.momentum),
+            weight_decay: new.weight_decay.unwrap_or(suited.weight_decay),
+            clip: new.clip.unwrap_or(suited.clip),
             seed,
             ..suited
         },

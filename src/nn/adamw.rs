@@ -3,8 +3,8 @@
 use super::kernels::Level;
 use super::kernels::adamw::{self as kernel, Update};
 use super::param::Gradient;
-use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, Var, bail};
-use std::sync::{Mutex, PoisonError};
+use super::update::{prepare_moment, update_in_place};
+use candle_core::{Result, Tensor, Var};
 
 /// The numbers of one update.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,12 +16,15 @@ pub struct AdamW {
     pub weight_decay: f64,
     /// Which update this is, from 1: the moments are corrected for their start at zero.
     pub step: u64,
+    /// Factor on the gradient: below 1 where it is clipped.
+    pub factor: f64,
 }
 
 impl AdamW {
     fn update(&self) -> Update {
         let step = self.step.max(1) as f64;
         Update {
+            factor: self.factor as f32,
             beta1: self.beta1 as f32,
             beta2: self.beta2 as f32,
             one_minus_beta1: (1.0 - self.beta1) as f32,
@@ -49,24 +52,12 @@ pub fn adamw_update(
     v: &mut Vec<f32>,
     hyper: &AdamW,
 ) -> Result<()> {
-    let len = var.elem_count();
-    for moment in [&mut *m, &mut *v] {
-        if moment.is_empty() {
-            moment.resize(len, 0.0);
-        }
-    }
-    if m.len() != len || v.len() != len {
-        bail!("AdamW: moments of {} and {} elements for a variable of {len}", m.len(), v.len())
-    }
-    match gradient {
-        Gradient::Dense(values) if values.len() != len => {
-            bail!("AdamW: a gradient of {} elements for a variable of {len}", values.len())
-        }
-        Gradient::Dense(_) => {}
-        Gradient::Rows { ids, values } => check_rows(var, ids, values)?,
-    }
-    let op = UpdateOp { gradient, moments: Mutex::new((m, v)), update: hyper.update() };
-    var.inplace_op1(&op)
+    prepare_moment(var, m)?;
+    prepare_moment(var, v)?;
+    let (level, numbers) = (Level::current(), hyper.update());
+    update_in_place(var, gradient, |w, g, range| {
+        kernel::update(level, w, g, &mut m[range.clone()], &mut v[range], numbers);
+    })
 }
 
 /// The same out of Candle's own operations, for any device; `m` and `v` have the shape of the variable
@@ -83,64 +74,14 @@ pub fn adamw_update_composed(
 ) -> Result<()> {
     let step = hyper.step.max(1) as f64;
     let gradient = gradient.detach();
-    *m = ((m.detach() * hyper.beta1)? + (&gradient * (1.0 - hyper.beta1))?)?;
-    *v = ((v.detach() * hyper.beta2)? + (gradient.sqr()? * (1.0 - hyper.beta2))?)?;
+    *m = ((m.detach() * hyper.beta1)? + (&gradient * (hyper.factor * (1.0 - hyper.beta1)))?)?;
+    let square = (gradient.sqr()? * (hyper.factor.powi(2) * (1.0 - hyper.beta2)))?;
+    *v = ((v.detach() * hyper.beta2)? + square)?;
     let rate = hyper.lr / (1.0 - hyper.beta1.powf(step));
     let correction = 1.0 / (1.0 - hyper.beta2.powf(step)).sqrt();
     let denominator = ((v.sqrt()? * correction)? + hyper.eps)?;
     let kept = (var.as_detached_tensor() * (1.0 - hyper.lr * hyper.weight_decay))?;
     var.set(&(kept - (m.div(&denominator)? * rate)?)?)
-}
-
-fn check_rows(var: &Var, ids: &[u32], values: &[f32]) -> Result<()> {
-    let (rows, dim) = var.dims2()?;
-    let ascending = ids.windows(2).all(|w| w[0] < w[1]);
-    let last = ids.last().map_or(0, |id| *id as usize);
-    if !ascending || (!ids.is_empty() && last >= rows) || values.len() != ids.len() * dim {
-        bail!(
-            "AdamW: {} rows with {} numbers, the last one row {last}, do not belong to a table \
-             [{rows}, {dim}]",
-            ids.len(),
-            values.len()
-        )
-    }
-    Ok(())
-}
-
-struct UpdateOp<'a> {
-    gradient: &'a Gradient,
-    /// Behind a lock because the op is given by shared reference; nobody else holds it.
-    moments: Mutex<(&'a mut Vec<f32>, &'a mut Vec<f32>)>,
-    update: Update,
-}
-
-impl InplaceOp1 for UpdateOp<'_> {
-    fn name(&self) -> &'static str {
-        "adamw"
-    }
-
-    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        let (CpuStorage::F32(weights), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
-            bail!("AdamW updates variables of f32 whose elements lie side by side")
-        };
-        let weights = &mut weights[start..end];
-        let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
-        let (m, v) = &mut *moments;
-        let level = Level::current();
-        match self.gradient {
-            Gradient::Dense(g) => kernel::update(level, weights, g, m, v, self.update),
-            Gradient::Rows { ids, values } if !ids.is_empty() => {
-                let dim = values.len() / ids.len();
-                for (id, g) in ids.iter().zip(values.chunks_exact(dim.max(1))) {
-                    let row = *id as usize * dim..(*id as usize + 1) * dim;
-                    let (w, m, v) = (&mut weights[row.clone()], &mut m[row.clone()], &mut v[row]);
-                    kernel::update_chunk(level, w, g, m, v, self.update);
-                }
-            }
-            Gradient::Rows { .. } => {}
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -151,7 +92,7 @@ mod tests {
     use candle_core::{DType, Device};
 
     fn hyper(step: u64) -> AdamW {
-        AdamW { lr: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.1, step }
+        AdamW { lr: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.1, step, factor: 0.5 }
     }
 
     #[test]
@@ -205,19 +146,5 @@ mod tests {
         let none = Gradient::Rows { ids: vec![], values: vec![] };
         adamw_update(&table, &none, &mut Vec::new(), &mut Vec::new(), &hyper(2)).unwrap();
         assert_eq!(values(&table), after);
-    }
-
-    #[test]
-    fn what_does_not_fit_is_an_error() {
-        let table = var((3, 2), 1);
-        let update = |gradient: Gradient, mut m: Vec<f32>| {
-            adamw_update(&table, &gradient, &mut m, &mut Vec::new(), &hyper(1))
-        };
-        assert!(update(Gradient::Dense(vec![0.0; 5]), vec![]).is_err());
-        assert!(update(Gradient::Dense(vec![0.0; 6]), vec![0.0; 4]).is_err());
-        let rows = |ids: Vec<u32>, len: usize| Gradient::Rows { ids, values: vec![0.0; len] };
-        assert!(update(rows(vec![3], 2), vec![]).is_err());
-        assert!(update(rows(vec![2, 1], 4), vec![]).is_err());
-        assert!(update(rows(vec![1], 3), vec![]).is_err());
     }
 }

@@ -39,8 +39,10 @@ mod op;
 pub mod param;
 pub mod pool;
 pub mod residual;
+pub mod sgd;
 #[cfg(test)]
 mod testing;
+pub mod update;
 
 pub use activation::Activation;
 pub use adamw::{AdamW, adamw_update, adamw_update_composed};
@@ -59,6 +61,8 @@ pub use op::{composed, is_fast};
 pub use param::{Gradient, Param, Slot};
 pub use pool::{global_average_pool, mean_tokens};
 pub use residual::add_relu;
+pub use sgd::{Sgd, sgd_update, sgd_update_composed};
+pub use update::{clip_factor, square_sum, square_sum_composed};
 
 /// What decides the last bits of a result: the instruction set, or `composed`.
 pub fn path_name() -> &'static str {

@@ -80,14 +80,32 @@ pub struct TrainingChoice {
     pub learning_rate: f64,
     /// The backbone learns at this multiple of the head's rate.
     pub backbone_rate: f64,
-    /// Decoupled weight decay; none on norms and biases.
+    #[serde(default)]
+    pub optimiser: OptimiserChoice,
+    /// How much of the last step SGD goes on with, 0 to 1; AdamW does not use it.
+    #[serde(default = "usual_momentum")]
+    pub momentum: f64,
+    /// Weight decay, decoupled with AdamW, a part of the gradient with SGD; none on norms and biases.
     pub weight_decay: f64,
+    /// The largest global norm of the gradient: a longer one is scaled down to it. 0 for no limit.
+    #[serde(default)]
+    pub clip: f64,
     /// Share of all steps over which the rate rises.
     pub warmup: f64,
     /// Probability of dropping an element in thawed transformer layers.
     pub dropout: f64,
     /// Seed of everything random in training.
     pub seed: u64,
+}
+
+/// How gradients move the weights.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimiserChoice {
+    #[default]
+    AdamW,
+    /// Stochastic gradient descent with momentum.
+    Sgd,
 }
 
 /// Whether frozen ground is computed once.
@@ -109,7 +127,43 @@ impl Default for SplitChoice {
     }
 }
 
+/// Of SGD, in recipes that do not say.
+fn usual_momentum() -> f64 {
+    0.9
+}
+
+impl OptimiserChoice {
+    /// As a person writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AdamW => "AdamW",
+            Self::Sgd => "SGD",
+        }
+    }
+}
+
+/// The smallest and the largest learning rate.
+pub const LEARNING_RATES: (f64, f64) = (1e-8, 10.0);
+/// With all of it a step would never end.
+pub const MOST_MOMENTUM: f64 = 0.999;
+/// No gradient that trains anything is longer.
+pub const MOST_CLIP: f64 = 1e6;
+
+/// How many times the learning rate that suits AdamW suits SGD.
+const SGD_RATE: f64 = 10.0;
+
 impl TrainingChoice {
+    /// Chooses the optimiser; the learning rate moves to where the other one needs it.
+    pub fn set_optimiser(&mut self, optimiser: OptimiserChoice) {
+        let rate = match (self.optimiser, optimiser) {
+            (OptimiserChoice::AdamW, OptimiserChoice::Sgd) => self.learning_rate * SGD_RATE,
+            (OptimiserChoice::Sgd, OptimiserChoice::AdamW) => self.learning_rate / SGD_RATE,
+            _ => self.learning_rate,
+        };
+        self.learning_rate = rate.clamp(LEARNING_RATES.0, LEARNING_RATES.1);
+        self.optimiser = optimiser;
+    }
+
     /// Values that work without tuning; they differ where layers of the backbone are trained too.
     pub fn suited_to(modality: Modality, head_only: bool, backbone_dropout: f32) -> Self {
         let base = Self {
@@ -117,7 +171,10 @@ impl TrainingChoice {
             batch_size: 16,
             learning_rate: 2e-3,
             backbone_rate: 0.1,
+            optimiser: OptimiserChoice::AdamW,
+            momentum: usual_momentum(),
             weight_decay: 0.01,
+            clip: 0.0,
             warmup: 0.1,
             dropout: 0.0,
             seed: 0,
@@ -193,9 +250,11 @@ impl Recipe {
         }
         within("training.epochs", f64::from(t.epochs), 1.0, 10_000.0)?;
         within("training.batch_size", t.batch_size as f64, 1.0, 4096.0)?;
-        within("training.learning_rate", t.learning_rate, 1e-8, 10.0)?;
+        within("training.learning_rate", t.learning_rate, LEARNING_RATES.0, LEARNING_RATES.1)?;
         within("training.backbone_rate", t.backbone_rate, 0.0, 10.0)?;
+        within("training.momentum", t.momentum, 0.0, MOST_MOMENTUM)?;
         within("training.weight_decay", t.weight_decay, 0.0, 1.0)?;
+        within("training.clip", t.clip, 0.0, MOST_CLIP)?;
         within("training.warmup", t.warmup, 0.0, 1.0)?;
         within("training.dropout", t.dropout, 0.0, 0.9)?;
         within("split.validation_fraction", s.validation_fraction, 0.01, 0.9)?;
@@ -246,6 +305,29 @@ mod tests {
         let recipe = Recipe::parse(text).unwrap();
         assert_eq!(recipe.freeze.thaw, ["encoder.layer.5"]);
         assert!(recipe.cache.enabled);
+        // Keys that came later.
+        let training = recipe.training;
+        assert_eq!(training.optimiser, OptimiserChoice::AdamW);
+        assert_eq!((training.momentum, training.clip), (0.9, 0.0));
+    }
+
+    #[test]
+    fn every_choice_survives_the_round_trip() {
+        let mut recipe = example();
+        recipe.training.set_optimiser(OptimiserChoice::Sgd);
+        assert_eq!(recipe.training.learning_rate, 0.02);
+        recipe.training.momentum = 0.5;
+        recipe.training.clip = 1.5;
+        let text = recipe.to_toml().unwrap();
+        assert!(text.contains("optimiser = \"sgd\"") && text.contains("clip = 1.5"), "{text}");
+        let mut again = Recipe::parse(&text).unwrap();
+        assert_eq!(again, recipe);
+        again.training.set_optimiser(OptimiserChoice::AdamW);
+        assert_eq!(again.training.learning_rate, 0.002);
+        // A rate stays one that is allowed.
+        again.training.learning_rate = 10.0;
+        again.training.set_optimiser(OptimiserChoice::Sgd);
+        assert!(again.check().is_ok());
     }
 
     #[test]
@@ -259,6 +341,10 @@ mod tests {
         check("training.epochs", "epochs = 10", "epochs = 0");
         check("training.learning_rate", "learning_rate = 0.002", "learning_rate = nan");
         check("split.validation_fraction", "validation_fraction = 0.2", "validation_fraction = 1.5");
+        check("training.momentum", "momentum = 0.9", "momentum = 1.0");
+        check("training.clip", "clip = 0.0", "clip = -1.0");
+        check("training.clip", "clip = 0.0", "clip = nan");
+        check("unknown variant `lion`", "optimiser = \"adamw\"", "optimiser = \"lion\"");
         check("newer Frostline", "version = 1", "version = 2");
         check("epocs", "epochs = 10", "epocs = 10");
     }

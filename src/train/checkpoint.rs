@@ -5,6 +5,7 @@ use super::top::Top;
 use crate::backbone::weights::to_f32;
 use crate::problem::{Problem, Result};
 use crate::project::files::write_atomically;
+use crate::project::recipe::OptimiserChoice;
 use crate::project::run::{EpochRecord, Run};
 use candle_core::{Device, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -19,6 +20,9 @@ const VERSION: u32 = 1;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     pub version: u32,
+    /// Whose moments lie beside the weights.
+    #[serde(default)]
+    pub optimiser: OptimiserChoice,
     /// Epochs completed.
     pub epoch: u32,
     /// Steps made in the epoch that has begun.
@@ -49,12 +53,14 @@ pub struct Progress {
 pub fn save(run: &Run, top: &Top, progress: &Progress) -> Result<()> {
     let mut tensors = Tensors::default();
     for parameter in top.optimiser().parameters() {
-        let (m, v) = parameter.moments.to_host(parameter.var.elem_count())?;
         tensors.add(format!("weight/{}", parameter.name), parameter.var.as_tensor())?;
-        tensors.add_values(format!("m/{}", parameter.name), m);
-        tensors.add_values(format!("v/{}", parameter.name), v);
+        let moments = parameter.moments.to_host(parameter.var.elem_count())?;
+        for (moment, values) in top.optimiser().rule().moments().iter().zip(moments) {
+            tensors.add_values(format!("{moment}/{}", parameter.name), values);
+        }
     }
-    let progress = Progress { version: VERSION, ..progress.clone() };
+    let optimiser = top.optimiser().rule().choice();
+    let progress = Progress { version: VERSION, optimiser, ..progress.clone() };
     let state = serde_json::to_string(&progress).map_err(|e| unwritable(&e.to_string()))?;
     let metadata = HashMap::from([("progress".to_string(), state)]);
     write_atomically(&run.checkpoint_path(), &tensors.serialise(Some(metadata))?, "write the checkpoint")
@@ -83,6 +89,11 @@ pub fn load(run: &Run, top: &mut Top) -> Result<Option<Progress>> {
     if progress.version > VERSION {
         return Err(damaged("it was written by a newer Frostline"));
     }
+    let rule = top.optimiser().rule();
+    if progress.optimiser != rule.choice() {
+        let (was, now) = (progress.optimiser.name(), rule.choice().name());
+        return Err(damaged(&format!("it was written by {was}, and the recipe trains with {now}")));
+    }
     let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(&e.to_string()))?;
     let values = |name: String| -> Result<Vec<f32>> {
         let view = file.tensor(&name).map_err(|e| damaged(&e.to_string()))?;
@@ -95,8 +106,8 @@ pub fn load(run: &Run, top: &mut Top) -> Result<Option<Progress>> {
         }
         let weight = Tensor::from_vec(weight, parameter.var.shape(), parameter.var.device())?;
         parameter.var.set(&weight)?;
-        let (m, v) = (values(format!("m/{}", parameter.name))?, values(format!("v/{}", parameter.name))?);
-        parameter.moments = Moments::from_host(&parameter.var, m, v)?;
+        let moments = rule.moments().iter().map(|moment| values(format!("{moment}/{}", parameter.name)));
+        parameter.moments = Moments::from_host(&parameter.var, moments.collect::<Result<_>>()?)?;
     }
     top.optimiser_mut().set_step_count(progress.step);
     Ok(Some(progress))

@@ -8,7 +8,7 @@ use super::schedule::Schedule;
 use super::top::Top;
 use crate::backbone::Pass;
 use crate::control::{Control, Fact};
-use crate::nn::cross_entropy;
+use crate::nn::{clip_factor, cross_entropy};
 use crate::problem::{Problem, Result};
 use crate::project::Plan;
 use crate::project::run::{EpochRecord, Run};
@@ -138,20 +138,28 @@ fn step(
     require_finite(value, || format!("the loss of step {}", step + 1))?;
     top.optimiser().begin_step();
     let gradients = loss.backward()?;
-    top.optimiser_mut().update(&gradients, learning_rate)?;
+    let factor = match training.clip > 0.0 {
+        true => {
+            let norm = top.optimiser().gradient_norm(&gradients)?;
+            require_finite(norm, || format!("the norm of the gradient of step {}", step + 1))?;
+            clip_factor(norm, training.clip)
+        }
+        false => 1.0,
+    };
+    top.optimiser_mut().update(&gradients, learning_rate, factor)?;
     let right = |(row, label): (&Vec<f32>, &u32)| argmax(row) == *label as usize;
     let correct = logits.to_vec2::<f32>()?.iter().zip(&labels).filter(|pair| right(*pair)).count();
     Ok((value, correct))
 }
 
-/// An error where `loss`, called `name`, is not a number or infinite.
-fn require_finite(loss: f64, name: impl Fn() -> String) -> Result<()> {
-    if loss.is_finite() {
+/// An error where `value`, called `name`, is not a number or infinite.
+fn require_finite(value: f64, name: impl Fn() -> String) -> Result<()> {
+    if value.is_finite() {
         return Ok(());
     }
     Err(Problem::input(
         "training diverged",
-        format!("{} is {loss}", name()),
+        format!("{} is {value}", name()),
         "lower the learning rate (training.learning_rate) and train again; the best epoch before is kept",
     ))
 }

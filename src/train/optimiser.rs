@@ -1,19 +1,59 @@
-//! AdamW over the trained tensors (Loshchilov and Hutter 2019): decoupled weight decay, none on norms and biases.
+//! The optimiser over the trained tensors: AdamW (Loshchilov and Hutter 2019), or stochastic gradient descent with
+//! momentum. Weight decay on matrices, none on norms and biases.
 //!
 //! The optimiser owns the Vars, the slots into which layers write their gradients, and the moments.
 
 use crate::backbone::Role;
-use crate::nn::{AdamW, Gradient, Param, Slot, adamw_update, adamw_update_composed, is_fast};
+use crate::nn::{
+    AdamW, Gradient, Param, Sgd, Slot, adamw_update, adamw_update_composed, is_fast, sgd_update,
+    sgd_update_composed, square_sum, square_sum_composed,
+};
+use crate::project::recipe::{OptimiserChoice, TrainingChoice};
 use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var, bail};
 
 /// All trained tensors, in the order in which they were added.
-#[derive(Default)]
 pub struct Optimiser {
     parameters: Vec<Trained>,
+    rule: Rule,
     weight_decay: f64,
     /// Updates made so far.
     step: u64,
+}
+
+/// How a gradient moves a weight.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rule {
+    /// With PyTorch's betas and eps; weight decay apart from the gradient.
+    AdamW,
+    /// Weight decay as a part of the gradient.
+    Sgd { momentum: f64 },
+}
+
+impl Rule {
+    /// The rule that a recipe asks for.
+    pub fn of(training: &TrainingChoice) -> Self {
+        match training.optimiser {
+            OptimiserChoice::AdamW => Self::AdamW,
+            OptimiserChoice::Sgd => Self::Sgd { momentum: training.momentum },
+        }
+    }
+
+    /// What a recipe calls it.
+    pub fn choice(self) -> OptimiserChoice {
+        match self {
+            Self::AdamW => OptimiserChoice::AdamW,
+            Self::Sgd { .. } => OptimiserChoice::Sgd,
+        }
+    }
+
+    /// Names of what it remembers of each tensor, in the order of [`Moments`].
+    pub fn moments(self) -> &'static [&'static str] {
+        match self {
+            Self::AdamW => &["m", "v"],
+            Self::Sgd { .. } => &["m"],
+        }
+    }
 }
 
 /// One trained tensor.
@@ -28,8 +68,8 @@ pub struct Trained {
 }
 
 impl Optimiser {
-    pub fn new(weight_decay: f64) -> Self {
-        Self { weight_decay, ..Self::default() }
+    pub fn new(rule: Rule, weight_decay: f64) -> Self {
+        Self { parameters: Vec::new(), rule, weight_decay, step: 0 }
     }
 
     /// Takes a tensor into training; what a layer holds of it comes back.
@@ -37,7 +77,7 @@ impl Optimiser {
         let var = Var::from_tensor(initial)?;
         let slot = is_fast(var.as_tensor()).then(|| Slot::new(var.elem_count()));
         let param = Param::trainable(&var, slot.clone());
-        let moments = Moments::zeros(&var)?;
+        let moments = Moments::zeros(&var, self.rule)?;
         self.parameters.push(Trained {
             name: name.to_string(),
             var,
@@ -47,6 +87,10 @@ impl Optimiser {
             rate,
         });
         Ok(param)
+    }
+
+    pub fn rule(&self) -> Rule {
+        self.rule
     }
 
     /// The trained tensors.
@@ -71,62 +115,100 @@ impl Optimiser {
         }
     }
 
-    /// One update with the gradients of the last backward pass. A tensor that the pass did not reach stays as it is.
+    /// The Euclidean norm of the gradient of the last backward pass over all tensors that it reached.
+    ///
+    /// # Errors
+    /// Those of Candle.
+    pub fn gradient_norm(&self, gradients: &GradStore) -> Result<f64> {
+        let (mut sum, mut on_device) = (0.0, Vec::new());
+        for parameter in &self.parameters {
+            match (parameter.written_slot(), gradients.get(parameter.var.as_tensor())) {
+                (Some(slot), _) => sum += slot.with_gradient(|g| Ok(square_sum(g)))?,
+                (None, Some(gradient)) => on_device.push(square_sum_composed(gradient)?),
+                (None, None) => {}
+            }
+        }
+        if !on_device.is_empty() {
+            // One wait for the device, however many tensors there are.
+            let sums = Tensor::stack(&on_device, 0)?.to_vec1::<f32>()?;
+            sum += sums.into_iter().map(f64::from).sum::<f64>();
+        }
+        Ok(sum.sqrt())
+    }
+
+    /// One update with the gradients of the last backward pass, each times `factor`. A tensor that the pass did not
+    /// reach stays as it is.
     ///
     /// # Errors
     /// A tensor got two gradients.
-    pub fn update(&mut self, gradients: &GradStore, learning_rate: f64) -> Result<()> {
+    pub fn update(&mut self, gradients: &GradStore, learning_rate: f64, factor: f64) -> Result<()> {
         self.step += 1;
         for parameter in &mut self.parameters {
-            let hyper = AdamW {
-                lr: learning_rate * parameter.rate,
-                beta1: 0.9,
-                beta2: 0.999,
-                eps: 1e-8,
-                weight_decay: if parameter.decays { self.weight_decay } else { 0.0 },
-                step: self.step,
+            let lr = learning_rate * parameter.rate;
+            let weight_decay = if parameter.decays { self.weight_decay } else { 0.0 };
+            let update = match self.rule {
+                Rule::AdamW => Update::AdamW(AdamW {
+                    lr,
+                    beta1: 0.9,
+                    beta2: 0.999,
+                    eps: 1e-8,
+                    weight_decay,
+                    step: self.step,
+                    factor,
+                }),
+                Rule::Sgd { momentum } => Update::Sgd(Sgd { lr, momentum, weight_decay, factor }),
             };
-            parameter.update(gradients, &hyper)?;
+            parameter.update(gradients, &update)?;
         }
         Ok(())
     }
 }
 
-/// Running means of a gradient and of its square, in row-major order.
+/// A rule with the numbers of one step.
+enum Update {
+    AdamW(AdamW),
+    Sgd(Sgd),
+}
+
+/// What a rule remembers of the gradients of one tensor, row-major: AdamW their running mean and that of their
+/// squares, SGD the momentum.
 pub enum Moments {
-    /// On the CPU; empty before the first update.
-    Host { m: Vec<f32>, v: Vec<f32> },
+    /// On the CPU; each is empty before the first update.
+    Host(Vec<Vec<f32>>),
     /// Where the variable is.
-    Device { m: Tensor, v: Tensor },
+    Device(Vec<Tensor>),
 }
 
 impl Moments {
-    fn zeros(var: &Var) -> Result<Self> {
+    fn zeros(var: &Var, rule: Rule) -> Result<Self> {
+        let count = rule.moments().len();
         match var.device().is_cpu() {
-            true => Ok(Self::Host { m: Vec::new(), v: Vec::new() }),
-            false => Ok(Self::Device { m: var.zeros_like()?, v: var.zeros_like()? }),
+            true => Ok(Self::Host(vec![Vec::new(); count])),
+            false => Ok(Self::Device((0..count).map(|_| var.zeros_like()).collect::<Result<_>>()?)),
         }
     }
 
-    /// Copies of both, `elements` long.
-    pub fn to_host(&self, elements: usize) -> Result<(Vec<f32>, Vec<f32>)> {
+    /// Copies of all, `elements` long.
+    pub fn to_host(&self, elements: usize) -> Result<Vec<Vec<f32>>> {
         match self {
-            Self::Host { m, .. } if m.is_empty() => Ok((vec![0.0; elements], vec![0.0; elements])),
-            Self::Host { m, v } => Ok((m.clone(), v.clone())),
-            Self::Device { m, v } => Ok((m.flatten_all()?.to_vec1()?, v.flatten_all()?.to_vec1()?)),
+            Self::Host(moments) => {
+                let copy = |m: &Vec<f32>| if m.is_empty() { vec![0.0; elements] } else { m.clone() };
+                Ok(moments.iter().map(copy).collect())
+            }
+            Self::Device(moments) => moments.iter().map(|m| m.flatten_all()?.to_vec1()).collect(),
         }
     }
 
     /// The moments of `var` from a checkpoint.
-    pub fn from_host(var: &Var, m: Vec<f32>, v: Vec<f32>) -> Result<Self> {
-        if m.len() != var.elem_count() || v.len() != var.elem_count() {
-            bail!("moments of {} and {} elements for a variable of {}", m.len(), v.len(), var.elem_count())
+    pub fn from_host(var: &Var, moments: Vec<Vec<f32>>) -> Result<Self> {
+        if let Some(other) = moments.iter().find(|m| m.len() != var.elem_count()) {
+            bail!("a moment of {} elements for a variable of {}", other.len(), var.elem_count())
         }
         match var.device().is_cpu() {
-            true => Ok(Self::Host { m, v }),
+            true => Ok(Self::Host(moments)),
             false => {
                 let place = |values| Tensor::from_vec(values, var.shape(), var.device());
-                Ok(Self::Device { m: place(m)?, v: place(v)? })
+                Ok(Self::Device(moments.into_iter().map(place).collect::<Result<_>>()?))
             }
         }
     }
@@ -138,29 +220,51 @@ impl Trained {
     /// # Errors
     /// The pass did not reach this tensor.
     pub fn gradient(&self, gradients: &GradStore) -> Result<Vec<f32>> {
-        match (self.slot.as_ref().filter(|slot| slot.is_written()), gradients.get(self.var.as_tensor())) {
+        match (self.written_slot(), gradients.get(self.var.as_tensor())) {
             (Some(slot), _) => slot.with_gradient(|g| Ok(dense(g, &self.var))),
             (None, Some(gradient)) => gradient.flatten_all()?.to_vec1(),
             (None, None) => bail!("{} got no gradient", self.name),
         }
     }
 
+    fn written_slot(&self) -> Option<&Slot> {
+        self.slot.as_ref().filter(|slot| slot.is_written())
+    }
+
     /// The gradient lies in the slot (fast path) or in the store (composed layers), never in both.
-    fn update(&mut self, gradients: &GradStore, hyper: &AdamW) -> Result<()> {
+    fn update(&mut self, gradients: &GradStore, update: &Update) -> Result<()> {
         let slot = self.slot.as_ref().filter(|slot| slot.is_written());
         match (slot, gradients.get(self.var.as_tensor()), &mut self.moments) {
             (None, None, _) => Ok(()),
             (Some(_), Some(_), _) => bail!("{} got two gradients", self.name),
-            (Some(slot), None, Moments::Host { m, v }) => {
-                slot.with_gradient(|g| adamw_update(&self.var, g, m, v, hyper))
+            (Some(slot), None, Moments::Host(moments)) => {
+                slot.with_gradient(|g| update.on_host(&self.var, g, moments))
             }
-            (None, Some(g), Moments::Host { m, v }) => {
-                adamw_update(&self.var, &Gradient::from_tensor(g)?, m, v, hyper)
+            (None, Some(g), Moments::Host(moments)) => {
+                update.on_host(&self.var, &Gradient::from_tensor(g)?, moments)
             }
-            (None, Some(g), Moments::Device { m, v }) => adamw_update_composed(&self.var, g, m, v, hyper),
-            (Some(_), None, Moments::Device { .. }) => {
+            (None, Some(g), Moments::Device(moments)) => update.on_device(&self.var, g, moments),
+            (Some(_), None, Moments::Device(_)) => {
                 bail!("{} has its gradient on another device", self.name)
             }
+        }
+    }
+}
+
+impl Update {
+    fn on_host(&self, var: &Var, gradient: &Gradient, moments: &mut [Vec<f32>]) -> Result<()> {
+        match (self, moments) {
+            (Self::AdamW(hyper), [m, v]) => adamw_update(var, gradient, m, v, hyper),
+            (Self::Sgd(hyper), [m]) => sgd_update(var, gradient, m, hyper),
+            (_, moments) => bail!("{} moments belong to another optimiser", moments.len()),
+        }
+    }
+
+    fn on_device(&self, var: &Var, gradient: &Tensor, moments: &mut [Tensor]) -> Result<()> {
+        match (self, moments) {
+            (Self::AdamW(hyper), [m, v]) => adamw_update_composed(var, gradient, m, v, hyper),
+            (Self::Sgd(hyper), [m]) => sgd_update_composed(var, gradient, m, hyper),
+            (_, moments) => bail!("{} moments belong to another optimiser", moments.len()),
         }
     }
 }
@@ -177,4 +281,62 @@ fn dense(gradient: &Gradient, var: &Var) -> Vec<f32> {
         all[start..start + width].copy_from_slice(row);
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::{Activation, Embedding, Linear};
+    use candle_core::{DType, Device};
+
+    fn tensor(values: &[f32], shape: (usize, usize)) -> Tensor {
+        Tensor::from_slice(values, shape, &Device::Cpu).unwrap()
+    }
+
+    /// A table of which two rows are looked up, a layer above it, and a tensor whose gradient is Candle's.
+    fn step(optimiser: &mut Optimiser, learning_rate: f64, largest: f64) -> (f64, Vec<Vec<f32>>) {
+        let rows: Vec<f32> = (0..12).map(|n| n as f32 / 5.0).collect();
+        let table = optimiser.add("table", &tensor(&rows, (6, 2)), Role::Weight, 1.0).unwrap();
+        let weight =
+            optimiser.add("weight", &tensor(&[0.5, -1.0, 2.0, 0.1], (2, 2)), Role::Weight, 1.0).unwrap();
+        let scale = optimiser.add("scale", &tensor(&[1.5, -0.5], (1, 2)), Role::Vector, 1.0).unwrap();
+        let unused = Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap();
+        optimiser.add("unused", &unused, Role::Vector, 1.0).unwrap();
+        optimiser.begin_step();
+        let x = Embedding { table }.forward(&[4, 1, 4]).unwrap();
+        let y = Linear { weight, bias: None, activation: Activation::None }.forward(&x).unwrap();
+        let loss = y.broadcast_mul(scale.tensor()).unwrap().sqr().unwrap().sum_all().unwrap();
+        let store = loss.backward().unwrap();
+        let reached = || optimiser.parameters().iter().filter(|p| p.name != "unused");
+        let gradients: Vec<Vec<f32>> = reached().map(|p| p.gradient(&store).unwrap()).collect();
+        let norm = optimiser.gradient_norm(&store).unwrap();
+        let factor = crate::nn::clip_factor(norm, largest);
+        optimiser.update(&store, learning_rate, factor).unwrap();
+        (norm, gradients)
+    }
+
+    #[test]
+    fn the_norm_is_that_of_all_gradients_wherever_they_lie() {
+        let (norm, gradients) = step(&mut Optimiser::new(Rule::AdamW, 0.0), 0.1, 1.0);
+        let all = gradients.iter().flatten().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        assert!(gradients.iter().all(|g| g.iter().any(|g| *g != 0.0)));
+        assert!((norm - all).abs() < 1e-6 * all, "{norm} for {all}");
+    }
+
+    #[test]
+    fn a_clipped_step_of_sgd_is_as_long_as_it_may_be() {
+        let mut optimiser = Optimiser::new(Rule::Sgd { momentum: 0.9 }, 0.0);
+        let (norm, gradients) = step(&mut optimiser, 0.1, 0.5);
+        assert!(norm > 0.5);
+        let mut moved = 0.0;
+        for (parameter, gradient) in optimiser.parameters().iter().zip(&gradients) {
+            let Moments::Host(moments) = &parameter.moments else { panic!("on the CPU") };
+            assert_eq!(moments.len(), 1);
+            for (m, g) in moments[0].iter().zip(gradient) {
+                assert!((m - g * 0.5 / norm as f32).abs() < 1e-6);
+                moved += f64::from(*m).powi(2);
+            }
+        }
+        assert!((moved.sqrt() - 0.5).abs() < 1e-5, "{}", moved.sqrt());
+    }
 }

@@ -4,7 +4,7 @@ use crate::support::{TrainedSource, assert_near, describe, distance, golden, nor
 use candle_core::Tensor;
 use frostline::backbone::{Boundary, Pass, Segment};
 use frostline::nn::{Linear, cross_entropy};
-use frostline::train::optimiser::Optimiser;
+use frostline::train::optimiser::{Optimiser, Rule};
 use frostline::train::top::load_head;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -20,7 +20,7 @@ struct Small {
 impl Small {
     fn new(config: &Value, reference: &HashMap<String, Tensor>) -> Self {
         let architecture = describe(config);
-        let mut optimiser = Optimiser::new(0.05);
+        let mut optimiser = Optimiser::new(Rule::AdamW, 0.05);
         let mut source = TrainedSource { tensors: reference, optimiser: &mut optimiser };
         let count = architecture.cuts().len() - 1;
         let segments = (0..count).map(|n| architecture.load_segment(n, &mut source).unwrap()).collect();
@@ -48,7 +48,7 @@ impl Small {
         let loss = self.loss();
         self.optimiser.begin_step();
         let gradients = loss.backward().unwrap();
-        self.optimiser.update(&gradients, 1e-3).unwrap();
+        self.optimiser.update(&gradients, 1e-3, 1.0).unwrap();
         loss.to_scalar().unwrap()
     }
 }

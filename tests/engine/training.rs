@@ -8,8 +8,10 @@ use frostline::hub;
 use frostline::jobs;
 use frostline::predict::{Classifier, Manifest, manifest::GoldenInput};
 use frostline::problem::Cause;
+use frostline::project::recipe::{OptimiserChoice, TrainingChoice};
 use frostline::project::{Machine, Plan, Project, Recipe, RunState};
 use frostline::train::samples::Sample;
+use frostline::train::top::Top;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -87,7 +89,7 @@ fn what_is_frozen_stays_bit_identical() {
 
 /// Trains once more by hand and looks at every tensor above the frostline.
 fn frozen_after_training(plan: &Plan, project: &Project) -> std::collections::BTreeMap<String, Vec<f32>> {
-    use frostline::train::{checkpoint::Progress, features::Features, fit::fit, top::Top};
+    use frostline::train::{checkpoint::Progress, features::Features, fit::fit};
     let weights = plan.backbone.open_weights().unwrap();
     let (features, _) = Features::prepare(plan, &weights, &project.cache_folder(), &Silent).unwrap();
     let mut top = Top::init(plan, &weights).unwrap();
@@ -159,9 +161,19 @@ fn an_export_answers_as_the_run_does() {
 /// fail: not restoring the moments in `checkpoint::load`; `skip(0)` in `fit`.
 #[test]
 fn a_stopped_run_ends_where_an_uninterrupted_one_ends() {
-    for (id, thaw) in [("mobilenetv2_100", vec!["conv_head"]), ("all-MiniLM-L6-v2", vec!["encoder.layer.5"])]
-    {
-        let (folder, plan) = small_plan(&hub::open(id).unwrap(), &thaw);
+    let adamw = |_: &mut TrainingChoice| {};
+    let sgd = |training: &mut TrainingChoice| {
+        training.set_optimiser(OptimiserChoice::Sgd);
+        training.clip = 0.5;
+    };
+    let cases: [(&str, &str, &dyn Fn(&mut TrainingChoice)); 3] = [
+        ("mobilenetv2_100", "conv_head", &adamw),
+        ("all-MiniLM-L6-v2", "encoder.layer.5", &adamw),
+        ("all-MiniLM-L6-v2", "encoder.layer.5", &sgd),
+    ];
+    for (id, thaw, change) in cases {
+        let (folder, mut plan) = small_plan(&hub::open(id).unwrap(), &[thaw]);
+        change(&mut plan.recipe.training);
         let whole = project(&folder.path().join("whole"), &plan.recipe);
         let listener = Listener::new(usize::MAX);
         let expected = jobs::train(&whole, false, &machine(), &listener).unwrap();
@@ -186,6 +198,56 @@ fn a_stopped_run_ends_where_an_uninterrupted_one_ends() {
             jobs::train(&parts, true, &machine(), &Silent).unwrap_err().what.contains("nothing to resume")
         );
     }
+}
+
+/// What one optimiser remembers is of no use to another.
+#[test]
+fn a_checkpoint_of_another_optimiser_is_refused() {
+    let (folder, plan) = small_plan(&hub::open("mobilenetv2_100").unwrap(), &[]);
+    for (from, to) in [(OptimiserChoice::AdamW, "sgd"), (OptimiserChoice::Sgd, "adamw")] {
+        let mut recipe = plan.recipe.clone();
+        recipe.training.set_optimiser(from);
+        let project = project(&folder.path().join(to), &recipe);
+        assert_eq!(
+            jobs::train(&project, false, &machine(), &Listener::new(2)).unwrap_err().cause,
+            Cause::Stopped
+        );
+        let path = project.runs()[0].recipe_path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let own = text.lines().find(|line| line.starts_with("optimiser")).unwrap();
+        std::fs::write(&path, text.replace(own, &format!("optimiser = {to:?}"))).unwrap();
+        let refused = jobs::train(&project, true, &machine(), &Silent).unwrap_err();
+        assert_eq!(refused.cause, Cause::Input);
+        let words = if to == "sgd" { ["by AdamW", "with SGD"] } else { ["by SGD", "with AdamW"] };
+        assert!(words.iter().all(|word| refused.why.contains(word)), "{refused}");
+    }
+}
+
+/// Sabotage seen to fail: a factor of 1 in `fit`.
+#[test]
+fn clipping_bounds_how_far_a_training_goes() {
+    let (folder, plan) = small_plan(&hub::open("mobilenetv2_100").unwrap(), &[]);
+    let mut recipe = plan.recipe.clone();
+    recipe.training.set_optimiser(OptimiserChoice::Sgd);
+    let still = TrainingChoice { momentum: 0.0, weight_decay: 0.0, learning_rate: 1.0, ..recipe.training };
+    let moved = |name: &str, clip: f64| {
+        let recipe = Recipe { training: TrainingChoice { clip, ..still.clone() }, ..plan.recipe.clone() };
+        let project = project(&folder.path().join(name), &recipe);
+        let listener = Listener::new(usize::MAX);
+        let trained = jobs::train(&project, false, &machine(), &listener).unwrap();
+        let plan = crate::support::plan(recipe);
+        let before = Top::init(&plan, &plan.backbone.open_weights().unwrap()).unwrap();
+        let path = trained.run.checkpoint_path();
+        let after = candle_core::safetensors::load(path, &candle_core::Device::Cpu).unwrap();
+        let distances = before.tensors().iter().map(|(name, tensor)| {
+            crate::support::distance(&values(tensor), &values(&after[&format!("weight/{name}")]))
+        });
+        (distances.map(|d| d.powi(2)).sum::<f64>().sqrt(), listener.losses().len())
+    };
+    let (free, _) = moved("free", 0.0);
+    let (bound, steps) = moved("bound", 1e-4);
+    assert!(bound > 0.0 && bound <= 1e-4 * steps as f64, "{bound} in {steps} steps");
+    assert!(free > 100.0 * bound, "{free} without a limit, {bound} with one");
 }
 
 /// Invariant 10: what any front end writes as TOML is read back as the same plan. Sabotage seen to fail: losing the

@@ -10,7 +10,7 @@ use frostline::data::scan::ScanOptions;
 use frostline::evaluate::{Answer, Evaluation};
 use frostline::jobs::{LabelProbability, Prediction};
 use frostline::problem::Problem;
-use frostline::project::recipe::{SplitChoice, TrainingChoice};
+use frostline::project::recipe::{OptimiserChoice, SplitChoice, TrainingChoice};
 use frostline::project::{Project, Recipe, RunRecord};
 use frostline::session::{Action, Preset, SampleName, Step, ThemeChoice};
 use frostline::train::estimate::Calibration;
@@ -321,7 +321,10 @@ impl Monkey {
             batch_size: dice.pick(&[1, 4, 16, 4096, 0, usize::MAX]),
             learning_rate: dice.pick(&[1e-3, 2e-3, 10.0, 0.0, -1.0, f64::NAN, f64::INFINITY]),
             backbone_rate: dice.pick(&[0.1, 1.0, 11.0]),
+            optimiser: dice.pick(&[OptimiserChoice::AdamW, OptimiserChoice::Sgd]),
+            momentum: dice.pick(&[0.9, 0.0, 1.5]),
             weight_decay: dice.pick(&[0.01, 0.0, 2.0]),
+            clip: dice.pick(&[0.0, 1.0, -1.0, f64::NAN]),
             warmup: dice.pick(&[0.1, 0.0, 1.0]),
             dropout: dice.pick(&[0.0, 0.1, 1.5]),
             seed: dice.next() >> 2,

@@ -6,6 +6,8 @@ use rayon::prelude::*;
 /// The numbers of one update, ready for the loop.
 #[derive(Clone, Copy, Debug)]
 pub struct Update {
+    /// Factor on the gradient.
+    pub factor: f32,
     pub beta1: f32,
     pub beta2: f32,
     pub one_minus_beta1: f32,
@@ -24,22 +26,23 @@ fn update_body<const FMA: bool>(w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut
     let n = w.len();
     let (g, m, v) = (&g[..n], &mut m[..n], &mut v[..n]);
     for i in 0..n {
-        let first = u.beta1 * m[i] + u.one_minus_beta1 * g[i];
-        let second = u.beta2 * v[i] + u.one_minus_beta2 * g[i] * g[i];
+        let g = u.factor * g[i];
+        let first = u.beta1 * m[i] + u.one_minus_beta1 * g;
+        let second = u.beta2 * v[i] + u.one_minus_beta2 * g * g;
         m[i] = first;
         v[i] = second;
         w[i] = w[i] * u.decay - u.rate * first / (second.sqrt() * u.correction + u.eps);
     }
 }
-multiversion! {
-    /// Updates a stretch of weights in the calling thread.
-    pub fn update_chunk = update_body(w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], u: Update);
-}
+multiversion! { fn update_chunk = update_body(w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], u: Update); }
 
-/// Updates all weights, over the pool.
+/// Updates a stretch of weights; a long one over the pool.
 pub fn update(level: Level, w: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], u: Update) {
     const CHUNK: usize = 1 << 16;
     assert!(w.len() == g.len() && w.len() == m.len() && w.len() == v.len(), "AdamW");
+    if w.len() <= CHUNK {
+        return update_chunk(level, w, g, m, v, u);
+    }
     w.par_chunks_mut(CHUNK)
         .zip(g.par_chunks(CHUNK))
         .zip(m.par_chunks_mut(CHUNK))
@@ -55,6 +58,7 @@ mod tests {
     #[test]
     fn levels_agree() {
         let u = Update {
+            factor: 0.5,
             beta1: 0.9,
             beta2: 0.999,
             one_minus_beta1: 0.1,

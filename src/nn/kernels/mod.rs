@@ -23,7 +23,9 @@ pub mod math;
 pub mod matrix;
 pub mod max_pool;
 pub mod memory;
+pub mod norm;
 pub mod residual;
+pub mod sgd;
 
 use std::ops::Range;
 use std::sync::OnceLock;
