@@ -1,7 +1,9 @@
 //! Runs as curves, rows and plain words.
 
+use crate::project::recipe::TrainingChoice;
 use crate::project::run::EpochRecord;
 use crate::project::{Recipe, RunRecord, RunState};
+use crate::train::optimiser::Rule;
 use crate::worker::protocol::{CURVE_POINTS, RunHistory};
 
 /// Weight of the past in the smoothed loss.
@@ -227,10 +229,31 @@ pub fn tell_differences(runs: &mut [RunView], layers: impl Fn(&Recipe) -> String
     }
 }
 
+/// The settings of `a` that are not those of `b`, each in a word or two.
+fn settings_that_differ(a: &TrainingChoice, b: &TrainingChoice) -> Vec<String> {
+    let rule = match Rule::of(a) {
+        Rule::AdamW => "AdamW".to_string(),
+        Rule::Sgd { momentum } => format!("SGD, momentum {momentum}"),
+    };
+    let limit = if a.clip > 0.0 { format!("limit {}", a.clip) } else { "no limit".to_string() };
+    let all = [
+        (Rule::of(a) != Rule::of(b), rule),
+        (a.learning_rate != b.learning_rate, format!("rate {:e}", a.learning_rate)),
+        (a.epochs != b.epochs, format!("{} epochs", a.epochs)),
+        (a.batch_size != b.batch_size, format!("batch {}", a.batch_size)),
+        (a.backbone_rate != b.backbone_rate, format!("backbone rate {}", a.backbone_rate)),
+        (a.weight_decay != b.weight_decay, format!("decay {}", a.weight_decay)),
+        (a.clip != b.clip, limit),
+        (a.warmup != b.warmup, format!("warm-up {}", a.warmup)),
+        (a.dropout != b.dropout, format!("dropout {}", a.dropout)),
+        (a.seed != b.seed, format!("seed {}", a.seed)),
+    ];
+    all.into_iter().filter(|(differs, _)| *differs).map(|(_, words)| words).collect()
+}
+
 /// What differs between the recipe of a run and the one before it, in a few words.
 fn difference(own: &Recipe, before: Option<&Recipe>, thawed: &str) -> String {
     let Some(before) = before else { return thawed.to_string() };
-    let (a, b) = (&own.training, &before.training);
     let mut parts = Vec::new();
     if own.freeze != before.freeze {
         parts.push(thawed.to_string());
@@ -238,15 +261,7 @@ fn difference(own: &Recipe, before: Option<&Recipe>, thawed: &str) -> String {
     if own.backbone.id != before.backbone.id {
         parts.push(own.backbone.id.clone());
     }
-    if a.learning_rate != b.learning_rate {
-        parts.push(format!("rate {:e}", a.learning_rate));
-    }
-    if a.epochs != b.epochs {
-        parts.push(format!("{} epochs", a.epochs));
-    }
-    if a.batch_size != b.batch_size {
-        parts.push(format!("batch {}", a.batch_size));
-    }
+    parts.extend(settings_that_differ(&own.training, &before.training));
     if own.split != before.split {
         parts.push("other split".to_string());
     }
@@ -256,6 +271,7 @@ fn difference(own: &Recipe, before: Option<&Recipe>, thawed: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::project::recipe::OptimiserChoice;
 
     fn run(losses: &[f64], accuracies: &[f64]) -> RunView {
         let mut run = RunView::live("0002", "blocks.5", 100);
@@ -294,6 +310,23 @@ mod tests {
         assert_eq!(titles(&[0.9, 0.8, 0.7], &[0.5; 3], 0.7), ["Below the frozen probe."]);
         assert_eq!(titles(&[0.9, 0.8, 0.7], &[0.8; 3], 0.6), ["Ahead of the frozen probe."]);
         assert!(titles(&[0.9, 0.8, 0.82], &[0.6; 3], 0.6).is_empty());
+    }
+
+    #[test]
+    fn every_setting_that_differs_is_told() {
+        let before = Recipe::parse(include_str!("../project/goldens/recipe-1.toml")).unwrap();
+        let check = |change: &dyn Fn(&mut TrainingChoice), expected: &str| {
+            let mut own = before.clone();
+            change(&mut own.training);
+            assert_eq!(difference(&own, Some(&before), "blocks.5"), expected);
+        };
+        check(&|_| {}, "blocks.5, as before");
+        // AdamW does not use it.
+        check(&|t| t.momentum = 0.5, "blocks.5, as before");
+        check(&|t| t.set_optimiser(OptimiserChoice::Sgd), "SGD, momentum 0.9, rate 1e-2");
+        check(&|t| t.clip = 2.0, "limit 2");
+        check(&|t| t.weight_decay = 0.0, "decay 0");
+        check(&|t| (t.epochs, t.seed) = (3, 9), "3 epochs, seed 9");
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct Workload {
     pub batch_size: usize,
     pub epochs: u32,
     pub classes: usize,
+    /// Numbers that the optimiser remembers of each trained parameter.
+    pub moments: usize,
     /// Tokens of a typical text; 1 for pictures.
     pub tokens: usize,
     pub cache_enabled: bool,
@@ -99,7 +101,7 @@ pub fn estimate(
         total: tree.root().parameters() + head,
         frostline,
         cache_bytes,
-        memory_bytes: BASE_BYTES + weights + 12 * trainable as u64 + activations,
+        memory_bytes: BASE_BYTES + weights + 4 * (1 + work.moments) as u64 * trainable as u64 + activations,
         warm_seconds,
         epoch_seconds,
         all_seconds: warm_seconds + epoch_seconds * f64::from(work.epochs),
@@ -168,6 +170,7 @@ mod tests {
             batch_size: 16,
             epochs: 10,
             classes: 10,
+            moments: 2,
             tokens: 1,
             cache_enabled: true,
         };

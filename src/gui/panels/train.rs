@@ -6,7 +6,7 @@ use super::super::{Actions, Scene};
 use super::curves::curves;
 use super::duration;
 use crate::project::RunState;
-use crate::project::recipe::TrainingChoice;
+use crate::project::recipe::{MOST_CLIP, MOST_MOMENTUM, OptimiserChoice, TrainingChoice};
 use crate::session::runs::{AlarmKind, RunView, alarms};
 use crate::session::{Action, OpenProject};
 use egui::{Align, Color32, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
@@ -224,12 +224,7 @@ fn more_fields(ui: &mut Ui, training: &mut TrainingChoice, field: &mut Field) {
     field(ui, "Backbone rate", "The thawed layers learn at this multiple of the learning rate", &mut |ui| {
         ui.add(egui::DragValue::new(&mut training.backbone_rate).range(0.0..=10.0).speed(speed))
     });
-    field(
-        ui,
-        "Weight decay",
-        "Pulls weights towards zero (decoupled, AdamW); none on norms and biases",
-        &mut |ui| ui.add(egui::DragValue::new(&mut training.weight_decay).range(0.0..=1.0).speed(0.001)),
-    );
+    optimiser_fields(ui, training, field);
     field(ui, "Warm-up", "Share of all steps over which the rate rises", &mut |ui| {
         ui.add(egui::DragValue::new(&mut training.warmup).range(0.0..=1.0).speed(speed))
     });
@@ -240,4 +235,60 @@ fn more_fields(ui: &mut Ui, training: &mut TrainingChoice, field: &mut Field) {
         ui.add(egui::DragValue::new(&mut training.seed))
     });
     dim(ui, "Schedule: a linear rise, then half a cosine down to zero.");
+}
+
+fn optimiser_fields(ui: &mut Ui, training: &mut TrainingChoice, field: &mut Field) {
+    let tooltip = "How a step follows the gradient (optimiser). AdamW suits almost everything; SGD needs a larger \
+                   learning rate, which is set with it.";
+    field(ui, "Optimiser", tooltip, &mut |ui| {
+        let mut chosen = training.optimiser;
+        let options = [OptimiserChoice::AdamW, OptimiserChoice::Sgd].map(|o| (o, o.name()));
+        let response = choice(ui, &mut chosen, &options);
+        training.set_optimiser(chosen);
+        response
+    });
+    let decay = match training.optimiser {
+        OptimiserChoice::AdamW => {
+            "Pulls weights towards zero (weight decay, decoupled); none on norms and biases"
+        }
+        OptimiserChoice::Sgd => {
+            let tooltip = "How much of the last step goes on into the next (momentum)";
+            field(ui, "Momentum", tooltip, &mut |ui| {
+                ui.add(egui::DragValue::new(&mut training.momentum).range(0.0..=MOST_MOMENTUM).speed(0.005))
+            });
+            "Pulls weights towards zero (weight decay, a part of the gradient); none on norms and biases"
+        }
+    };
+    field(ui, "Weight decay", decay, &mut |ui| {
+        ui.add(egui::DragValue::new(&mut training.weight_decay).range(0.0..=1.0).speed(0.001))
+    });
+    let tooltip =
+        "A gradient that is longer is scaled down to this (gradient clipping by global norm); 0 is off";
+    field(ui, "Gradient limit", tooltip, &mut |ui| {
+        ui.add(
+            egui::DragValue::new(&mut training.clip)
+                .range(0.0..=MOST_CLIP)
+                .speed(0.01)
+                .custom_formatter(|v, _| if v == 0.0 { "off".to_string() } else { format!("{v}") })
+                .custom_parser(|t| if t.trim() == "off" { Some(0.0) } else { t.trim().parse().ok() }),
+        )
+    });
+}
+
+/// A field with few values to choose from; the response says whether another was chosen.
+fn choice<T: Copy + PartialEq>(ui: &mut Ui, chosen: &mut T, options: &[(T, &str)]) -> egui::Response {
+    let before = *chosen;
+    let name = options.iter().find(|(value, _)| *value == before).map_or("", |(_, name)| name);
+    let combo = egui::ComboBox::from_id_salt("choice").width(FIELD).selected_text(name);
+    let mut response = combo
+        .show_ui(ui, |ui| {
+            for (value, name) in options {
+                ui.selectable_value(chosen, *value, *name);
+            }
+        })
+        .response;
+    if *chosen != before {
+        response.mark_changed();
+    }
+    response
 }
