@@ -5,7 +5,7 @@
 
 use candle_core::{Device, Tensor};
 use frostline::backbone::{Architecture, Boundary, Pass, Role, Segment, TensorSource, mix, registry};
-use frostline::nn::{FreedMemoryKept, Linear, Param, cross_entropy};
+use frostline::nn::{FreedMemoryKept, Linear, Param, Statistic, cross_entropy};
 use frostline::problem::Result;
 use frostline::train::optimiser::{Optimiser, Rule};
 use frostline::train::top::load_head;
@@ -90,8 +90,8 @@ impl TensorSource for RandomSource<'_> {
         }
     }
 
-    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        self.tensor(name, shape)
+    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic> {
+        Ok(Statistic::fixed(self.tensor(name, shape)?))
     }
 }
 

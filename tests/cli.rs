@@ -398,7 +398,20 @@ fn new_refuses_what_cannot_be_trained() {
 fn another_optimiser_trains_and_exports() {
     let scratch = Scratch::new();
     let (data, project) = (scratch.images("photos", 6), scratch.path("p"));
-    let options = ["--optimiser", "sgd", "--momentum", "0.8", "--weight-decay", "0.001", "--clip", "2.5"];
+    let options = [
+        "--optimiser",
+        "sgd",
+        "--momentum",
+        "0.8",
+        "--weight-decay",
+        "0.001",
+        "--clip",
+        "2.5",
+        "--batch-norm",
+        "training",
+        "--thaw",
+        "bn2",
+    ];
     let fixed = ["new", "--backbone", IMAGE_BACKBONE, "--epochs", "2"];
     let paths = ["--data", data.to_str().unwrap(), "--out", project.to_str().unwrap()];
     support::frostline(fixed.iter().chain(&options).chain(&paths)).code(0);
@@ -409,6 +422,7 @@ fn another_optimiser_trains_and_exports() {
         "weight_decay = 0.001",
         "clip = 2.5",
         "learning_rate = 0.02",
+        "batch_norm = \"training\"",
     ] {
         assert!(recipe.lines().any(|l| l == line), "{line} is missing:\n{recipe}");
     }
@@ -419,6 +433,13 @@ fn another_optimiser_trains_and_exports() {
     let manifest: Value = serde_json::from_slice(&std::fs::read(out.join("manifest.json")).unwrap()).unwrap();
     assert_eq!(manifest["recipe"]["training"]["optimiser"], "sgd");
     assert_eq!(manifest["recipe"]["training"]["clip"], 2.5);
+    let changed = ["bn2.bias", "bn2.running_mean", "bn2.running_var", "bn2.weight"];
+    assert_eq!(manifest["thawed"], json!(changed));
+    // Without a thawed norm the choice is said to be idle.
+    let idle = scratch.path("idle");
+    let fixed = ["new", "--backbone", IMAGE_BACKBONE, "--batch-norm", "training"];
+    let paths = ["--data", data.to_str().unwrap(), "--out", idle.to_str().unwrap()];
+    support::frostline(fixed.iter().chain(&paths)).code(0).says("no batch norm is thawed");
 }
 
 /// What a manifest says decides how much memory is asked for and what the probabilities mean.

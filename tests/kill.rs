@@ -29,7 +29,8 @@ fn twenty_kills_change_nothing() {
     let (whole, killed) = (scratch.path("whole"), scratch.path("killed"));
     for project in [&whole, &killed] {
         let fixed = ["new", "--backbone", "mobilenetv2_100", "--thaw", "conv_head", "--thaw", "bn2"];
-        let more = ["--epochs", "8", "--batch-size", "12", "--seed", "5"];
+        let more =
+            ["--epochs", "8", "--batch-size", "12", "--seed", "5", "--batch-norm", "training", "--clip", "1"];
         let paths = ["--data", data.to_str().unwrap(), "--out", project.to_str().unwrap()];
         support::frostline(fixed.iter().chain(&more).chain(&paths)).code(0);
     }

@@ -1,6 +1,6 @@
 //! Which layers are frozen and which are thawed, and the frostline that follows from it.
 
-use super::layer_tree::{LayerTree, Leaf, Node, is_at_or_below};
+use super::layer_tree::{Kind, LayerTree, Leaf, Node, is_at_or_below};
 use crate::problem::{Problem, Result};
 use std::ops::Range;
 use wildmatch::WildMatch;
@@ -72,6 +72,11 @@ impl FreezeMask {
     /// Whether leaf number `leaf` (in tree order) is trained.
     pub fn is_thawed(&self, leaf: usize) -> bool {
         self.thawed.get(leaf).copied().unwrap_or(false)
+    }
+
+    /// Whether a layer of this kind is trained.
+    pub fn thaws_any(&self, tree: &LayerTree, kind: Kind) -> bool {
+        self.thawed.iter().zip(tree.leaves()).any(|(thawed, leaf)| *thawed && leaf.kind == kind)
     }
 
     /// The state of the subtree at `path`.

@@ -19,7 +19,7 @@ pub use mask::{FreezeMask, FreezeState};
 pub use spec::{Backbone, InputSpec};
 pub use weights::WeightFile;
 
-use crate::nn::{Dropout, Param};
+use crate::nn::{Dropout, Param, Statistic};
 use crate::problem::Result;
 use candle_core::{Device, Tensor};
 use std::sync::Arc;
@@ -74,8 +74,8 @@ pub enum InputKind {
 pub trait TensorSource {
     /// A trainable or frozen parameter.
     fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param>;
-    /// A tensor that is never trained.
-    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Tensor>;
+    /// A running statistic of a norm: no gradient moves it, but a thawed norm may let it follow the batches.
+    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic>;
 }
 
 /// The part of a network between two neighbouring cuts.
@@ -138,7 +138,7 @@ impl TensorSource for FrozenSource<'_> {
         Ok(Param::frozen(self.weights.tensor(name, shape, &self.device)?))
     }
 
-    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        self.weights.tensor(name, shape, &self.device)
+    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic> {
+        Ok(Statistic::fixed(self.weights.tensor(name, shape, &self.device)?))
     }
 }

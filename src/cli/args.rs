@@ -1,6 +1,6 @@
 //! The arguments. Other programs depend on them: add, never change.
 
-use crate::project::recipe::OptimiserChoice;
+use crate::project::recipe::{BatchNormChoice, OptimiserChoice};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -205,6 +205,9 @@ pub struct New {
     /// Largest norm of the gradient, 0 for no limit [default: 0]
     #[arg(long, value_name = "X")]
     pub clip: Option<f64>,
+    /// Statistics of thawed batch norms [default: fixed]
+    #[arg(long, value_enum, value_name = "B")]
+    pub batch_norm: Option<BatchNormName>,
     /// Decides the split, the order of samples and the first weights of the head
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -299,6 +302,23 @@ impl From<OptimiserName> for OptimiserChoice {
         match name {
             OptimiserName::AdamW => Self::AdamW,
             OptimiserName::Sgd => Self::Sgd,
+        }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
+pub enum BatchNormName {
+    /// Those of the pretrained file
+    Fixed,
+    /// Those of each batch; running statistics follow
+    Training,
+}
+
+impl From<BatchNormName> for BatchNormChoice {
+    fn from(name: BatchNormName) -> Self {
+        match name {
+            BatchNormName::Fixed => Self::Fixed,
+            BatchNormName::Training => Self::Training,
         }
     }
 }

@@ -108,6 +108,7 @@ fn create(new: New) -> Result<u8> {
         momentum: new.momentum,
         weight_decay: new.weight_decay,
         clip: new.clip,
+        batch_norm: new.batch_norm.map(Into::into),
         seed: new.seed,
         validation_fraction: new.val_fraction,
         test_fraction: new.test_fraction,

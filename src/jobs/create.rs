@@ -8,8 +8,8 @@ use crate::data::scan::ScanOptions;
 use crate::hub;
 use crate::problem::{Problem, Result};
 use crate::project::recipe::{
-    BackboneChoice, CacheChoice, DataChoice, FreezeChoice, OptimiserChoice, RECIPE_VERSION, SplitChoice,
-    TrainingChoice,
+    BackboneChoice, BatchNormChoice, CacheChoice, DataChoice, FreezeChoice, OptimiserChoice, RECIPE_VERSION,
+    SplitChoice, TrainingChoice,
 };
 use crate::project::{Machine, Plan, Project, Recipe};
 use std::path::{Path, PathBuf};
@@ -32,6 +32,7 @@ pub struct NewProject {
     pub weight_decay: Option<f64>,
     /// Largest norm of the gradient.
     pub clip: Option<f64>,
+    pub batch_norm: Option<BatchNormChoice>,
     pub seed: Option<u64>,
     pub validation_fraction: Option<f64>,
     pub test_fraction: Option<f64>,
@@ -82,6 +83,7 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
             momentum: new.momentum.unwrap_or(suited.momentum),
             weight_decay: new.weight_decay.unwrap_or(suited.weight_decay),
             clip: new.clip.unwrap_or(suited.clip),
+            batch_norm: new.batch_norm.unwrap_or(suited.batch_norm),
             seed,
             ..suited
         },

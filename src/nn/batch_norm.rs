@@ -1,15 +1,22 @@
-//! Batch normalisation with fixed statistics.
+//! Batch normalisation with fixed statistics, or with those of each batch.
 
 use super::activation::Activation;
-use super::kernels::Level;
 use super::kernels::batch_norm::{self, Affine};
+use super::kernels::{Level, batch_statistics};
 use super::op::{Target, floats, input_gradient, is_fast, output, read, to_vec};
-use super::param::{Param, Slot};
+use super::param::{Param, Slot, Statistic};
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
-/// `y = activation((x - running_mean) / sqrt(running_var + eps) * weight + bias)` for each channel
-/// (Ioffe and Szegedy 2015), with the statistics of the pretrained file, in training too. One pass; the
-/// backward pass computes the argument of the activation again instead of keeping it.
+/// How far running statistics go towards those of a batch (PyTorch's and timm's momentum).
+const MOMENTUM: f64 = 0.1;
+
+/// `y = activation((x - mean) / sqrt(variance + eps) * weight + bias)` for each channel (Ioffe and Szegedy 2015).
+///
+/// With fixed statistics mean and variance are those of the pretrained file, in training too: one pass, and the
+/// backward pass computes the argument of the activation again instead of keeping it. With following ones they are
+/// those of the batch itself (the variance over n values), and the running statistics move towards them (the
+/// variance over n - 1). A batch of one single value a channel has no variance: the layer then takes the running
+/// statistics and leaves them as they are, where PyTorch gives an error.
 #[derive(Clone, Debug)]
 pub struct BatchNorm {
     /// `[channels]`
@@ -17,15 +24,15 @@ pub struct BatchNorm {
     /// `[channels]`
     pub bias: Param,
     /// `[channels]`
-    pub running_mean: Tensor,
-    /// `[channels]`
-    pub running_var: Tensor,
+    pub running_mean: Statistic,
+    /// `[channels]`; follows if and only if the mean does.
+    pub running_var: Statistic,
     pub eps: f64,
     pub activation: Activation,
 }
 
 impl BatchNorm {
-    /// `[.., channels]` to the same shape.
+    /// `[.., channels]` to the same shape. Moves following statistics, once for each call.
     ///
     /// # Errors
     /// Shapes that do not fit, and those of Candle.
@@ -34,35 +41,81 @@ impl BatchNorm {
         if !is_fast(x) {
             return self.forward_composed(x);
         }
+        let x = x.contiguous()?;
+        let of_batch = self.takes_statistics_of(&x);
+        let (mean, variance) = match of_batch {
+            true => {
+                let channels = self.channels();
+                let (mean, variance) =
+                    read(&x, |x| Ok(batch_statistics::mean_and_variance(Level::current(), channels, x)))?;
+                let tensor = |values: &[f32]| Tensor::from_slice(values, channels, x.device());
+                self.follow(&tensor(&mean)?, &tensor(&variance)?, &x)?;
+                (mean, variance)
+            }
+            false => (to_vec(&self.running_mean.tensor())?, to_vec(&self.running_var.tensor())?),
+        };
         let op = BatchNormOp {
-            mean: to_vec(&self.running_mean)?,
-            variance: to_vec(&self.running_var)?,
+            mean,
+            variance,
+            of_batch,
             eps: self.eps,
             activation: self.activation,
             weight: self.weight.slot(),
             bias: self.bias.slot(),
         };
-        x.contiguous()?.apply_op3(&self.weight.contiguous()?, &self.bias.contiguous()?, op)
+        x.apply_op3(&self.weight.contiguous()?, &self.bias.contiguous()?, op)
     }
 
     pub(super) fn forward_composed(&self, x: &Tensor) -> Result<Tensor> {
-        let inverse = (&self.running_var + self.eps)?.sqrt()?.recip()?;
-        let scale = self.weight.tensor().mul(&inverse)?;
-        let centred = x.broadcast_sub(&self.running_mean)?;
-        let y = centred.broadcast_mul(&scale)?.broadcast_add(self.bias.tensor())?;
-        self.activation.composed(&y)
+        let (centred, variance) = match self.takes_statistics_of(x) {
+            true => {
+                let rows = x.reshape(((), self.channels()))?;
+                let mean = rows.mean_keepdim(0)?;
+                let centred = rows.broadcast_sub(&mean)?;
+                let variance = centred.sqr()?.mean(0)?;
+                self.follow(&mean.squeeze(0)?, &variance, x)?;
+                (centred.reshape(x.shape())?, variance)
+            }
+            false => (x.broadcast_sub(&self.running_mean.tensor())?, self.running_var.tensor()),
+        };
+        let scale = self.weight.tensor().mul(&(variance + self.eps)?.sqrt()?.recip()?)?;
+        self.activation.composed(&centred.broadcast_mul(&scale)?.broadcast_add(self.bias.tensor())?)
+    }
+
+    fn channels(&self) -> usize {
+        self.weight.tensor().elem_count()
+    }
+
+    /// Values of each channel in `x`.
+    fn count(&self, x: &Tensor) -> usize {
+        x.elem_count() / self.channels().max(1)
+    }
+
+    fn takes_statistics_of(&self, x: &Tensor) -> bool {
+        self.running_mean.follows() && self.count(x) > 1
+    }
+
+    /// Moves the running statistics towards those of `x`; `variance` is the biased one.
+    fn follow(&self, mean: &Tensor, variance: &Tensor, x: &Tensor) -> Result<()> {
+        let count = self.count(x) as f64;
+        self.running_mean.follow(mean, MOMENTUM)?;
+        self.running_var.follow(&(variance.detach() * (count / (count - 1.0)))?, MOMENTUM)
     }
 
     fn check(&self, x: &Tensor) -> Result<()> {
         let channels = self.weight.tensor().dims1()?;
-        let all = [self.bias.tensor(), &self.running_mean, &self.running_var];
+        let (mean, variance) = (self.running_mean.tensor(), self.running_var.tensor());
+        let all = [self.bias.tensor(), &mean, &variance];
         if channels == 0 || all.iter().any(|t| t.dims() != [channels]) {
             bail!(
                 "a batch norm of {channels} channels has the bias {:?}, mean {:?}, variance {:?}",
                 self.bias.tensor().shape(),
-                self.running_mean.shape(),
-                self.running_var.shape()
+                mean.shape(),
+                variance.shape()
             )
+        }
+        if self.running_mean.follows() != self.running_var.follows() {
+            bail!("of a batch norm's mean and variance one follows the batches and the other does not")
         }
         if x.dims().last() != Some(&channels) {
             bail!("a batch norm of {channels} channels was given {:?}", x.shape())
@@ -74,6 +127,8 @@ impl BatchNorm {
 struct BatchNormOp {
     mean: Vec<f32>,
     variance: Vec<f32>,
+    /// Whether mean and variance depend on the input.
+    of_batch: bool,
     eps: f64,
     activation: Activation,
     weight: Option<Slot>,
@@ -122,13 +177,18 @@ impl CustomOp3 for BatchNormOp {
             read(&dy, |dy| {
                 let (weight, bias) = (Target::of(w, &self.weight), Target::of(b, &self.bias));
                 let (mut d_weight, mut d_bias) = (Vec::new(), Vec::new());
-                if weight.is_wanted() || bias.is_wanted() {
+                if self.of_batch || weight.is_wanted() || bias.is_wanted() {
                     d_weight.resize(w.elem_count(), 0.0);
                     d_bias.resize(b.elem_count(), 0.0);
                     batch_norm::parameter_gradient(level, &affine, x_values, dy, &mut d_weight, &mut d_bias);
                 }
                 let dx = input_gradient(x, |dx| {
-                    batch_norm::input_gradient(level, &affine, x_values, dy, dx);
+                    match self.of_batch {
+                        true => batch_statistics::input_gradient(
+                            level, &affine, x_values, dy, &d_weight, &d_bias, dx,
+                        ),
+                        false => batch_norm::input_gradient(level, &affine, x_values, dy, dx),
+                    }
                     Ok(())
                 })?;
                 Ok((dx, weight.copy(&d_weight)?, bias.copy(&d_bias)?))
@@ -139,13 +199,18 @@ impl CustomOp3 for BatchNormOp {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{assert_agree, assert_freezing, assert_slopes, var};
+    use super::super::kernels::testing::assert_near;
+    use super::super::testing::{assert_agree, assert_freezing, assert_slopes, values, var};
     use super::*;
 
-    fn layer(weight: Param, bias: Param, activation: Activation) -> BatchNorm {
+    fn layer(weight: Param, bias: Param, activation: Activation, follows: bool) -> BatchNorm {
         let channels = weight.tensor().elem_count();
-        let running_mean = var(channels, 8).as_detached_tensor();
-        let running_var = (var(channels, 9).abs().unwrap() + 0.2).unwrap().detach();
+        let statistic = |tensor: Tensor| match follows {
+            true => Statistic::following(&candle_core::Var::from_tensor(&tensor).unwrap()),
+            false => Statistic::fixed(tensor),
+        };
+        let running_mean = statistic(var(channels, 8).as_detached_tensor());
+        let running_var = statistic((var(channels, 9).abs().unwrap() + 0.2).unwrap());
         BatchNorm { weight, bias, running_mean, running_var, eps: 1e-3, activation }
     }
 
@@ -156,10 +221,17 @@ mod tests {
             // Wide enough to reach both corners of a ReLU6.
             let x = var((2, pixels, 1, channels), 1);
             x.set(&(x.as_tensor() * 9.0).unwrap()).unwrap();
-            for activation in Activation::ALL {
-                let layer = layer(Param::trainable(&w, None), Param::trainable(&b, None), activation);
-                let what = format!("{pixels} x {channels}, {activation:?}");
-                assert_agree(&what, &[&x, &w, &b], || layer.forward(&x), || layer.forward_composed(&x));
+            for (activation, follows) in Activation::ALL.into_iter().flat_map(|a| [(a, false), (a, true)]) {
+                let layer =
+                    || layer(Param::trainable(&w, None), Param::trainable(&b, None), activation, follows);
+                let what = format!("{pixels} x {channels}, {activation:?}, following {follows}");
+                let (fast, composed) = (layer(), layer());
+                assert_agree(&what, &[&x, &w, &b], || fast.forward(&x), || composed.forward_composed(&x));
+                for (a, b) in
+                    [(&fast.running_mean, &composed.running_mean), (&fast.running_var, &composed.running_var)]
+                {
+                    assert_near(&values(&a.tensor()), &values(&b.tensor()), 1e-6, &what);
+                }
             }
         }
     }
@@ -167,24 +239,51 @@ mod tests {
     #[test]
     fn gradients_are_slopes() {
         let (x, w, b) = (var((3, 4), 1), var(4, 2), var(4, 3));
-        let layer = layer(Param::trainable(&w, None), Param::trainable(&b, None), Activation::Silu);
-        assert_slopes("batch norm", &[&x, &w, &b], || layer.forward(&x));
+        for follows in [false, true] {
+            let (weight, bias) = (Param::trainable(&w, None), Param::trainable(&b, None));
+            let layer = layer(weight, bias, Activation::Silu, follows);
+            assert_slopes("batch norm", &[&x, &w, &b], || layer.forward(&x));
+        }
     }
 
     #[test]
     fn only_what_is_asked_for_is_computed() {
         let (x, w, b) = (var((2, 3, 3, 5), 1), var(5, 2), var(5, 3));
-        assert_freezing("batch norm", &x, &[&w, &b], |x, params| {
-            layer(params[0].clone(), params[1].clone(), Activation::Relu6).forward(x)
-        });
+        for follows in [false, true] {
+            assert_freezing("batch norm", &x, &[&w, &b], |x, params| {
+                layer(params[0].clone(), params[1].clone(), Activation::Relu6, follows).forward(x)
+            });
+        }
+    }
+
+    #[test]
+    fn a_single_value_a_channel_leaves_the_running_statistics() {
+        let (x, w, b) = (var((1, 1, 1, 5), 1), var(5, 2), var(5, 3));
+        let make = |follows| {
+            let (weight, bias) = (Param::trainable(&w, None), Param::trainable(&b, None));
+            layer(weight, bias, Activation::None, follows)
+        };
+        let (following, fixed) = (make(true), make(false));
+        for y in [following.forward(&x), following.forward_composed(&x)] {
+            assert_near(&values(&y.unwrap()), &values(&fixed.forward(&x).unwrap()), 1e-6, "output");
+        }
+        assert_eq!(values(&following.running_mean.tensor()), values(&fixed.running_mean.tensor()));
+        assert_eq!(values(&following.running_var.tensor()), values(&fixed.running_var.tensor()));
+        let pair = var((2, 1, 1, 5), 1);
+        following.forward(&pair).unwrap();
+        assert_ne!(values(&following.running_mean.tensor()), values(&fixed.running_mean.tensor()));
     }
 
     #[test]
     fn wrong_shapes_are_errors() {
         let (w, b) = (var(5, 2), var(4, 3));
-        let right = layer(Param::trainable(&w, None), Param::trainable(&w, None), Activation::None);
+        let trainable = |var| Param::trainable(var, None);
+        let right = layer(trainable(&w), trainable(&w), Activation::None, false);
         assert!(right.forward(&var((2, 4), 1)).is_err());
-        let wrong = layer(Param::trainable(&w, None), Param::trainable(&b, None), Activation::None);
+        let wrong = layer(trainable(&w), trainable(&b), Activation::None, false);
         assert!(wrong.forward(&var((2, 5), 1)).is_err());
+        let other = layer(trainable(&w), trainable(&w), Activation::None, true);
+        let halves = BatchNorm { running_mean: other.running_mean, ..right };
+        assert!(halves.forward(&var((2, 5), 1)).is_err());
     }
 }

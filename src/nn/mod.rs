@@ -58,7 +58,7 @@ pub use linear::Linear;
 pub use loss::{cross_entropy, softmax_rows};
 pub use max_pool::MaxPool2d;
 pub use op::{composed, is_fast};
-pub use param::{Gradient, Param, Slot};
+pub use param::{Gradient, Param, Slot, Statistic};
 pub use pool::{global_average_pool, mean_tokens};
 pub use residual::add_relu;
 pub use sgd::{Sgd, sgd_update, sgd_update_composed};

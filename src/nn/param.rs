@@ -51,6 +51,52 @@ impl Param {
     }
 }
 
+/// A running statistic of a norm: fixed as a plain tensor, or a `Var` that follows the batches. As with [`Param`],
+/// which of the two it is decides what the layer does.
+#[derive(Clone, Debug)]
+pub struct Statistic(StatisticKind);
+
+#[derive(Clone, Debug)]
+enum StatisticKind {
+    Fixed(Tensor),
+    Following(Var),
+}
+
+impl Statistic {
+    /// A statistic that stays as it is.
+    pub fn fixed(t: Tensor) -> Self {
+        Self(StatisticKind::Fixed(t.detach()))
+    }
+
+    /// A statistic that moves towards each batch that the layer sees. Detached twins of the variable see it move.
+    pub fn following(var: &Var) -> Self {
+        Self(StatisticKind::Following(var.clone()))
+    }
+
+    /// The values as they are now, outside any graph.
+    pub fn tensor(&self) -> Tensor {
+        match &self.0 {
+            StatisticKind::Fixed(tensor) => tensor.clone(),
+            StatisticKind::Following(var) => var.as_detached_tensor(),
+        }
+    }
+
+    pub fn follows(&self) -> bool {
+        matches!(self.0, StatisticKind::Following(_))
+    }
+
+    /// Moves a following statistic by the share `momentum` of the way to `batch`, of the same shape.
+    pub(super) fn follow(&self, batch: &Tensor, momentum: f64) -> Result<()> {
+        match &self.0 {
+            StatisticKind::Fixed(_) => bail!("a fixed statistic follows no batch"),
+            StatisticKind::Following(var) => {
+                let kept = (var.as_detached_tensor() * (1.0 - momentum))?;
+                var.set(&(kept + (batch.detach() * momentum)?)?)
+            }
+        }
+    }
+}
+
 /// The gradient of one parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Gradient {
@@ -224,6 +270,21 @@ mod tests {
         .unwrap();
         let dense = slot.with_gradient(|g| Ok(g.clone())).unwrap();
         assert_eq!(dense, Gradient::Dense(vec![0.5; 4]));
+    }
+
+    #[test]
+    fn a_following_statistic_moves_and_its_twins_see_it() {
+        let var = Var::new(&[1f32, 2.0], &Device::Cpu).unwrap();
+        let twin = var.as_detached_tensor();
+        let statistic = Statistic::following(&var);
+        let batch = Tensor::new(&[3f32, -2.0], &Device::Cpu).unwrap();
+        statistic.follow(&batch, 0.25).unwrap();
+        for tensor in [statistic.tensor(), twin.clone()] {
+            assert_eq!(tensor.to_vec1::<f32>().unwrap(), [1.5, 1.0]);
+            assert!(!tensor.is_variable());
+        }
+        let fixed = Statistic::fixed(twin);
+        assert!(!fixed.follows() && fixed.follow(&batch, 0.25).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::manifest::{HEAD_FILE, Manifest};
 use crate::backbone::{Backbone, Boundary, InputSpec, Pass, Segment, TensorSource, WeightFile};
 use crate::hub;
-use crate::nn::{Linear, Param, softmax_rows};
+use crate::nn::{Linear, Param, Statistic, softmax_rows};
 use crate::problem::{Problem, Result};
 use crate::project::{Machine, Recipe, Run};
 use crate::train::checkpoint::load_trained;
@@ -165,12 +165,8 @@ struct Overlay<'a> {
     device: Device,
 }
 
-impl TensorSource for Overlay<'_> {
-    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
-        Ok(Param::frozen(self.statistic(name, shape)?))
-    }
-
-    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+impl Overlay<'_> {
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         match self.trained.get(name) {
             Some(tensor) if tensor.dims() == shape => Ok(tensor.clone()),
             Some(tensor) => {
@@ -183,5 +179,15 @@ impl TensorSource for Overlay<'_> {
             }
             None => self.weights.tensor(name, shape, &self.device),
         }
+    }
+}
+
+impl TensorSource for Overlay<'_> {
+    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
+        Ok(Param::frozen(self.tensor(name, shape)?))
+    }
+
+    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic> {
+        Ok(Statistic::fixed(self.tensor(name, shape)?))
     }
 }

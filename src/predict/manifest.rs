@@ -33,7 +33,8 @@ pub struct Manifest {
     pub features: usize,
     /// The whole preprocessing, or the tokenizer's digest and the maximal number of tokens.
     pub input: InputSpec,
-    /// Names of backbone tensors that were trained; their values lie in `head.safetensors`.
+    /// Names of backbone tensors that training changed, running statistics included; their values lie in
+    /// `head.safetensors`.
     pub thawed: Vec<String>,
     pub scores: Scores,
     pub recipe: Recipe,

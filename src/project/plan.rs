@@ -1,7 +1,8 @@
 //! A recipe checked against the data, the backbone and the machine. What holds a plan need not check again.
 
 use super::Recipe;
-use crate::backbone::{Architecture, Backbone, FreezeMask, InputSpec};
+use super::recipe::BatchNormChoice;
+use crate::backbone::{Architecture, Backbone, FreezeMask, InputSpec, Kind};
 use crate::data::index::{DatasetIndex, Modality};
 use crate::data::split::{Split, SplitSpec};
 use crate::problem::{Problem, Result};
@@ -171,6 +172,11 @@ impl Plan {
                     "no sample of class {name:?} is trained on; it can never be predicted well"
                 ));
             }
+        }
+        let follows = self.recipe.training.batch_norm == BatchNormChoice::Training;
+        if follows && !self.mask.thaws_any(self.architecture().tree(), Kind::BatchNorm) {
+            let what = "no batch norm is thawed: training.batch_norm = \"training\" changes nothing";
+            warnings.push(what.to_string());
         }
         if self.split.validation.len() < 20 {
             warnings

@@ -90,6 +90,9 @@ pub struct TrainingChoice {
     /// The largest global norm of the gradient: a longer one is scaled down to it. 0 for no limit.
     #[serde(default)]
     pub clip: f64,
+    /// What thawed batch norms normalise with; frozen ones keep the statistics of the pretrained file.
+    #[serde(default)]
+    pub batch_norm: BatchNormChoice,
     /// Share of all steps over which the rate rises.
     pub warmup: f64,
     /// Probability of dropping an element in thawed transformer layers.
@@ -106,6 +109,17 @@ pub enum OptimiserChoice {
     AdamW,
     /// Stochastic gradient descent with momentum.
     Sgd,
+}
+
+/// The statistics of a batch norm while it is trained.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchNormChoice {
+    /// Those of the pretrained file.
+    #[default]
+    Fixed,
+    /// Those of each batch; running statistics follow, for validation and use.
+    Training,
 }
 
 /// Whether frozen ground is computed once.
@@ -175,6 +189,7 @@ impl TrainingChoice {
             momentum: usual_momentum(),
             weight_decay: 0.01,
             clip: 0.0,
+            batch_norm: BatchNormChoice::Fixed,
             warmup: 0.1,
             dropout: 0.0,
             seed: 0,
@@ -309,6 +324,7 @@ mod tests {
         let training = recipe.training;
         assert_eq!(training.optimiser, OptimiserChoice::AdamW);
         assert_eq!((training.momentum, training.clip), (0.9, 0.0));
+        assert_eq!(training.batch_norm, BatchNormChoice::Fixed);
     }
 
     #[test]
@@ -318,8 +334,11 @@ mod tests {
         assert_eq!(recipe.training.learning_rate, 0.02);
         recipe.training.momentum = 0.5;
         recipe.training.clip = 1.5;
+        recipe.training.batch_norm = BatchNormChoice::Training;
         let text = recipe.to_toml().unwrap();
-        assert!(text.contains("optimiser = \"sgd\"") && text.contains("clip = 1.5"), "{text}");
+        for line in ["optimiser = \"sgd\"", "clip = 1.5", "batch_norm = \"training\""] {
+            assert!(text.lines().any(|l| l == line), "{text}");
+        }
         let mut again = Recipe::parse(&text).unwrap();
         assert_eq!(again, recipe);
         again.training.set_optimiser(OptimiserChoice::AdamW);

@@ -16,7 +16,7 @@ pub mod undo;
 
 pub use action::{Action, Label, LocalChoice, Preset, SampleName, ThemeChoice};
 
-use crate::backbone::FreezeMask;
+use crate::backbone::{FreezeMask, Kind};
 use crate::data::index::DatasetIndex;
 use crate::data::split::{Split, SplitSpec};
 use crate::evaluate::Evaluation;
@@ -383,6 +383,12 @@ impl Session {
         };
         let calibration = self.calibrations.get(&backbone.id);
         Some(estimate(&backbone.tree, &backbone.cuts, backbone.features, &mask, calibration, &work))
+    }
+
+    /// Whether the recipe trains a batch norm.
+    pub fn thaws_batch_norm(&self) -> bool {
+        let mask = self.project.as_ref().and_then(|project| project.mask.as_ref());
+        mask.zip(self.backbone()).is_some_and(|(mask, b)| mask.thaws_any(&b.tree, Kind::BatchNorm))
     }
 
     /// The newest run that has a result.

@@ -1,6 +1,6 @@
 //! Runs as curves, rows and plain words.
 
-use crate::project::recipe::TrainingChoice;
+use crate::project::recipe::{BatchNormChoice, TrainingChoice};
 use crate::project::run::EpochRecord;
 use crate::project::{Recipe, RunRecord, RunState};
 use crate::train::optimiser::Rule;
@@ -235,6 +235,10 @@ fn settings_that_differ(a: &TrainingChoice, b: &TrainingChoice) -> Vec<String> {
         Rule::AdamW => "AdamW".to_string(),
         Rule::Sgd { momentum } => format!("SGD, momentum {momentum}"),
     };
+    let statistics = match a.batch_norm {
+        BatchNormChoice::Fixed => "fixed batch norm",
+        BatchNormChoice::Training => "training batch norm",
+    };
     let limit = if a.clip > 0.0 { format!("limit {}", a.clip) } else { "no limit".to_string() };
     let all = [
         (Rule::of(a) != Rule::of(b), rule),
@@ -244,6 +248,7 @@ fn settings_that_differ(a: &TrainingChoice, b: &TrainingChoice) -> Vec<String> {
         (a.backbone_rate != b.backbone_rate, format!("backbone rate {}", a.backbone_rate)),
         (a.weight_decay != b.weight_decay, format!("decay {}", a.weight_decay)),
         (a.clip != b.clip, limit),
+        (a.batch_norm != b.batch_norm, statistics.to_string()),
         (a.warmup != b.warmup, format!("warm-up {}", a.warmup)),
         (a.dropout != b.dropout, format!("dropout {}", a.dropout)),
         (a.seed != b.seed, format!("seed {}", a.seed)),
@@ -326,6 +331,7 @@ mod tests {
         check(&|t| t.set_optimiser(OptimiserChoice::Sgd), "SGD, momentum 0.9, rate 1e-2");
         check(&|t| t.clip = 2.0, "limit 2");
         check(&|t| t.weight_decay = 0.0, "decay 0");
+        check(&|t| t.batch_norm = BatchNormChoice::Training, "training batch norm");
         check(&|t| (t.epochs, t.seed) = (3, 9), "3 epochs, seed 9");
     }
 

@@ -7,7 +7,7 @@ use crate::problem::{Problem, Result};
 use crate::project::files::write_atomically;
 use crate::project::recipe::OptimiserChoice;
 use crate::project::run::{EpochRecord, Run};
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Tensor, Var};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -59,6 +59,9 @@ pub fn save(run: &Run, top: &Top, progress: &Progress) -> Result<()> {
             tensors.add_values(format!("{moment}/{}", parameter.name), values);
         }
     }
+    for (name, var) in top.statistics() {
+        tensors.add(format!("statistic/{name}"), var.as_tensor())?;
+    }
     let optimiser = top.optimiser().rule().choice();
     let progress = Progress { version: VERSION, optimiser, ..progress.clone() };
     let state = serde_json::to_string(&progress).map_err(|e| unwritable(&e.to_string()))?;
@@ -99,13 +102,26 @@ pub fn load(run: &Run, top: &mut Top) -> Result<Option<Progress>> {
         let view = file.tensor(&name).map_err(|e| damaged(&e.to_string()))?;
         to_f32(view.dtype(), view.data()).ok_or_else(|| damaged("a tensor has an unknown type"))
     };
-    for parameter in top.optimiser_mut().parameters_mut() {
-        let weight = values(format!("weight/{}", parameter.name))?;
-        if weight.len() != parameter.var.elem_count() {
-            return Err(damaged(&format!("{} has another size", parameter.name)));
+    let set = |var: &Var, name: &str, values: Vec<f32>| -> Result<()> {
+        if values.len() != var.elem_count() {
+            return Err(damaged(&format!("{name} has another size")));
         }
-        let weight = Tensor::from_vec(weight, parameter.var.shape(), parameter.var.device())?;
-        parameter.var.set(&weight)?;
+        Ok(var.set(&Tensor::from_vec(values, var.shape(), var.device())?)?)
+    };
+    let kept = file.names().into_iter().filter(|name| name.starts_with("statistic/")).count();
+    if kept != top.statistics().len() {
+        let why = format!(
+            "it keeps {kept} statistics of batch norms, and with the recipe (training.batch_norm, freeze) {} follow \
+             the batches",
+            top.statistics().len()
+        );
+        return Err(damaged(&why));
+    }
+    for (name, var) in top.statistics() {
+        set(var, name, values(format!("statistic/{name}"))?)?;
+    }
+    for parameter in top.optimiser_mut().parameters_mut() {
+        set(&parameter.var, &parameter.name, values(format!("weight/{}", parameter.name))?)?;
         let moments = rule.moments().iter().map(|moment| values(format!("{moment}/{}", parameter.name)));
         parameter.moments = Moments::from_host(&parameter.var, moments.collect::<Result<_>>()?)?;
     }
@@ -113,11 +129,14 @@ pub fn load(run: &Run, top: &mut Top) -> Result<Option<Progress>> {
     Ok(Some(progress))
 }
 
-/// Writes the trained tensors alone: the best epoch, or an export.
+/// Writes what training changed alone, parameters and statistics: the best epoch, or an export.
 pub fn save_trained(path: &Path, top: &Top, doing: &str) -> Result<()> {
     let mut tensors = Tensors::default();
     for parameter in top.optimiser().parameters() {
         tensors.add(parameter.name.clone(), parameter.var.as_tensor())?;
+    }
+    for (name, var) in top.statistics() {
+        tensors.add(name.clone(), var.as_tensor())?;
     }
     write_atomically(path, &tensors.serialise(None)?, doing)
 }

@@ -3,11 +3,12 @@
 use super::batches::{Purpose, key, uniform};
 use super::optimiser::{Optimiser, Rule};
 use crate::backbone::{Boundary, Pass, Role, Segment, TensorSource, WeightFile};
-use crate::nn::{Activation, Linear, Param};
+use crate::nn::{Activation, Linear, Param, Statistic};
 use crate::problem::{Problem, Result};
 use crate::project::Plan;
-use candle_core::{Device, Tensor};
-use std::collections::{BTreeMap, HashMap};
+use crate::project::recipe::BatchNormChoice;
+use candle_core::{Device, Tensor, Var};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Names of the head's tensors, in checkpoints and exports.
 pub const HEAD_WEIGHT: &str = "head.weight";
@@ -18,6 +19,8 @@ pub struct Top {
     training: Network,
     inference: Network,
     optimiser: Optimiser,
+    /// Statistics that follow the batches, by name.
+    statistics: Vec<(String, Var)>,
     /// Every tensor of the segments above the frostline, trained or not, sharing storage with the layers.
     tensors: BTreeMap<String, Tensor>,
 }
@@ -48,15 +51,16 @@ impl Top {
         let segments: Vec<_> =
             above.clone().map(|n| architecture.load_segment(n, &mut source)).collect::<Result<_>>()?;
         let head = new_head(plan, &mut source)?;
-        let tensors = source.shared;
+        let (tensors, statistics) = (source.shared, source.statistics);
         let training = Network { segments, head };
         let mut shared = SharedSource { tensors: &tensors };
         let segments = above.map(|n| architecture.load_segment(n, &mut shared)).collect::<Result<_>>()?;
         let inference = Network { segments, head: frozen_head(&mut shared, plan)? };
-        Ok(Self { training, inference, optimiser, tensors })
+        Ok(Self { training, inference, optimiser, statistics, tensors })
     }
 
-    /// Logits `[batch, classes]`, recorded for the backward pass.
+    /// Logits `[batch, classes]`, recorded for the backward pass. Statistics that follow the batches move, so this is
+    /// called once for each step.
     pub fn forward(&self, state: &Boundary, pass: &Pass) -> Result<Tensor> {
         Ok(self.training.forward(state, pass)?)
     }
@@ -74,6 +78,12 @@ impl Top {
         &mut self.optimiser
     }
 
+    /// Running statistics of thawed norms that follow the batches, in the order of the layers: no parameters, but
+    /// state that training changes.
+    pub fn statistics(&self) -> &[(String, Var)] {
+        &self.statistics
+    }
+
     /// Every tensor above the frostline by name, frozen ones and statistics included.
     pub fn tensors(&self) -> &BTreeMap<String, Tensor> {
         &self.tensors
@@ -86,6 +96,9 @@ struct TopSource<'a> {
     device: Device,
     /// Trained tensors of the backbone.
     thawed: HashMap<String, Role>,
+    /// Names of the statistics that follow the batches.
+    following: HashSet<String>,
+    statistics: Vec<(String, Var)>,
     backbone_rate: f64,
     optimiser: &'a mut Optimiser,
     shared: BTreeMap<String, Tensor>,
@@ -94,16 +107,22 @@ struct TopSource<'a> {
 impl<'a> TopSource<'a> {
     fn new(plan: &Plan, weights: &'a WeightFile, optimiser: &'a mut Optimiser) -> Self {
         let leaves = plan.architecture().tree().leaves().iter().enumerate();
-        let thawed = leaves
-            .filter(|(number, _)| plan.mask.is_thawed(*number))
-            .flat_map(|(_, leaf)| &leaf.tensors)
-            .filter(|tensor| tensor.is_parameter())
-            .map(|tensor| (tensor.name.clone(), tensor.role))
-            .collect();
+        let thawed_leaves = leaves.filter(|(number, _)| plan.mask.is_thawed(*number));
+        let follows = plan.recipe.training.batch_norm == BatchNormChoice::Training;
+        let (mut thawed, mut following) = (HashMap::new(), HashSet::new());
+        for tensor in thawed_leaves.flat_map(|(_, leaf)| &leaf.tensors) {
+            if tensor.is_parameter() {
+                thawed.insert(tensor.name.clone(), tensor.role);
+            } else if follows {
+                following.insert(tensor.name.clone());
+            }
+        }
         Self {
             weights,
             device: plan.machine.device.clone(),
             thawed,
+            following,
+            statistics: Vec::new(),
             backbone_rate: plan.recipe.training.backbone_rate,
             optimiser,
             shared: BTreeMap::new(),
@@ -129,10 +148,17 @@ impl TensorSource for TopSource<'_> {
         }
     }
 
-    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic> {
         let tensor = self.weights.tensor(name, shape, &self.device)?;
-        self.shared.insert(name.to_string(), tensor.clone());
-        Ok(tensor)
+        if !self.following.contains(name) {
+            self.shared.insert(name.to_string(), tensor.clone());
+            return Ok(Statistic::fixed(tensor));
+        }
+        let var = Var::from_tensor(&tensor)?;
+        let statistic = Statistic::following(&var);
+        self.shared.insert(name.to_string(), statistic.tensor());
+        self.statistics.push((name.to_string(), var));
+        Ok(statistic)
     }
 }
 
@@ -141,12 +167,8 @@ pub struct SharedSource<'a> {
     pub tensors: &'a BTreeMap<String, Tensor>,
 }
 
-impl TensorSource for SharedSource<'_> {
-    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
-        Ok(Param::frozen(self.statistic(name, shape)?))
-    }
-
-    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+impl SharedSource<'_> {
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         match self.tensors.get(name) {
             Some(tensor) if tensor.dims() == shape => Ok(tensor.clone()),
             found => {
@@ -157,6 +179,16 @@ impl TensorSource for SharedSource<'_> {
                 Err(Problem::input(format!("tensor {name} cannot be used"), why, "export the head again"))
             }
         }
+    }
+}
+
+impl TensorSource for SharedSource<'_> {
+    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
+        Ok(Param::frozen(self.tensor(name, shape)?))
+    }
+
+    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic> {
+        Ok(Statistic::fixed(self.tensor(name, shape)?))
     }
 }
 

@@ -10,7 +10,7 @@ use frostline::data::scan::ScanOptions;
 use frostline::evaluate::{Answer, Evaluation};
 use frostline::jobs::{LabelProbability, Prediction};
 use frostline::problem::Problem;
-use frostline::project::recipe::{OptimiserChoice, SplitChoice, TrainingChoice};
+use frostline::project::recipe::{BatchNormChoice, OptimiserChoice, SplitChoice, TrainingChoice};
 use frostline::project::{Project, Recipe, RunRecord};
 use frostline::session::{Action, Preset, SampleName, Step, ThemeChoice};
 use frostline::train::estimate::Calibration;
@@ -325,6 +325,7 @@ impl Monkey {
             momentum: dice.pick(&[0.9, 0.0, 1.5]),
             weight_decay: dice.pick(&[0.01, 0.0, 2.0]),
             clip: dice.pick(&[0.0, 1.0, -1.0, f64::NAN]),
+            batch_norm: dice.pick(&[BatchNormChoice::Fixed, BatchNormChoice::Training]),
             warmup: dice.pick(&[0.1, 0.0, 1.0]),
             dropout: dice.pick(&[0.0, 0.1, 1.5]),
             seed: dice.next() >> 2,

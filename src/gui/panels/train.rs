@@ -6,7 +6,7 @@ use super::super::{Actions, Scene};
 use super::curves::curves;
 use super::duration;
 use crate::project::RunState;
-use crate::project::recipe::{MOST_CLIP, MOST_MOMENTUM, OptimiserChoice, TrainingChoice};
+use crate::project::recipe::{BatchNormChoice, MOST_CLIP, MOST_MOMENTUM, OptimiserChoice, TrainingChoice};
 use crate::session::runs::{AlarmKind, RunView, alarms};
 use crate::session::{Action, OpenProject};
 use egui::{Align, Color32, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
@@ -149,7 +149,7 @@ fn row(
 pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let Some(project) = &scene.session.project else { return };
     section(ui, "Recipe");
-    recipe_form(ui, project, out);
+    recipe_form(ui, project, scene.session.thaws_batch_norm(), out);
     ui.add_space(theme::SPACE);
     section(ui, "Now");
     let job = scene.session.job.as_ref().filter(|j| j.can_pause);
@@ -173,7 +173,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
 }
 
 /// Every field checks itself; what is wrong stands below it and nothing is trained until it is mended.
-fn recipe_form(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
+fn recipe_form(ui: &mut Ui, project: &OpenProject, has_norms: bool, out: &mut Actions) {
     let now = &project.recipe.training;
     let mut training = now.clone();
     let mut changed = None;
@@ -207,7 +207,8 @@ fn recipe_form(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
     field(ui, "Batch size", "Samples in one step", &mut |ui| {
         ui.add(egui::DragValue::new(&mut training.batch_size).range(1..=4096))
     });
-    egui::CollapsingHeader::new("More settings").show(ui, |ui| more_fields(ui, &mut training, &mut field));
+    egui::CollapsingHeader::new("More settings")
+        .show(ui, |ui| more_fields(ui, &mut training, has_norms, &mut field));
     if let Err(why) = project.recipe.check() {
         let tokens = Tokens::of(ui.ctx());
         ui.label(RichText::new(why).color(tokens.error));
@@ -219,7 +220,8 @@ fn recipe_form(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
 
 type Field<'f> = dyn FnMut(&mut Ui, &'static str, &str, &mut dyn FnMut(&mut Ui) -> egui::Response) + 'f;
 
-fn more_fields(ui: &mut Ui, training: &mut TrainingChoice, field: &mut Field) {
+/// `has_norms` says whether a batch norm is thawed.
+fn more_fields(ui: &mut Ui, training: &mut TrainingChoice, has_norms: bool, field: &mut Field) {
     let speed = 0.005;
     field(ui, "Backbone rate", "The thawed layers learn at this multiple of the learning rate", &mut |ui| {
         ui.add(egui::DragValue::new(&mut training.backbone_rate).range(0.0..=10.0).speed(speed))
@@ -231,6 +233,14 @@ fn more_fields(ui: &mut Ui, training: &mut TrainingChoice, field: &mut Field) {
     field(ui, "Dropout", "Share of values dropped in thawed transformer layers", &mut |ui| {
         ui.add(egui::DragValue::new(&mut training.dropout).range(0.0..=0.9).speed(speed))
     });
+    if has_norms {
+        let tooltip = "What thawed batch norms divide by: the statistics of the pretrained file (fixed), or those of \
+                       each batch while running statistics follow (training mode). Small batches want them fixed.";
+        field(ui, "Batch norm", tooltip, &mut |ui| {
+            let options = [(BatchNormChoice::Fixed, "Fixed"), (BatchNormChoice::Training, "Training")];
+            choice(ui, &mut training.batch_norm, &options)
+        });
+    }
     field(ui, "Seed", "Decides the order of samples and the first weights of the head", &mut |ui| {
         ui.add(egui::DragValue::new(&mut training.seed))
     });

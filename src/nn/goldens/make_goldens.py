@@ -119,50 +119,7 @@ def adamw():
         goldens[f"adamw/w{step}"] = w.detach().clone()
 
 
-def clipped():
-    """Three steps of each optimiser on three tensors whose gradients are clipped together, then not."""
-    for name, make in [
-        ("sgd", lambda ws: torch.optim.SGD(ws, lr=0.05, momentum=0.8, weight_decay=0.1)),
-        ("clipped_adamw", lambda ws: torch.optim.AdamW(ws, lr=0.02, weight_decay=0.3)),
-    ]:
-        weights = [leaf(23), leaf(4, 5), leaf(6, 3)]
-        goldens.update({f"{name}/w0.{n}": w.detach().clone() for n, w in enumerate(weights)})
-        optimiser = make(weights)
-        for step in range(1, 4):
-            for n, w in enumerate(weights):
-                w.grad = torch.randn_like(w) * 10.0 ** (1 - step)
-                if n == 2:
-                    # A table of which two rows were looked up.
-                    w.grad[[0, 2, 3, 5]] = 0.0
-                goldens[f"{name}/g{step}.{n}"] = w.grad.clone()
-            goldens[f"{name}/norm{step}"] = torch.nn.utils.clip_grad_norm_(weights, 5.0)
-            optimiser.step()
-            goldens.update({f"{name}/w{step}.{n}": w.detach().clone() for n, w in enumerate(weights)})
-
-
-def batch_norm_training():
-    """Two steps with the statistics of the batch; the second batch is another one."""
-    norm = torch.nn.BatchNorm2d(13, eps=1e-3, momentum=0.1)
-    with torch.no_grad():
-        norm.weight.copy_(torch.randn(13))
-        norm.bias.copy_(torch.randn(13))
-        norm.running_mean.copy_(torch.randn(13))
-        norm.running_var.copy_(torch.rand(13) + 0.1)
-    weight, bias = norm.weight.detach().clone(), norm.bias.detach().clone()
-    goldens.update({"batch_norm_training/mean0": norm.running_mean.clone(),
-                    "batch_norm_training/var0": norm.running_var.clone()})
-    for step, shape in enumerate([(2, 4, 5, 13), (3, 2, 1, 13)], 1):
-        norm.zero_grad()
-        x = leaf(*shape, scale=3.0)
-        y = nhwc(F.relu6(norm(nchw(x)))).contiguous()
-        case = f"batch_norm_training_{step}"
-        record(case, y, x=x)
-        goldens.update({f"{case}/weight": weight.clone(), f"{case}/d_weight": norm.weight.grad.clone(),
-                        f"{case}/bias": bias.clone(), f"{case}/d_bias": norm.bias.grad.clone(),
-                        f"{case}/mean": norm.running_mean.clone(), f"{case}/var": norm.running_var.clone()})
-
-
-for case in (linear, convolution, depthwise, norms, attention, loss, adamw, clipped, batch_norm_training):
+for case in (linear, convolution, depthwise, norms, attention, loss, adamw):
     case()
 path = pathlib.Path(__file__).with_name("layers.safetensors")
 save_file({name: t.detach().contiguous() for name, t in goldens.items()}, path)

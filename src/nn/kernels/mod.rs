@@ -14,6 +14,7 @@ pub mod activation;
 pub mod adamw;
 pub mod attention;
 pub mod batch_norm;
+pub mod batch_statistics;
 pub mod convolution;
 pub mod depthwise;
 pub mod dropout;
