@@ -4,6 +4,7 @@ use crate::harness::{Window, in_private_home, pictures, predicted, reviews};
 use eframe::egui::{self, Key, Modifiers, accesskit::Role};
 use egui_kittest::kittest::{NodeT, Queryable};
 use frostline::backbone::FreezeState;
+use frostline::project::recipe::{BatchNormChoice, OptimiserChoice};
 use frostline::project::{Recipe, RunState};
 use frostline::session::{Action, Preset, SampleName, Step};
 use std::path::{Path, PathBuf};
@@ -133,6 +134,40 @@ fn a_dropped_table_of_texts_is_trained_and_asked() {
         window.wait("export", |s| s.exported.is_some());
         let out = window.session().exported.clone().unwrap().out;
         assert_eq!(predicted(&out, &["--text".as_ref(), "The lamp is superb.".as_ref()]), label);
+    });
+}
+
+#[test]
+fn settings_show_what_applies_and_can_be_undone() {
+    in_private_home(|| {
+        let mut window = Window::open();
+        window.act(Action::OpenSample(SampleName::ClipArt));
+        window.wait("project", |s| s.project.is_some() && s.backbone().is_some());
+        window.act(Action::Go(Step::Train));
+        window.click("More settings");
+        let first = window.project().recipe.clone();
+        let shows = |window: &Window, field: &str| window.harness.query_by_label(field).is_some();
+        assert!(shows(&window, "Optimiser") && !shows(&window, "Momentum") && !shows(&window, "Batch norm"));
+        window.choose("Optimiser", "SGD");
+        let sgd = &window.project().recipe.training;
+        assert_eq!((sgd.optimiser, sgd.learning_rate), (OptimiserChoice::Sgd, 0.02));
+        window.set_number("Momentum", "0.8");
+        window.set_number("Gradient limit", "2.5");
+        let set = window.project().recipe.clone();
+        assert_eq!((set.training.momentum, set.training.clip), (0.8, 2.5));
+        window.set_number("Gradient limit", "off");
+        assert_eq!(window.project().recipe.training.clip, 0.0);
+        for _ in 0..3 {
+            window.act(Action::Undo);
+        }
+        assert_eq!(window.project().recipe, first);
+        assert!(!shows(&window, "Momentum"));
+        window.act(Action::Preset(Preset::LastBlock));
+        window.choose("Batch norm", "Training");
+        assert_eq!(window.project().recipe.training.batch_norm, BatchNormChoice::Training);
+        let file = window.project().folder.join("recipe.toml");
+        window.act(Action::Go(Step::Layers));
+        assert_eq!(Recipe::read(&file).unwrap(), window.project().recipe);
     });
 }
 

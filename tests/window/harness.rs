@@ -159,6 +159,15 @@ impl Window {
         self.key(egui::Modifiers::NONE, egui::Key::Enter);
     }
 
+    /// Chooses one of the values of a field of the training form.
+    pub fn choose(&mut self, field: &str, value: &str) {
+        self.actions += 1;
+        self.harness.get_by_role_and_label(Role::ComboBox, field).click();
+        self.harness.run_steps(3);
+        self.harness.get_by_role_and_label(Role::Button, value).click();
+        self.harness.run_steps(3);
+    }
+
     /// Opens data or a project by dropping it.
     pub fn open_data(&mut self, path: &Path) {
         let before = self.session().project.as_ref().map(|p| p.folder.clone());

@@ -6,9 +6,11 @@ use crate::layout;
 use crate::raster::Raster;
 use crate::recorded::{Recorded, TRIED_TEXT};
 use eframe::egui::Theme;
+use egui_kittest::kittest::Queryable;
 use egui_kittest::{Harness, LazyRenderer, SnapshotOptions};
 use frostline::gui::App;
 use frostline::project::Machine;
+use frostline::project::recipe::OptimiserChoice;
 use frostline::session::{Action, Exported, SampleName, Session, Step, ThemeChoice};
 use frostline::worker::EvaluateOn;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
@@ -60,6 +62,28 @@ fn messages_look_as_they_did() {
             faults.extend(stage.compare(name));
             stage.harness.state_mut().session_mut().toasts.clear();
         }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    });
+}
+
+/// All settings of a training, with those that apply to some choices only.
+#[test]
+fn settings_look_as_they_did() {
+    in_private_home(|| {
+        let recorded = Recorded::load();
+        let mut stage = Stage::open(&recorded, Theme::Dark, [1280.0, 800.0], 1.0);
+        stage.wait("backbones", |s| !s.backbones.is_empty());
+        stage.open_sample(SampleName::ClipArt);
+        stage.act(Action::Preset(frostline::session::Preset::LastStages));
+        stage.act(Action::Go(Step::Train));
+        let session = stage.harness.state().session();
+        let mut training = session.project.as_ref().unwrap().recipe.training.clone();
+        training.set_optimiser(OptimiserChoice::Sgd);
+        stage.act(Action::SetTraining { training, field: "Optimiser" });
+        stage.harness.get_by_label("More settings").click();
+        stage.settle();
+        let mut faults = stage.faults("9-settings");
+        faults.extend(stage.compare("9-settings"));
         assert!(faults.is_empty(), "{}", faults.join("\n"));
     });
 }
