@@ -238,7 +238,7 @@ fn more_fields(ui: &mut Ui, training: &mut TrainingChoice, has_norms: bool, fiel
                        each batch while running statistics follow (training mode). Small batches want them fixed.";
         field(ui, "Batch norm", tooltip, &mut |ui| {
             let options = [(BatchNormChoice::Fixed, "Fixed"), (BatchNormChoice::Training, "Training")];
-            choice(ui, &mut training.batch_norm, &options)
+            choice(ui, "Batch norm", &mut training.batch_norm, &options)
         });
     }
     field(ui, "Seed", "Decides the order of samples and the first weights of the head", &mut |ui| {
@@ -253,7 +253,7 @@ fn optimiser_fields(ui: &mut Ui, training: &mut TrainingChoice, field: &mut Fiel
     field(ui, "Optimiser", tooltip, &mut |ui| {
         let mut chosen = training.optimiser;
         let options = [OptimiserChoice::AdamW, OptimiserChoice::Sgd].map(|o| (o, o.name()));
-        let response = choice(ui, &mut chosen, &options);
+        let response = choice(ui, "Optimiser", &mut chosen, &options);
         training.set_optimiser(chosen);
         response
     });
@@ -285,15 +285,21 @@ fn optimiser_fields(ui: &mut Ui, training: &mut TrainingChoice, field: &mut Fiel
     });
 }
 
-/// A field with few values to choose from; the response says whether another was chosen.
-fn choice<T: Copy + PartialEq>(ui: &mut Ui, chosen: &mut T, options: &[(T, &str)]) -> egui::Response {
+/// A field with few values to choose from, its `name` unlike those beside it; the response says whether another was
+/// chosen.
+fn choice<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    name: &str,
+    chosen: &mut T,
+    options: &[(T, &str)],
+) -> egui::Response {
     let before = *chosen;
-    let name = options.iter().find(|(value, _)| *value == before).map_or("", |(_, name)| name);
-    let combo = egui::ComboBox::from_id_salt("choice").width(FIELD).selected_text(name);
+    let shown = options.iter().find(|(value, _)| *value == before).map_or("", |(_, words)| words);
+    let combo = egui::ComboBox::from_id_salt(name).width(FIELD).selected_text(shown);
     let mut response = combo
         .show_ui(ui, |ui| {
-            for (value, name) in options {
-                ui.selectable_value(chosen, *value, *name);
+            for (value, words) in options {
+                ui.selectable_value(chosen, *value, *words);
             }
         })
         .response;
