@@ -13,6 +13,7 @@
 pub mod activation;
 pub mod adamw;
 pub mod attention;
+pub mod avg_pool;
 pub mod batch_norm;
 pub mod convolution;
 pub mod depthwise;
@@ -24,6 +25,7 @@ pub mod matrix;
 pub mod max_pool;
 pub mod memory;
 pub mod residual;
+pub mod squeeze_excite;
 
 use std::ops::Range;
 use std::sync::OnceLock;
