@@ -5,7 +5,7 @@
 
 use candle_core::{Device, Tensor};
 use frostline::backbone::{Architecture, Boundary, Pass, Role, Segment, TensorSource, mix, registry};
-use frostline::nn::{FreedMemoryKept, Linear, Param, cross_entropy};
+use frostline::nn::{FreedMemoryKept, Linear, Param, cross_entropy, let_idle_threads_sleep};
 use frostline::problem::Result;
 use frostline::train::optimiser::Optimiser;
 use frostline::train::top::load_head;
@@ -207,6 +207,7 @@ fn anonymous_mb() -> Option<f64> {
 }
 
 fn main() -> Result<()> {
+    let_idle_threads_sleep();
     let arguments: Vec<String> = std::env::args().filter(|argument| argument != "--bench").collect();
     let number = |flag: &str, default: usize| {
         let value = arguments.iter().skip_while(|a| *a != flag).nth(1);

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    frostline::nn::let_idle_threads_sleep();
     if std::env::args_os().len() > 1 || !has_display() {
         return frostline::cli::run();
     }

@@ -61,7 +61,7 @@ impl Conv2d {
         let weight = self.weight.contiguous()?;
         let bias = self.bias.as_ref().map(Param::contiguous).transpose()?;
         let slots = Slots { weight: self.weight.slot(), bias: self.bias.as_ref().and_then(Param::slot) };
-        if is_pointwise(&geometry) {
+        if geometry.is_pointwise() {
             return linear(&x, &weight, bias.as_ref(), Activation::None, slots);
         }
         let op = ConvOp { geometry, slots };
@@ -85,7 +85,7 @@ impl Conv2d {
         y.reshape((g.batch, g.out_height, g.out_width, g.out_channels))
     }
 
-    fn geometry(&self, x: &Tensor) -> Result<Geometry> {
+    pub(super) fn geometry(&self, x: &Tensor) -> Result<Geometry> {
         let (batch, height, width, channels) = x.dims4()?;
         let (out, input, kernel, kernel_width) = self.weight.tensor().dims4()?;
         if input != channels || kernel != kernel_width {
@@ -103,10 +103,6 @@ impl Conv2d {
         }
         Geometry::new([batch, height, width, channels], out, kernel, self.stride, self.padding)
     }
-}
-
-fn is_pointwise(g: &Geometry) -> bool {
-    g.kernel == 1 && g.stride == 1 && (g.out_height, g.out_width) == (g.height, g.width)
 }
 
 /// For each position of the kernel the pixels under it, `[batch, out_height, out_width, in]`, out of
@@ -143,7 +139,8 @@ impl ConvOp {
     fn forward(&self, x: &[f32], w: &[f32], bias: Option<&[f32]>) -> Result<(CpuStorage, Shape)> {
         let g = &self.geometry;
         let mut y = vec![0f32; g.output_len()];
-        convolution::forward(g, x, &convolution::to_patch_order(g, w), &mut y);
+        let weight = convolution::Packed::new(Level::current(), g, w);
+        convolution::forward(g, x, &weight, &mut y);
         if let Some(bias) = bias {
             bias_activation(Level::current(), &mut y, bias, Activation::None);
         }
@@ -167,18 +164,16 @@ impl ConvOp {
                 None => None,
             };
             let d_weight = Target::of(w, &self.slots.weight).write(|out| {
-                let mut packed = vec![0f32; out.len()];
                 read(x, |x| {
-                    convolution::weight_gradient(g, x, dy, &mut packed);
+                    convolution::weight_gradient(g, x, dy, out);
                     Ok(())
-                })?;
-                convolution::to_file_order(g, &packed, out);
-                Ok(())
+                })
             })?;
             let dx = input_gradient(x, |out| {
-                let packed = read(w, |w| Ok(convolution::to_patch_order(g, w)))?;
-                convolution::input_gradient(g, &packed, dy, out);
-                Ok(())
+                read(w, |w| {
+                    convolution::input_gradient(Level::current(), g, w, dy, out);
+                    Ok(())
+                })
             })?;
             Ok([dx, d_weight, d_bias])
         })

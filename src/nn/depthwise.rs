@@ -49,7 +49,7 @@ impl DepthwiseConv2d {
         }
     }
 
-    fn geometry(&self, x: &Tensor) -> Result<Geometry> {
+    pub(super) fn geometry(&self, x: &Tensor) -> Result<Geometry> {
         let (batch, height, width, channels) = x.dims4()?;
         let (kernels, one, kernel, kernel_width) = self.weight.tensor().dims4()?;
         if kernels != channels || one != 1 || kernel != kernel_width {

@@ -3,14 +3,12 @@
 //! Definitions and tensor names follow timm 1.0 (`mobilenetv2_*`, `tf_efficientnet_lite*`); Sandler et al.
 //! 2018, Tan and Le 2019. Inside a pass tensors are `[batch, height, width, channels]`.
 
-use super::nodes::{batch_norm_node, conv_node, input_size, load_batch_norm, load_conv, map_shape};
+use super::nodes::{ConvNormSpec, batch_norm_node, conv_node, input_size, map_shape};
 use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
 use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
-use crate::nn::{
-    Activation, BatchNorm, Conv2d, DepthwiseConv2d, Dropout, Padding, dropout_add, global_average_pool,
-};
+use crate::nn::{Activation, ConvNorm, Padding, global_average_pool};
 use crate::problem::Result;
 use serde_json::Value;
 
@@ -164,24 +162,16 @@ impl EfficientNet {
         if self.norm.tensorflow { Padding::TensorFlowSame } else { Padding::Symmetric(kernel / 2) }
     }
 
-    fn batch_norm(
+    /// A convolution and its norm; a kernel for each channel where `depthwise`.
+    fn normed<'a>(
         &self,
-        source: &mut dyn TensorSource,
-        path: &str,
-        channels: usize,
-        activation: Activation,
-    ) -> Result<BatchNorm> {
-        load_batch_norm(source, path, channels, self.norm.eps, activation)
-    }
-
-    fn convolution(
-        &self,
-        source: &mut dyn TensorSource,
-        path: &str,
+        paths: [&'a str; 2],
         shape: [usize; 4],
         stride: usize,
-    ) -> Result<Conv2d> {
-        load_conv(source, path, shape, stride, self.padding(shape[2]))
+        activation: Activation,
+    ) -> ConvNormSpec<'a> {
+        let (padding, eps) = (self.padding(shape[2]), self.norm.eps);
+        ConvNormSpec { paths, shape, depthwise: false, stride, padding, eps, activation }
     }
 
     fn load_block(&self, block: &Block, source: &mut dyn TensorSource) -> Result<InvertedResidual> {
@@ -193,22 +183,20 @@ impl EfficientNet {
             false => ("bn1", "conv_pw", "bn2"),
         };
         let expand = match block.expanded {
-            true => Some((
-                self.convolution(source, &path("conv_pw"), [middle, input, 1, 1], 1)?,
-                self.batch_norm(source, &path("bn1"), middle, Activation::Relu6)?,
-            )),
+            true => {
+                let paths = [&path("conv_pw")[..], &path("bn1")];
+                Some(self.normed(paths, [middle, input, 1, 1], 1, Activation::Relu6).load(source)?)
+            }
             false => None,
         };
+        let shape = [middle, 1, block.kernel, block.kernel];
+        let paths = [&path("conv_dw")[..], &path(depthwise_norm)];
+        let depthwise = self.normed(paths, shape, block.stride, Activation::Relu6);
+        let paths = [&path(project)[..], &path(project_norm)];
         Ok(InvertedResidual {
             expand,
-            depthwise: DepthwiseConv2d {
-                weight: source.param(&path("conv_dw.weight"), &[middle, 1, block.kernel, block.kernel])?,
-                stride: block.stride,
-                padding: self.padding(block.kernel),
-            },
-            depthwise_norm: self.batch_norm(source, &path(depthwise_norm), middle, Activation::Relu6)?,
-            project: self.convolution(source, &path(project), [output, middle, 1, 1], 1)?,
-            project_norm: self.batch_norm(source, &path(project_norm), output, Activation::None)?,
+            depthwise: ConvNormSpec { depthwise: true, ..depthwise }.load(source)?,
+            project: self.normed(paths, [output, middle, 1, 1], 1, Activation::None).load(source)?,
             residual: block.stride == 1 && input == output,
         })
     }
@@ -238,38 +226,32 @@ impl Architecture for EfficientNet {
     fn load_segment(&self, segment: usize, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>> {
         let last = self.blocks.last().map_or(self.stem, |b| b.output);
         Ok(match segment.checked_sub(1).map(|i| self.blocks.get(i)) {
-            None => Box::new(Stem {
-                conv: self.convolution(source, "conv_stem", [self.stem, 3, 3, 3], 2)?,
-                norm: self.batch_norm(source, "bn1", self.stem, Activation::Relu6)?,
-            }),
+            None => {
+                let (paths, shape) = (["conv_stem", "bn1"], [self.stem, 3, 3, 3]);
+                Box::new(Stem(self.normed(paths, shape, 2, Activation::Relu6).load(source)?))
+            }
             Some(Some(block)) => Box::new(self.load_block(block, source)?),
-            Some(None) => Box::new(Top {
-                conv: self.convolution(source, "conv_head", [self.features, last, 1, 1], 1)?,
-                norm: self.batch_norm(source, "bn2", self.features, Activation::Relu6)?,
-            }),
+            Some(None) => {
+                let (paths, shape) = (["conv_head", "bn2"], [self.features, last, 1, 1]);
+                Box::new(Top(self.normed(paths, shape, 1, Activation::Relu6).load(source)?))
+            }
         })
     }
 }
 
-struct Stem {
-    conv: Conv2d,
-    norm: BatchNorm,
-}
+struct Stem(ConvNorm);
 
 impl Segment for Stem {
     fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
         let pixels = below.hidden.permute((0, 2, 3, 1))?.contiguous()?;
-        let hidden = self.norm.forward(&self.conv.forward(&pixels)?)?;
-        Ok(Boundary { hidden, lengths: None })
+        Ok(Boundary { hidden: self.0.forward(&pixels)?, lengths: None })
     }
 }
 
 struct InvertedResidual {
-    expand: Option<(Conv2d, BatchNorm)>,
-    depthwise: DepthwiseConv2d,
-    depthwise_norm: BatchNorm,
-    project: Conv2d,
-    project_norm: BatchNorm,
+    expand: Option<ConvNorm>,
+    depthwise: ConvNorm,
+    project: ConvNorm,
     residual: bool,
 }
 
@@ -277,27 +259,23 @@ impl Segment for InvertedResidual {
     fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
         let x = &below.hidden;
         let widened = match &self.expand {
-            Some((conv, norm)) => norm.forward(&conv.forward(x)?)?,
+            Some(expand) => expand.forward(x)?,
             None => x.clone(),
         };
-        let filtered = self.depthwise_norm.forward(&self.depthwise.forward(&widened)?)?;
-        let narrowed = self.project_norm.forward(&self.project.forward(&filtered)?)?;
+        let filtered = self.depthwise.forward(&widened)?;
         let hidden = match self.residual {
-            true => dropout_add(&narrowed, Some(x), Dropout::NONE)?,
-            false => narrowed,
+            true => self.project.forward_add(&filtered, x)?,
+            false => self.project.forward(&filtered)?,
         };
         Ok(Boundary { hidden, lengths: None })
     }
 }
 
-struct Top {
-    conv: Conv2d,
-    norm: BatchNorm,
-}
+struct Top(ConvNorm);
 
 impl Segment for Top {
     fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
-        let hidden = self.norm.forward(&self.conv.forward(&below.hidden)?)?;
+        let hidden = self.0.forward(&below.hidden)?;
         Ok(Boundary { hidden: global_average_pool(&hidden)?, lengths: None })
     }
 }

@@ -3,7 +3,7 @@
 use crate::backbone::TensorSource;
 use crate::backbone::layer_tree::{Dim, Kind, Node, Role};
 use crate::backbone::spec::bad_config;
-use crate::nn::{Activation, BatchNorm, Conv2d, Padding};
+use crate::nn::{Activation, BatchNorm, Conv2d, ConvNorm, Convolution, DepthwiseConv2d, Padding};
 use crate::problem::Result;
 use serde_json::Value;
 
@@ -21,19 +21,35 @@ pub fn input_size(config: &Value) -> Result<Option<usize>> {
     }
 }
 
-/// The layer of a [`conv_node`].
-pub fn load_conv(
-    source: &mut dyn TensorSource,
-    path: &str,
-    shape: [usize; 4],
-    stride: usize,
-    padding: Padding,
-) -> Result<Conv2d> {
-    Ok(Conv2d { weight: source.param(&format!("{path}.weight"), &shape)?, bias: None, stride, padding })
+/// The layers of a [`conv_node`] and of the [`batch_norm_node`] after it.
+pub struct ConvNormSpec<'a> {
+    /// Paths of both.
+    pub paths: [&'a str; 2],
+    /// `[output, input / groups, kernel, kernel]`; one input is a depthwise convolution where `depthwise` says so.
+    pub shape: [usize; 4],
+    pub depthwise: bool,
+    pub stride: usize,
+    pub padding: Padding,
+    pub eps: f64,
+    pub activation: Activation,
+}
+
+impl ConvNormSpec<'_> {
+    pub fn load(self, source: &mut dyn TensorSource) -> Result<ConvNorm> {
+        let [conv, norm] = self.paths;
+        let (stride, padding) = (self.stride, self.padding);
+        let weight = source.param(&format!("{conv}.weight"), &self.shape)?;
+        let convolution = match self.depthwise {
+            true => Convolution::Depthwise(DepthwiseConv2d { weight, stride, padding }),
+            false => Convolution::Dense(Conv2d { weight, bias: None, stride, padding }),
+        };
+        let norm = load_batch_norm(source, norm, self.shape[0], self.eps, self.activation)?;
+        Ok(ConvNorm { convolution, norm })
+    }
 }
 
 /// The layer of a [`batch_norm_node`].
-pub fn load_batch_norm(
+fn load_batch_norm(
     source: &mut dyn TensorSource,
     path: &str,
     channels: usize,

@@ -3,12 +3,12 @@
 //! Definition and tensor names follow timm 1.0 (`resnet18`, `resnet50`, ..), where a bottleneck has its stride in
 //! the 3×3 convolution. Inside a pass tensors are `[batch, height, width, channels]`.
 
-use super::nodes::{batch_norm_node, conv_node, input_size, load_batch_norm, load_conv, map_shape};
+use super::nodes::{ConvNormSpec, batch_norm_node, conv_node, input_size, map_shape};
 use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node, is_at_or_below};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
 use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
-use crate::nn::{Activation, BatchNorm, Conv2d, MaxPool2d, Padding, add_relu, global_average_pool};
+use crate::nn::{Activation, ConvNorm, MaxPool2d, Padding, global_average_pool};
 use crate::problem::Result;
 use serde_json::Value;
 
@@ -112,24 +112,31 @@ impl ResNet {
     fn load_block(&self, number: usize, source: &mut dyn TensorSource) -> Result<Residual> {
         let block = &self.blocks[number];
         let path = |name: &str| format!("{}.{name}", block.path);
-        let convolutions = block.convolutions();
         let mut branch = Vec::new();
-        for (n, (shape, stride, _)) in convolutions.iter().enumerate() {
-            let is_last = n + 1 == convolutions.len();
-            let activation = if is_last { Activation::None } else { Activation::Relu };
+        for (n, (shape, stride, _)) in block.convolutions().into_iter().enumerate() {
             let (conv, norm) = (path(&format!("conv{}", n + 1)), path(&format!("bn{}", n + 1)));
-            branch.push(Normed::load(source, [&conv, &norm], *shape, *stride, activation)?);
+            // That of the last one follows the sum.
+            branch.push(normed([&conv, &norm], shape, stride, Activation::Relu).load(source)?);
         }
         let shape = [block.output, block.input, 1, 1];
         let names = [path("downsample.0"), path("downsample.1")];
         let shortcut = match block.reshapes() {
-            true => {
-                Some(Normed::load(source, [&names[0], &names[1]], shape, block.stride, Activation::None)?)
-            }
+            true => Some(normed([&names[0], &names[1]], shape, block.stride, Activation::None).load(source)?),
             false => None,
         };
         Ok(Residual { branch, shortcut, pools: number + 1 == self.blocks.len() })
     }
+}
+
+/// A convolution of odd size in the middle of its padding, and its norm.
+fn normed<'a>(
+    paths: [&'a str; 2],
+    shape: [usize; 4],
+    stride: usize,
+    activation: Activation,
+) -> ConvNormSpec<'a> {
+    let padding = Padding::Symmetric(shape[2] / 2);
+    ConvNormSpec { paths, shape, depthwise: false, stride, padding, eps: EPS, activation }
 }
 
 impl Architecture for ResNet {
@@ -156,39 +163,14 @@ impl Architecture for ResNet {
     fn load_segment(&self, segment: usize, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>> {
         Ok(match segment.checked_sub(1) {
             None => {
-                Box::new(Stem(Normed::load(source, ["conv1", "bn1"], [STEM, 3, 7, 7], 2, Activation::Relu)?))
+                Box::new(Stem(normed(["conv1", "bn1"], [STEM, 3, 7, 7], 2, Activation::Relu).load(source)?))
             }
             Some(number) => Box::new(self.load_block(number, source)?),
         })
     }
 }
 
-/// A convolution and the norm after it.
-struct Normed {
-    conv: Conv2d,
-    norm: BatchNorm,
-}
-
-impl Normed {
-    fn load(
-        source: &mut dyn TensorSource,
-        [conv, norm]: [&str; 2],
-        shape: [usize; 4],
-        stride: usize,
-        activation: Activation,
-    ) -> Result<Self> {
-        Ok(Self {
-            conv: load_conv(source, conv, shape, stride, Padding::Symmetric(shape[2] / 2))?,
-            norm: load_batch_norm(source, norm, shape[0], EPS, activation)?,
-        })
-    }
-
-    fn forward(&self, x: &candle_core::Tensor) -> candle_core::Result<candle_core::Tensor> {
-        self.norm.forward(&self.conv.forward(x)?)
-    }
-}
-
-struct Stem(Normed);
+struct Stem(ConvNorm);
 
 impl Segment for Stem {
     fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
@@ -199,23 +181,22 @@ impl Segment for Stem {
 }
 
 struct Residual {
-    branch: Vec<Normed>,
+    branch: Vec<ConvNorm>,
     /// None where the input is added as it is.
-    shortcut: Option<Normed>,
+    shortcut: Option<ConvNorm>,
     /// The last block also pools.
     pools: bool,
 }
 
 impl Segment for Residual {
     fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
-        let mut branch = below.hidden.clone();
-        for layer in &self.branch {
-            branch = layer.forward(&branch)?;
-        }
-        let hidden = match &self.shortcut {
-            Some(shortcut) => add_relu(&branch, &shortcut.forward(&below.hidden)?)?,
-            None => add_relu(&branch, &below.hidden)?,
+        let shortcut = match &self.shortcut {
+            Some(shortcut) => shortcut.forward(&below.hidden)?,
+            None => below.hidden.clone(),
         };
+        let Some((last, first)) = self.branch.split_last() else { return Ok(below.clone()) };
+        let inner = first.iter().try_fold(below.hidden.clone(), |x, layer| layer.forward(&x))?;
+        let hidden = last.forward_add(&inner, &shortcut)?;
         let hidden = if self.pools { global_average_pool(&hidden)? } else { hidden };
         Ok(Boundary { hidden, lengths: None })
     }

@@ -1,6 +1,7 @@
 //! Depthwise convolution in NHWC, direct: every channel has its own kernel, and channels are the
 //! lanes of the vectors. Kernels lie as `[ky, kx, channel]`.
 
+use super::convolution::Tile;
 use super::geometry::Geometry;
 use super::math::fma;
 use super::{Level, add_parts, multiversion, parts};
@@ -378,11 +379,29 @@ fn assert_lengths(g: &Geometry, input: &[f32], weight: &[f32], output: &[f32]) {
 /// The convolution; weight in tap order.
 pub fn forward(level: Level, g: &Geometry, x: &[f32], weight: &[f32], y: &mut [f32]) {
     assert_lengths(g, x, weight, y);
+    forward_rows(level, g, x, weight, y.par_chunks_mut(row_len(g)), |_, _| {});
+}
+
+/// Elements of the output in one row of pixels.
+pub fn row_len(g: &Geometry) -> usize {
+    g.out_width * g.in_channels
+}
+
+/// The same, row by row of [`row_len`] elements: `finish` gets each with the number of its first element.
+pub fn forward_rows<T: Tile>(
+    level: Level,
+    g: &Geometry,
+    x: &[f32],
+    weight: &[f32],
+    rows: impl IndexedParallelIterator<Item = T>,
+    finish: impl Fn(usize, T) + Sync,
+) {
     let image_len = g.height * g.width * g.in_channels;
-    y.par_chunks_mut(g.out_width * g.in_channels).enumerate().with_min_len(4).for_each(|(row, y)| {
+    rows.enumerate().with_min_len(4).for_each(|(row, mut out)| {
         let (image, oy) = (row / g.out_height, row % g.out_height);
         let image = &x[image * image_len..(image + 1) * image_len];
-        forward_row(level, g, image, weight, oy, y);
+        forward_row(level, g, image, weight, oy, out.sums());
+        finish(row * row_len(g), out);
     });
 }
 

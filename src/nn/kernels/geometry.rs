@@ -56,6 +56,11 @@ impl Geometry {
         })
     }
 
+    /// Whether each output is made of the one pixel at its place.
+    pub fn is_pointwise(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && (self.out_height, self.out_width) == (self.height, self.width)
+    }
+
     /// Elements of the input.
     pub fn input_len(&self) -> usize {
         self.batch * self.height * self.width * self.in_channels

@@ -15,8 +15,11 @@ pub mod adamw;
 pub mod attention;
 pub mod avg_pool;
 pub mod batch_norm;
+pub mod candle_pool;
+pub mod conv_norm;
 pub mod convolution;
 pub mod depthwise;
+pub mod direct;
 pub mod dropout;
 pub mod geometry;
 pub mod layer_norm;
@@ -118,18 +121,20 @@ impl Level {
 macro_rules! multiversion {
     ($(#[$meta:meta])* $vis:vis fn $name:ident = $body:ident($($arg:ident : $ty:ty),* $(,)?) $(-> $ret:ty)?;) => {
         $(#[$meta])*
-        // A kernel takes its slices and sizes one by one: a struct around them would hide what is read and written.
-        #[allow(clippy::too_many_arguments)]
+        #[allow(
+            clippy::too_many_arguments,
+            reason = "a struct around slices and sizes would hide what is read and what is written"
+        )]
         $vis fn $name(level: $crate::nn::kernels::Level, $($arg: $ty),*) $(-> $ret)? {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-                #[allow(clippy::too_many_arguments)]
+                #[allow(clippy::too_many_arguments, reason = "as above")]
                 fn avx512($($arg: $ty),*) $(-> $ret)? {
                     $body::<true>($($arg),*)
                 }
                 #[target_feature(enable = "avx2,fma")]
-                #[allow(clippy::too_many_arguments)]
+                #[allow(clippy::too_many_arguments, reason = "as above")]
                 fn avx2($($arg: $ty),*) $(-> $ret)? {
                     $body::<true>($($arg),*)
                 }
