@@ -76,11 +76,11 @@ pub enum Squeeze {
 
 /// One block of a stage.
 pub struct Block {
-    pub path: String,
-    pub spec: Spec,
-    pub input: usize,
+    path: String,
+    spec: Spec,
+    input: usize,
     /// Channels of the depthwise convolution.
-    pub middle: usize,
+    middle: usize,
     /// Height and width of the input and of the output.
     input_side: usize,
     side: usize,
