@@ -13,6 +13,7 @@
 pub mod activation;
 pub mod adamw;
 pub mod attention;
+pub mod avg_pool;
 pub mod batch_norm;
 pub mod candle_pool;
 pub mod conv_norm;
@@ -27,6 +28,7 @@ pub mod matrix;
 pub mod max_pool;
 pub mod memory;
 pub mod residual;
+pub mod squeeze_excite;
 
 use std::ops::Range;
 use std::sync::OnceLock;
