@@ -79,7 +79,7 @@ pub trait TensorSource {
 }
 
 /// The part of a network between two neighbouring cuts.
-pub trait Segment: Send {
+pub trait Segment: Send + Sync {
     /// Carries a boundary state from the cut below to the cut above.
     fn forward(&self, below: &Boundary, pass: &Pass) -> candle_core::Result<Boundary>;
 }

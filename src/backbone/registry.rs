@@ -21,6 +21,8 @@ pub type Described = Result<Box<dyn Architecture>>;
 pub const FAMILIES: &[Family] = &[
     families::efficientnet::MOBILENET_V2,
     families::efficientnet::EFFICIENTNET_LITE,
+    families::efficientnet::EFFICIENTNET,
+    families::mobilenet_v3::MOBILENET_V3,
     families::resnet::RESNET,
     families::bert::BERT,
 ];

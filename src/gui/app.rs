@@ -2,7 +2,7 @@
 
 use super::dialogs::{Answer, Dialogs, action_for};
 use super::pictures::Pictures;
-use super::{Actions, Scene, panels, shell, theme};
+use super::{Actions, Scene, palette, panels, path_field, shell, theme};
 use crate::problem::Problem;
 use crate::project::Machine;
 use crate::session::projects::Remembered;
@@ -26,7 +26,7 @@ pub struct App {
     dialogs: Dialogs,
     /// The path field that stands in where the system has no dialog.
     path_field: Option<(Purpose, String)>,
-    palette: shell::Palette,
+    palette: palette::Palette,
     may_close: bool,
 }
 
@@ -61,7 +61,7 @@ impl App {
             pictures: RefCell::new(Pictures::new(Thumbnails::start(2, &wake))),
             dialogs: Dialogs::new(),
             path_field: None,
-            palette: shell::Palette::default(),
+            palette: palette::Palette::default(),
             may_close: false,
         };
         let effects = app.session.start();
@@ -150,7 +150,7 @@ impl App {
             self.session.toast(ToastKind::Note, "One thing at a time", &text);
         }
         actions.extend(dropped);
-        actions.extend(shell::shortcuts(context, &self.session));
+        actions.extend(palette::shortcuts(context, &self.session));
         if context.input(|i| i.viewport().close_requested()) && !self.may_close && self.session.is_training()
         {
             context.send_viewport_cmd(ViewportCommand::CancelClose);
@@ -194,10 +194,10 @@ impl App {
         shell::quit_question(ui, &scene, &mut out);
         self.palette.show(ui, &scene, &mut out);
         if let Some((purpose, text)) = &mut self.path_field {
-            match shell::path_field(ui, text) {
-                shell::PathAnswer::Open => {}
-                shell::PathAnswer::Cancelled => self.path_field = None,
-                shell::PathAnswer::Chosen(path) => {
+            match path_field::path_field(ui, text) {
+                path_field::PathAnswer::Open => {}
+                path_field::PathAnswer::Cancelled => self.path_field = None,
+                path_field::PathAnswer::Chosen(path) => {
                     out.extend(action_for(*purpose, vec![path]));
                     self.path_field = None;
                 }

@@ -3,7 +3,9 @@
 
 mod app;
 mod dialogs;
+mod palette;
 mod panels;
+mod path_field;
 mod pictures;
 mod shell;
 pub mod theme;

@@ -1,14 +1,13 @@
-//! What surrounds every step: bars, rail, messages, the palette.
+//! What surrounds every step: bars, rail, messages.
 
 use super::theme::{self, Tokens, icon};
 use super::widgets::{focus_ring, icon_button, section, sign, text_in};
 use super::{Actions, Scene};
 use crate::session::{Action, Session, Step, StepState, ThemeChoice, ToastKind};
 use egui::{
-    Align, Align2, Context, CornerRadius, Frame, Key, KeyboardShortcut, Layout, Margin, Modal, Modifiers,
-    Panel, RichText, Role, Sense, Stroke, Ui, WidgetInfo,
+    Align, Align2, CornerRadius, Frame, Layout, Margin, Modal, Panel, RichText, Role, Sense, Stroke, Ui,
+    WidgetInfo,
 };
-use std::path::PathBuf;
 
 /// Project, undo, device, theme.
 pub fn top_bar(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
@@ -330,182 +329,7 @@ pub fn quit_question(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     }
 }
 
-fn question_frame(ui: &Ui) -> Frame {
+/// What a question stands in.
+pub fn question_frame(ui: &Ui) -> Frame {
     Frame::popup(ui.style()).inner_margin(Margin::same(theme::GAP as i8))
-}
-
-/// What the path field says.
-pub enum PathAnswer {
-    Open,
-    Cancelled,
-    Chosen(PathBuf),
-}
-
-/// Stands in for the system's dialog where there is none: a path with completion.
-pub fn path_field(ui: &mut Ui, text: &mut String) -> PathAnswer {
-    let mut answer = PathAnswer::Open;
-    let modal = Modal::new(egui::Id::unique("path")).frame(question_frame(ui)).show(ui.ctx(), |ui| {
-        ui.set_width(520.0);
-        section(ui, "Which folder or file?");
-        super::widgets::dim(ui, "This system has no file dialog. Type the path, or drop it on the window.");
-        let label = ui.label("Path");
-        let field =
-            ui.add(egui::TextEdit::singleline(text).desired_width(f32::INFINITY)).labelled_by(label.id);
-        if ui.memory(|m| m.focused().is_none()) {
-            field.request_focus();
-        }
-        for path in known_completions(ui, text) {
-            let shown = path.display().to_string();
-            if ui.add(egui::Button::new(&shown).frame(false)).clicked() {
-                *text = if path.is_dir() { format!("{shown}/") } else { shown };
-            }
-        }
-        ui.horizontal(|ui| {
-            if ui.button("Cancel").clicked() {
-                answer = PathAnswer::Cancelled;
-            }
-            let path = PathBuf::from(text.trim());
-            let is_there = path.exists();
-            let entered = ui.input(|i| i.key_pressed(Key::Enter));
-            if (ui.add_enabled(is_there, egui::Button::new("Open")).clicked() || entered) && is_there {
-                answer = PathAnswer::Chosen(path);
-            }
-        });
-    });
-    if modal.should_close() { PathAnswer::Cancelled } else { answer }
-}
-
-/// The completions of `text`, read from the disk when it changes only.
-fn known_completions(ui: &Ui, text: &str) -> Vec<PathBuf> {
-    let id = egui::Id::unique("completions");
-    let known = ui.data(|d| d.get_temp::<(String, Vec<PathBuf>)>(id)).filter(|(of, _)| of == text);
-    known.map(|(_, paths)| paths).unwrap_or_else(|| {
-        let paths = completions(text);
-        ui.data_mut(|d| d.insert_temp(id, (text.to_string(), paths.clone())));
-        paths
-    })
-}
-
-/// Up to eight paths that begin with what was typed.
-fn completions(text: &str) -> Vec<PathBuf> {
-    let typed = PathBuf::from(text);
-    let (folder, start) = match text.ends_with('/') || text.is_empty() {
-        true => (typed.clone(), String::new()),
-        false => (
-            typed.parent().map(PathBuf::from).unwrap_or_default(),
-            typed.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default(),
-        ),
-    };
-    let folder = if folder.as_os_str().is_empty() { PathBuf::from("/") } else { folder };
-    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .take(2000)
-        .filter(|e| {
-            let name = e.file_name().to_string_lossy().to_lowercase();
-            name.starts_with(&start) && !name.starts_with('.')
-        })
-        .map(|e| e.path())
-        .collect();
-    found.sort();
-    found.truncate(8);
-    found
-}
-
-/// Ctrl+K: every action by name.
-#[derive(Default)]
-pub struct Palette {
-    search: String,
-    chosen: usize,
-}
-
-impl Palette {
-    pub fn show(&mut self, ui: &mut Ui, scene: &Scene, out: &mut Actions) {
-        if !scene.session.palette_open {
-            (self.search, self.chosen) = (String::new(), 0);
-            return;
-        }
-        let words = self.search.to_lowercase();
-        let found: Vec<Action> = Action::palette()
-            .into_iter()
-            .filter(|action| words.split_whitespace().all(|w| action.label().text.to_lowercase().contains(w)))
-            .collect();
-        let (down, up, enter) = ui.input(|i| {
-            (i.key_pressed(Key::ArrowDown), i.key_pressed(Key::ArrowUp), i.key_pressed(Key::Enter))
-        });
-        self.chosen = (self.chosen + usize::from(down))
-            .saturating_sub(usize::from(up))
-            .min(found.len().saturating_sub(1));
-        // Its upper edge stays where it is while the list gets shorter.
-        let area = Modal::default_area(egui::Id::unique("palette")).anchor(Align2::CENTER_TOP, [0.0, 120.0]);
-        let modal = Modal::new(egui::Id::unique("palette")).area(area).show(ui.ctx(), |ui| {
-            ui.set_width(460.0);
-            let field = egui::TextEdit::singleline(&mut self.search)
-                .hint_text("Find a command")
-                .desired_width(f32::INFINITY);
-            let response = ui.add(field);
-            response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Find a command"));
-            response.request_focus();
-            egui::ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
-                ui.spacing_mut().item_spacing.y = 2.0;
-                for (number, action) in found.iter().enumerate() {
-                    let label = action.label();
-                    let why_not = scene.session.why_not(action);
-                    let button = egui::Button::selectable(number == self.chosen, label.text)
-                        .shortcut_text(label.shortcut.unwrap_or_default())
-                        .min_size(egui::vec2(ui.available_width(), 28.0));
-                    let response = ui.add_enabled(why_not.is_none(), button);
-                    // Only what cannot be done explains itself: a tooltip hides the next entry.
-                    let response = response.on_disabled_hover_text(why_not.unwrap_or_default());
-                    if number == self.chosen && (up || down) {
-                        response.scroll_to_me(None);
-                    }
-                    if response.clicked() || (enter && number == self.chosen) {
-                        out.push(Action::ShowPalette(false));
-                        out.push(action.clone());
-                    }
-                }
-            });
-        });
-        if modal.should_close() {
-            out.push(Action::ShowPalette(false));
-        }
-    }
-}
-
-/// Actions whose shortcut was pressed.
-pub fn shortcuts(context: &Context, session: &Session) -> Vec<Action> {
-    let command = Modifiers::COMMAND;
-    let shifted = Modifiers::COMMAND | Modifiers::SHIFT;
-    let paused = session.job.as_ref().is_some_and(|j| j.paused);
-    let mut table = vec![
-        (shifted, Key::Z, Action::Redo),
-        (shifted, Key::O, Action::ChooseFile),
-        (command, Key::Z, Action::Undo),
-        (command, Key::Y, Action::Redo),
-        (command, Key::O, Action::ChooseFolder),
-        (command, Key::W, Action::CloseProject),
-        (command, Key::K, Action::ShowPalette(!session.palette_open)),
-        (command, Key::Enter, Action::Train),
-        (command, Key::P, Action::Pause(!paused)),
-        (command, Key::Period, Action::Stop),
-        (command, Key::E, Action::Evaluate(crate::worker::EvaluateOn::Validation)),
-        (command, Key::S, Action::Export),
-        (command, Key::I, Action::ToggleInspector),
-        (command, Key::L, Action::ToggleLog),
-        (command, Key::Q, Action::Quit),
-    ];
-    let numbers = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7];
-    table.extend(numbers.into_iter().zip(Step::ALL).map(|(key, step)| (command, key, Action::Go(step))));
-    if context.text_edit_focused() {
-        // A text field takes back its own typing.
-        table.retain(|(_, _, action)| !matches!(action, Action::Undo | Action::Redo));
-    }
-    context.input_mut(|input| {
-        let pressed = |(modifiers, key, action): (Modifiers, Key, Action)| {
-            input.consume_shortcut(&KeyboardShortcut::new(modifiers, key)).then_some(action)
-        };
-        table.into_iter().filter_map(pressed).collect()
-    })
 }

@@ -116,6 +116,9 @@ mod tests {
     fn what_this_version_cannot_train_is_marked() {
         let entry = |id: &str| entries().iter().find(|e| e.id == id).unwrap();
         assert_eq!(entry("timm/mobilenetv2_100.ra_in1k").support(), Ok("MobileNetV2"));
+        assert_eq!(entry("timm/mobilenetv3_small_100.lamb_in1k").support(), Ok("MobileNetV3"));
+        assert_eq!(entry("timm/efficientnet_b0.ra_in1k").support(), Ok("EfficientNet"));
+        assert!(entry("timm/tf_efficientnetv2_s.in21k_ft_in1k").support().is_err());
         assert_eq!(entry("sentence-transformers/all-MiniLM-L6-v2").support(), Ok("BERT"));
         let strange =
             Entry { architecture: Some("beit_base".into()), ..entry("timm/mobilenetv2_100.ra_in1k").clone() };

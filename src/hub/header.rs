@@ -4,7 +4,7 @@
 //! Format: 8 bytes little-endian length, that many bytes of JSON (`name -> {dtype, shape, data_offsets}`), the data.
 
 use super::failure::Failure;
-use super::http::{Answer, Client, Part, read_in_time};
+use super::http::{Answer, Client, Part};
 use crate::problem::{Problem, Result};
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
@@ -188,8 +188,7 @@ fn beginning(client: &Client, address: &str, bytes: u64) -> std::result::Result<
     if answer.status() == 206 && answer.content_range().is_none_or(|(first, _)| first != 0) {
         return Err(Failure::Answer("it gives another part of the file than was asked for".to_string()));
     }
-    let from = answer.address.clone();
-    read_in_time(answer.into_reader().take(bytes), &from)
+    answer.read_in_time(bytes)
 }
 
 #[derive(Deserialize)]

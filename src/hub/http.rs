@@ -12,8 +12,6 @@ use ureq::http::{Response, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, Proxy};
 
-/// A list, a configuration or a header that takes longer than this does not come any more.
-const LONGEST_ANSWER: Duration = Duration::from_secs(90);
 /// Redirects that are followed for one request.
 const HOPS: usize = 5;
 /// The largest answer of the Hub's interface that is read, in bytes.
@@ -44,6 +42,8 @@ pub struct Answer {
     response: Response<Body>,
     /// The address that answered.
     pub address: String,
+    /// For the whole of an answer that is read at once.
+    patience: Duration,
 }
 
 impl Client {
@@ -113,7 +113,8 @@ impl Client {
             request = request.header(header::AUTHORIZATION, token.header());
         }
         let response = request.call().map_err(|e| line(&origin, &e))?;
-        let answer = Answer { response, address: address.to_string() };
+        let patience = self.settings.patience();
+        let answer = Answer { response, address: address.to_string(), patience };
         match answer.status() {
             200 | 206 => Ok(answer),
             301 | 302 | 303 | 307 | 308 => Ok(answer),
@@ -224,35 +225,37 @@ impl Answer {
     /// # Errors
     /// The line breaks, or there is more.
     pub fn into_bytes(self, limit: u64) -> Result<Vec<u8>, Failure> {
-        let address = self.address.clone();
-        let bytes = read_in_time(self.into_reader().take(limit + 1), &address)?;
+        let bytes = self.read_in_time(limit + 1)?;
         match bytes.len() as u64 > limit {
             true => Err(Failure::Answer(format!("it is longer than {}", crate::units::bytes(limit)))),
             false => Ok(bytes),
         }
     }
 
+    /// All that comes, at most `limit` bytes, while patience lasts: a line that drips would else be listened to for
+    /// ever.
+    ///
+    /// # Errors
+    /// The line breaks or is too slow.
+    pub fn read_in_time(self, limit: u64) -> Result<Vec<u8>, Failure> {
+        let (address, patience) = (self.address.clone(), self.patience);
+        let (mut bytes, mut piece, began) = (Vec::new(), vec![0; 64 << 10], Instant::now());
+        let mut reader = self.into_reader().take(limit);
+        loop {
+            let count = reader.read(&mut piece).map_err(|e| broken(&address, &e))?;
+            if count == 0 {
+                return Ok(bytes);
+            }
+            bytes.extend_from_slice(&piece[..count]);
+            if began.elapsed() > patience {
+                return Err(Failure::Line(format!("{}: the answer came too slowly", host_of(&address))));
+            }
+        }
+    }
+
     /// The body, piece by piece.
     pub fn into_reader(self) -> impl Read {
         self.response.into_body().into_reader()
-    }
-}
-
-/// All that comes, within [`LONGEST_ANSWER`]: a line that drips would else be listened to for ever.
-///
-/// # Errors
-/// The line breaks or is too slow.
-pub fn read_in_time(mut reader: impl Read, address: &str) -> Result<Vec<u8>, Failure> {
-    let (mut bytes, mut piece, began) = (Vec::new(), vec![0; 64 << 10], Instant::now());
-    loop {
-        let count = reader.read(&mut piece).map_err(|e| broken(address, &e))?;
-        if count == 0 {
-            return Ok(bytes);
-        }
-        bytes.extend_from_slice(&piece[..count]);
-        if began.elapsed() > LONGEST_ANSWER {
-            return Err(Failure::Line(format!("{}: the answer came too slowly", shown(address))));
-        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::id::{Commit, RepoId};
 use super::support;
 use crate::backbone::spec::Card;
 use crate::problem::{Problem, Result};
+use crate::units;
 use candle_core::Tensor;
 use candle_core::pickle::PthTensors;
 use std::collections::HashMap;
@@ -62,6 +63,22 @@ pub fn convert(
     Ok(folder)
 }
 
+/// Why tensors of these shapes and bytes an element cannot be in a file of `len` bytes, where the data lie unpacked.
+/// Several tensors may share their data, but not without measure.
+fn claims_too_much<'a>(tensors: impl Iterator<Item = (&'a [usize], usize)>, len: u64) -> Option<String> {
+    const SHARED: u64 = 4;
+    let mut total = 0u64;
+    for (dims, size) in tensors {
+        let bytes = dims.iter().try_fold(size as u64, |bytes, dim| bytes.checked_mul(*dim as u64));
+        let Some(bytes) = bytes.filter(|bytes| *bytes <= len) else {
+            return Some(format!("it claims a tensor {dims:?}, which is larger than the file"));
+        };
+        total = total.saturating_add(bytes);
+    }
+    (total > SHARED * len)
+        .then(|| format!("its tensors claim {} of a file of {}", units::bytes(total), units::bytes(len)))
+}
+
 /// All tensors of the file. A reader that meets what it does not expect may give up with a panic.
 fn read(path: &Path) -> Result<HashMap<String, Tensor>> {
     let refuse = |why: String| {
@@ -70,6 +87,11 @@ fn read(path: &Path) -> Result<HashMap<String, Tensor>> {
     };
     let all = || -> candle_core::Result<HashMap<String, Tensor>> {
         let reader = PthTensors::new(path, None)?;
+        let claimed =
+            reader.tensor_infos().values().map(|info| (info.layout.dims(), info.dtype.size_in_bytes()));
+        if let Some(why) = claims_too_much(claimed, std::fs::metadata(path)?.len()) {
+            candle_core::bail!("{why}")
+        }
         let names: Vec<String> = reader.tensor_infos().keys().cloned().collect();
         let mut tensors = HashMap::new();
         for name in names {
@@ -86,5 +108,20 @@ fn read(path: &Path) -> Result<HashMap<String, Tensor>> {
     match tensors.is_empty() {
         true => Err(refuse("it holds no tensors".to_string())),
         false => Ok(tensors),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::claims_too_much;
+
+    #[test]
+    fn what_cannot_be_in_the_file_is_not_read() {
+        let claims = |dims: &[&[usize]], len| claims_too_much(dims.iter().map(|d| (*d, 4)), len);
+        assert_eq!(claims(&[&[100, 10], &[10], &[]], 4100), None);
+        assert_eq!(claims(&[&[1000], &[1000], &[1000]], 4000), None, "shared data");
+        assert!(claims(&[&[1001]], 4000).is_some());
+        assert!(claims(&[&[usize::MAX, usize::MAX]], u64::MAX).is_some());
+        assert!(claims(&[&[1000]; 5], 4000).is_some());
     }
 }

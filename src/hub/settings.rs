@@ -27,6 +27,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// A list, a configuration or a header that takes longer than this does not come any more.
+    pub fn patience(&self) -> Duration {
+        self.idle * 9 / 2
+    }
+
     /// Reads `HF_ENDPOINT`, `HF_TOKEN`, the token file, `HF_HUB_CACHE`, `HF_HOME`, `HF_HUB_OFFLINE` and
     /// `HF_HUB_DOWNLOAD_TIMEOUT` (seconds).
     ///

@@ -18,16 +18,26 @@ pub enum Activation {
     GeluTanh,
     /// x / (1 + e^-x), also called swish.
     Silu,
+    /// x min(max(x + 3, 0), 6) / 6 (Howard et al. 2019): MobileNetV3; the slope at -3 is 0, at 3 it is 1, as in
+    /// PyTorch.
+    HardSwish,
+    /// 1 / (1 + e^-x): a gate.
+    Sigmoid,
+    /// min(max(x + 3, 0), 6) / 6: the same of straight lines; the slope at -3 and at 3 is 0, as in PyTorch.
+    HardSigmoid,
 }
 
 impl Activation {
-    pub const ALL: [Activation; 6] = [
+    pub const ALL: [Activation; 9] = [
         Activation::None,
         Activation::Relu,
         Activation::Relu6,
         Activation::GeluErf,
         Activation::GeluTanh,
         Activation::Silu,
+        Activation::HardSwish,
+        Activation::Sigmoid,
+        Activation::HardSigmoid,
     ];
 
     /// Whether the slope can be told from the result alone, so that the argument need not be kept.
@@ -49,8 +59,18 @@ impl Activation {
             Activation::GeluErf => x.gelu_erf(),
             Activation::GeluTanh => x.gelu(),
             Activation::Silu => x.silu(),
+            Activation::HardSwish => x.mul(&hard_sigmoid(x)?),
+            // Without an exponential that overflows far from 0.
+            Activation::Sigmoid => x.affine(0.5, 0.0)?.tanh()?.affine(0.5, 0.5),
+            Activation::HardSigmoid => hard_sigmoid(x),
         }
     }
+}
+
+fn hard_sigmoid(x: &Tensor) -> Result<Tensor> {
+    let above = x.detach().ge(3.0)?.to_dtype(x.dtype())?;
+    let inside = step(x, -3.0)?.sub(&above)?;
+    x.affine(1.0 / 6.0, 0.5)?.mul(&inside)? + above
 }
 
 /// 1 where x > `at`, else 0; a constant for the backward pass.

@@ -11,7 +11,7 @@ use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tenso
 /// `y = activation(x weight^T + bias)`.
 #[derive(Clone, Debug)]
 pub struct Linear {
-    /// `[out, in]`
+    /// `[out, in]`, or `[out, in, 1, 1]` as a weight file has a convolution over one pixel.
     pub weight: Param,
     /// `[out]`
     pub bias: Option<Param>,
@@ -34,10 +34,11 @@ impl Linear {
     }
 
     pub(super) fn forward_composed(&self, x: &Tensor) -> Result<Tensor> {
-        let (out, features) = self.weight.tensor().dims2()?;
+        let (out, features) = self.sizes()?;
         let mut shape = x.dims().to_vec();
         let rows = x.elem_count() / features;
-        let y = x.contiguous()?.reshape((rows, features))?.matmul(&self.weight.tensor().t()?)?;
+        let weight = self.weight.tensor().reshape((out, features))?;
+        let y = x.contiguous()?.reshape((rows, features))?.matmul(&weight.t()?)?;
         let y = match &self.bias {
             Some(bias) => y.broadcast_add(bias.tensor())?,
             None => y,
@@ -52,8 +53,16 @@ impl Linear {
         Slots { weight: self.weight.slot(), bias: self.bias.as_ref().and_then(Param::slot) }
     }
 
+    /// Outputs and inputs.
+    pub(super) fn sizes(&self) -> Result<(usize, usize)> {
+        match self.weight.tensor().dims() {
+            [out, features] | [out, features, 1, 1] => Ok((*out, *features)),
+            other => bail!("the weight {other:?} is none of a linear layer"),
+        }
+    }
+
     fn check(&self, x: &Tensor) -> Result<()> {
-        let (out, features) = self.weight.tensor().dims2()?;
+        let (out, features) = self.sizes()?;
         if features == 0 || x.dims().last() != Some(&features) {
             bail!("a linear layer of {features} features was given {:?}", x.shape())
         }
@@ -304,7 +313,7 @@ mod tests {
     #[test]
     fn gradients_are_slopes() {
         let (x, w, b) = (var((4, 5), 1), var((3, 5), 2), var(3, 3));
-        for activation in [Activation::None, Activation::GeluErf, Activation::GeluTanh, Activation::Silu] {
+        for activation in Activation::ALL {
             let layer = layer(&w, Some(&b), activation);
             assert_slopes("linear", &[&x, &w, &b], || layer.forward(&x));
         }
@@ -336,12 +345,24 @@ mod tests {
     }
 
     #[test]
+    fn the_weight_of_a_convolution_over_one_pixel() {
+        let (x, w, b) = (var((3, 4), 1), var((5, 4, 1, 1), 2), var(5, 3));
+        let layer = layer(&w, Some(&b), Activation::HardSwish);
+        assert_agree("4-d weight", &[&x, &w, &b], || layer.forward(&x), || layer.forward_composed(&x));
+        assert_freezing("4-d weight", &x, &[&w, &b], |x, params| {
+            let (weight, bias) = (params[0].clone(), Some(params[1].clone()));
+            Linear { weight, bias, activation: Activation::HardSwish }.forward(x)
+        });
+    }
+
+    #[test]
     fn wrong_shapes_are_errors() {
         let (w, b) = (var((5, 4), 2), var(4, 3));
         let x = Tensor::zeros((2, 3), candle_core::DType::F32, &Device::Cpu).unwrap();
         assert!(layer(&w, None, Activation::None).forward(&x).is_err());
         let x = Tensor::zeros((2, 4), candle_core::DType::F32, &Device::Cpu).unwrap();
         assert!(layer(&w, Some(&b), Activation::None).forward(&x).is_err());
+        assert!(layer(&var((5, 4, 3, 3), 2), None, Activation::None).forward(&x).is_err());
     }
 
     #[test]

@@ -23,6 +23,7 @@
 pub mod activation;
 pub mod adamw;
 pub mod attention;
+pub mod avg_pool;
 pub mod batch_norm;
 pub mod conv;
 pub mod conv_norm;
@@ -41,6 +42,7 @@ pub mod param;
 pub mod pool;
 pub mod residual;
 pub mod sgd;
+pub mod squeeze_excite;
 #[cfg(test)]
 mod testing;
 pub mod update;
@@ -48,6 +50,7 @@ pub mod update;
 pub use activation::Activation;
 pub use adamw::{AdamW, adamw_update, adamw_update_composed};
 pub use attention::attention;
+pub use avg_pool::AvgPool2d;
 pub use batch_norm::BatchNorm;
 pub use conv::{Conv2d, Padding};
 pub use conv_norm::{ConvNorm, Convolution};
@@ -65,6 +68,7 @@ pub use param::{Gradient, Param, Slot, Statistic};
 pub use pool::{global_average_pool, mean_tokens};
 pub use residual::add_relu;
 pub use sgd::{Sgd, sgd_update, sgd_update_composed};
+pub use squeeze_excite::SqueezeExcite;
 pub use update::{clip_factor, square_sum, square_sum_composed};
 
 /// What decides the last bits of a result: the instruction set, or `composed`.
@@ -98,6 +102,13 @@ mod tests {
                 DepthwiseConv2d { weight, stride: 1, padding: Padding::Symmetric(1) }.forward(&x).unwrap();
             let ((weight, w), (bias, b)) = (param(&[24], 3), param(&[24], 4));
             let y = LayerNorm { weight, bias, eps: 1e-5 }.forward(&y).unwrap();
+            let y = AvgPool2d { kernel: 3, stride: 1, padding: Padding::Symmetric(1), counts_padding: false }
+                .forward(&y)
+                .unwrap();
+            let ((reduce, r), (expand, e)) = (param(&[6, 24, 1, 1], 7), param(&[24, 6, 1, 1], 8));
+            let gate = |weight, activation| Linear { weight, bias: None, activation };
+            let (reduce, expand) = (gate(reduce, Activation::HardSwish), gate(expand, Activation::Sigmoid));
+            let y = SqueezeExcite { reduce, expand }.forward(&y).unwrap();
             let (weight, conv) = param(&[12, 24, 3, 3], 5);
             let conv2d = Conv2d { weight, bias: None, stride: 2, padding: Padding::TensorFlowSame };
             let y = conv2d.forward(&y).unwrap().flatten(0, 2).unwrap();
@@ -108,7 +119,7 @@ mod tests {
             let loss = cross_entropy(&logits, &[3, 1]).unwrap();
             let store = loss.backward().unwrap();
             let mut all = values(&loss);
-            for var in [&x, &dw, &w, &b, &conv, &head] {
+            for var in [&x, &dw, &w, &b, &r, &e, &conv, &head] {
                 all.extend(values(store.get(var).unwrap()));
             }
             all

@@ -7,6 +7,7 @@ pub mod curve;
 pub mod data_view;
 mod events;
 pub mod layers;
+mod model_requests;
 pub mod models;
 mod open;
 pub mod projects;

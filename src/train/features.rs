@@ -129,7 +129,9 @@ fn warm(
         true => None,
         false => Some(Trunk::load(plan.architecture(), weights, plan.frostline, &plan.machine.device)?),
     };
-    for (number, group) in missing.chunks(TRUNK_BATCH).enumerate() {
+    let groups: Vec<&[usize]> = missing.chunks(TRUNK_BATCH).collect();
+    let mut ready = groups.first().map(|group| prepare_items(plan, loader, group));
+    for (number, group) in groups.iter().enumerate() {
         control.wait_while_paused();
         if control.stop_requested() {
             return Err(Problem::stopped("what was computed so far is kept; run the same command to go on"));
@@ -137,22 +139,30 @@ fn warm(
         let (done, total) = ((number * TRUNK_BATCH) as u64, missing.len() as u64);
         control.report(Fact::Progress { what: "computing the frozen layers", done, total });
         let (mut good, mut prepared) = (Vec::new(), Vec::new());
-        for (item, result) in group.iter().zip(prepare_items(plan, loader, group)) {
+        for (item, result) in group.iter().zip(ready.take().unwrap_or_default()) {
             match result {
-                Ok(ready) => {
+                Ok(sample) => {
                     good.push(*item);
-                    prepared.push(ready);
+                    prepared.push(sample);
                 }
                 Err(problem) => {
                     unusable.insert(*item, problem);
                 }
             }
         }
-        if let (Some(trunk), false) = (&trunk, prepared.is_empty()) {
-            let state = trunk.forward(loader.boundary(&prepared)?)?;
-            cache.append(&split_rows(plan, &good, &state)?)?;
-            computed += good.len() as u64;
-        }
+        // The next samples are decoded while these pass through the trunk.
+        let next = groups.get(number + 1);
+        let (ahead, rows) = rayon::join(
+            || next.map(|group| prepare_items(plan, loader, group)),
+            || match (&trunk, prepared.is_empty()) {
+                (Some(trunk), false) => split_rows(plan, &good, &trunk.forward(loader.boundary(&prepared)?)?),
+                _ => Ok(Vec::new()),
+            },
+        );
+        ready = ahead;
+        let rows = rows?;
+        computed += rows.len() as u64;
+        cache.append(&rows)?;
     }
     for (item, digest) in followers {
         if let Some(leader) = unusable.iter().find(|(n, _)| plan.index.items[**n].digest == digest) {

@@ -6,7 +6,7 @@ use super::features::Features;
 use super::metrics::{Confusion, argmax};
 use super::schedule::Schedule;
 use super::top::Top;
-use crate::backbone::Pass;
+use crate::backbone::{Boundary, Pass};
 use crate::control::{Control, Fact};
 use crate::nn::{clip_factor, cross_entropy};
 use crate::problem::{Problem, Result};
@@ -49,7 +49,9 @@ pub fn fit(
         let order = shuffled(&plan.split.train, training.seed, epoch);
         let started = Instant::now();
         let samples_before = progress.samples_in_epoch;
-        for items in order.chunks(training.batch_size).skip(progress.steps_in_epoch) {
+        let mut batches = order.chunks(training.batch_size).skip(progress.steps_in_epoch).peekable();
+        let mut ready = batches.peek().map(|items| features.batch(plan, items));
+        while let (Some(items), Some(state)) = (batches.next(), ready.take()) {
             control.wait_while_paused();
             if control.stop_requested() {
                 let seconds = started.elapsed().as_secs_f64();
@@ -60,7 +62,14 @@ pub fn fit(
                 return Ok(Ending::Stopped);
             }
             let learning_rate = training.learning_rate * schedule.factor(progress.step + 1);
-            let (loss, correct) = step(plan, features, top, items, progress.step, learning_rate)?;
+            let (state, next) = (state?, batches.peek());
+            // What the next step needs is read or computed while this one leaves a core or the device idle.
+            let (ahead, done) = rayon::join(
+                || next.map(|items| features.batch(plan, items)),
+                || step(plan, &state, top, items, progress.step, learning_rate),
+            );
+            ready = ahead;
+            let (loss, correct) = done?;
             progress.step += 1;
             progress.steps_in_epoch += 1;
             progress.samples_in_epoch += items.len();
@@ -119,11 +128,11 @@ pub fn validate(plan: &Plan, features: &Features, top: &Top) -> Result<Validatio
     Ok(Validation { loss: loss_sum / plan.split.validation.len().max(1) as f64, confusion })
 }
 
-/// One optimiser step on one batch; `step` steps were made before. Returns the mean loss of the batch and how many of
+/// One optimiser step on one batch with its boundary states; `step` steps were made before. Returns the mean loss of the batch and how many of
 /// its samples were answered right, both before the step.
 fn step(
     plan: &Plan,
-    features: &Features,
+    state: &Boundary,
     top: &mut Top,
     items: &[usize],
     step: u64,
@@ -131,7 +140,7 @@ fn step(
 ) -> Result<(f64, usize)> {
     let training = &plan.recipe.training;
     let pass = Pass { dropout: training.dropout as f32, key: key(training.seed, Purpose::Dropout, step) };
-    let logits = top.forward(&features.batch(plan, items)?, &pass)?;
+    let logits = top.forward(state, &pass)?;
     let labels = labels(plan, items);
     let loss = cross_entropy(&logits, &labels)?;
     let value = f64::from(loss.to_scalar::<f32>()?);

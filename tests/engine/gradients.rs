@@ -188,3 +188,25 @@ fn resnet_of_bottlenecks_follows_pytorch() {
     let arguments = json!({"layers": [1, 1, 2, 1], "channels": [16, 4, 8, 8]});
     check("small_resnet_bottleneck", &json!({"architecture": "resnet50", "model_args": arguments}));
 }
+
+#[test]
+fn resnet_d_follows_pytorch() {
+    let arguments = json!({"layers": [1, 1, 1, 1], "channels": [8, 4, 8, 8]});
+    check("small_resnet_d", &json!({"architecture": "resnet26d", "model_args": arguments}));
+}
+
+#[test]
+fn efficientnet_follows_pytorch() {
+    let config =
+        |name: &str| json!({"architecture": name, "channel_multiplier": 0.1, "depth_multiplier": 0.34});
+    check("small_efficientnet", &config("efficientnet_b0"));
+    check("small_tf_efficientnet", &config("tf_efficientnet_b0"));
+}
+
+#[test]
+fn mobilenet_v3_follows_pytorch() {
+    let config =
+        |name: &str| json!({"architecture": name, "channel_multiplier": 0.1, "head_hidden_size": 96});
+    check("small_mobilenetv3_small", &config("mobilenetv3_small_100"));
+    check("small_tf_mobilenetv3_large", &config("tf_mobilenetv3_large_100"));
+}

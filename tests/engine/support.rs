@@ -28,17 +28,24 @@ pub struct Subject {
 /// The bundled backbones, and small ones of random weights for the families that bring none.
 pub fn subjects() -> Vec<Subject> {
     let bundled = BUNDLED.map(|id| Subject { backbone: hub::open(id).unwrap(), _folder: None });
-    let resnet = |name: &str, layers: [usize; 4], channels: [usize; 4]| {
-        made_up(&json!({
-            "architecture": name, "model_args": {"layers": layers, "channels": channels},
-            "pretrained_cfg": {
-                "input_size": [3, 64, 64], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
-            },
-        }))
+    let small = |mut config: Value| {
+        config["pretrained_cfg"] =
+            json!({"input_size": [3, 64, 64], "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]});
+        made_up(&config)
     };
-    let resnets =
-        [resnet("resnet18", [2, 1, 2, 1], [8, 12, 16, 24]), resnet("resnet50", [1, 2, 1, 1], [16, 4, 8, 8])];
-    bundled.into_iter().chain(resnets).collect()
+    let resnet = |name: &str, layers: [usize; 4], channels: [usize; 4]| {
+        small(json!({"architecture": name, "model_args": {"layers": layers, "channels": channels}}))
+    };
+    let narrow = |name: &str| small(json!({"architecture": name, "channel_multiplier": 0.1}));
+    let others = [
+        resnet("resnet18", [2, 1, 2, 1], [8, 12, 16, 24]),
+        resnet("resnet50", [1, 2, 1, 1], [16, 4, 8, 8]),
+        resnet("resnet26d", [1, 2, 1, 1], [16, 4, 8, 8]),
+        narrow("efficientnet_b0"),
+        narrow("mobilenetv3_small_100"),
+        narrow("tf_mobilenetv3_large_100"),
+    ];
+    bundled.into_iter().chain(others).collect()
 }
 
 /// A backbone of this configuration with random weights, in the files that timm would write.

@@ -19,7 +19,8 @@ import torch
 import transformers
 from safetensors.torch import save_file
 from timm.models._efficientnet_builder import decode_arch_def, round_channels
-from timm.models.efficientnet import EfficientNet
+from timm.models.efficientnet import EfficientNet, _gen_efficientnet
+from timm.models.mobilenetv3 import _gen_mobilenet_v3
 from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 from torch import nn
 from torch.nn import functional as F
@@ -82,6 +83,20 @@ def small_cnn(stages, channels, depth, fix_first_last, fix_stem, pad_type, bn_ep
     )
 
 
+def small_efficientnet(**arguments):
+    """timm's EfficientNet-B0 at a tenth of its width and a third of its depth."""
+    return _gen_efficientnet(
+        "efficientnet_b0", channel_multiplier=0.1, depth_multiplier=0.34, num_classes=0, **arguments)
+
+
+def small_mobilenet_v3(variant, head_channels, **arguments):
+    """timm's MobileNetV3 at a tenth of its width, with fewer features."""
+    net = _gen_mobilenet_v3(variant, channel_multiplier=0.1, num_classes=0, **arguments)
+    net.conv_head = nn.Conv2d(net.conv_head.in_channels, head_channels, 1)
+    net.head_hidden_size = head_channels
+    return net
+
+
 def describe_cnn(net):
     """What was really built, read from the modules."""
     blocks = {}
@@ -99,13 +114,19 @@ def describe_cnn(net):
             "stride": block.conv_dw.stride[0],
             "skip": block.has_skip,
         }
+        if hasattr(block.se, "gate"):
+            blocks[path]["squeeze"] = {
+                "channels": block.se.conv_reduce.out_channels,
+                "activation": type(block.se.act1).__name__.lower(),
+                "gate": type(block.se.gate).__name__.lower(),
+            }
     return {
         "stem": net.conv_stem.out_channels,
         "blocks": blocks,
-        "head_channels": net.num_features,
+        "head_channels": net.head_hidden_size,
         "batchnorm_eps": net.bn1.eps,
         "padding": "same" if type(net.conv_stem).__name__ == "Conv2dSame" else "symmetric",
-        "activation": "relu6",
+        "activation": type(net.bn1.act).__name__.lower(),
     }
 
 
@@ -133,6 +154,8 @@ def randomise(model, generator, gain):
         elif isinstance(module, nn.Conv2d):
             fan_in = module.weight[0].numel()
             normal(module.weight, 0.0, gain * fan_in ** -0.5)
+            if module.bias is not None:
+                normal(module.bias, 0.0, 0.1)
         elif isinstance(module, nn.Linear):
             normal(module.weight, 0.0, 1.5 * module.in_features ** -0.5)
             normal(module.bias, 0.0, 0.1)
@@ -231,26 +254,25 @@ def write(path, model, inputs, labels, kept, description):
           f"float32 deviation {description['float32_deviation']}, without gradient: {quiet}")
 
 
-def make_cnn(path, seed, gain, shape, kept, **architecture):
+def make_cnn(path, seed, gain, shape, kept, net):
     generator = torch.Generator().manual_seed(seed)
-    net = small_cnn(**architecture)
-    model = Classifier(net, net.num_features, 5)
+    model = Classifier(net, net.head_hidden_size, 5)
     randomise(model, generator, gain)
     image = torch.randn(shape, generator=generator)
     labels = torch.randint(5, (shape[0],), generator=generator, dtype=torch.int32)
     write(path, model, image, labels, kept, describe_cnn(net))
 
 
-def make_resnet(path, seed, gain, shape, kept, bottleneck, layers, channels):
+def make_resnet(path, seed, gain, shape, kept, bottleneck, layers, channels, **variant):
     generator = torch.Generator().manual_seed(seed)
     block = Bottleneck if bottleneck else BasicBlock
-    net = ResNet(block, layers, num_classes=0, channels=channels)
+    net = ResNet(block, layers, num_classes=0, channels=channels, **variant)
     model = Classifier(net, net.num_features, 5)
     randomise(model, generator, gain)
     image = torch.randn(shape, generator=generator)
     labels = torch.randint(5, (shape[0],), generator=generator, dtype=torch.int32)
     write(path, model, image, labels, kept,
-          {"bottleneck": bottleneck, "layers": layers, "channels": channels})
+          {"bottleneck": bottleneck, "layers": layers, "channels": channels} | variant)
 
 
 def make_bert(path, seed):
@@ -284,14 +306,14 @@ def main():
     make_cnn(
         out / "small_mobilenetv2.safetensors", 1, 1.2, (3, 3, 64, 48),
         ["head.weight", "head.bias", "bn1.weight", "bn1.bias", "blocks.5.1.conv_pwl.weight"],
-        stages=MOBILENETV2, channels=0.1, depth=1.0, fix_first_last=False, fix_stem=False,
-        pad_type="", bn_eps=1e-5, head_channels=256,
+        small_cnn(stages=MOBILENETV2, channels=0.1, depth=1.0, fix_first_last=False, fix_stem=False,
+                  pad_type="", bn_eps=1e-5, head_channels=256),
     )
     make_cnn(
         out / "small_efficientnet_lite.safetensors", 2, 1.4, (2, 3, 65, 47),
         ["head.weight", "head.bias", "bn1.weight", "bn1.bias", "blocks.2.0.conv_dw.weight"],
-        stages=EFFICIENTNET_LITE, channels=0.1, depth=0.34, fix_first_last=True, fix_stem=True,
-        pad_type="same", bn_eps=1e-3, head_channels=256,
+        small_cnn(stages=EFFICIENTNET_LITE, channels=0.1, depth=0.34, fix_first_last=True, fix_stem=True,
+                  pad_type="same", bn_eps=1e-3, head_channels=256),
     )
     make_bert(out / "small_bert.safetensors", 3)
     make_resnet(
@@ -303,6 +325,32 @@ def main():
         out / "small_resnet_bottleneck.safetensors", 5, 1.2, (2, 3, 65, 47),
         ["head.weight", "head.bias", "bn1.weight", "bn1.bias", "layer3.0.conv2.weight"],
         bottleneck=True, layers=(1, 1, 2, 1), channels=(16, 4, 8, 8),
+    )
+    make_cnn(
+        out / "small_efficientnet.safetensors", 16, 1.2, (3, 3, 64, 48),
+        ["head.weight", "head.bias", "bn1.weight", "bn1.bias", "blocks.2.0.se.conv_reduce.weight"],
+        small_efficientnet(),
+    )
+    make_cnn(
+        out / "small_tf_efficientnet.safetensors", 17, 1.2, (2, 3, 65, 47),
+        ["head.weight", "head.bias", "bn1.weight", "bn1.bias", "blocks.5.0.se.conv_expand.bias"],
+        small_efficientnet(bn_eps=1e-3, pad_type="same"),
+    )
+    make_cnn(
+        out / "small_mobilenetv3_small.safetensors", 18, 1.2, (3, 3, 64, 48),
+        ["head.weight", "head.bias", "conv_head.bias", "bn1.bias", "blocks.3.0.se.conv_reduce.weight"],
+        small_mobilenet_v3("mobilenetv3_small_100", 96),
+    )
+    make_cnn(
+        out / "small_tf_mobilenetv3_large.safetensors", 19, 1.2, (2, 3, 65, 47),
+        ["head.weight", "head.bias", "conv_head.weight", "bn1.weight", "blocks.6.0.conv.weight"],
+        small_mobilenet_v3("mobilenetv3_large_100", 96, bn_eps=1e-3, pad_type="same"),
+    )
+    make_resnet(
+        out / "small_resnet_d.safetensors", 20, 1.2, (2, 3, 65, 47),
+        ["head.weight", "head.bias", "bn1.weight", "conv1.0.weight", "layer2.0.downsample.1.weight"],
+        bottleneck=True, layers=(1, 1, 1, 1), channels=(8, 4, 8, 8),
+        stem_width=32, stem_type="deep", avg_down=True,
     )
 
 

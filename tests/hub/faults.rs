@@ -217,6 +217,24 @@ fn lines_that_stall() {
     case.check();
 }
 
+/// What is read at once instead of piece by piece.
+#[test]
+fn answers_that_drip_or_stall() {
+    let config = |case: &Case| format!("resolve/{}/config.json", case.repo.commit);
+    Case::new("the facts of the model drip").hub("api/models", ALWAYS, Fault::Drip).check();
+    Case::new("the facts of the model stall").hub("api/models", ALWAYS, Fault::StallAfter(9)).check();
+    Case::new("the list of files drips").hub("tree", ALWAYS, Fault::Drip).check();
+    Case::new("the list of files stalls").hub("tree", ALWAYS, Fault::StallAfter(9)).check();
+    let case = Case::new("the configuration drips");
+    let address = config(&case);
+    case.hub(&address, ALWAYS, Fault::Drip).check();
+    let case = Case::new("the configuration stalls");
+    let address = config(&case);
+    case.hub(&address, ALWAYS, Fault::StallAfter(9)).check();
+    Case::new("the header of the weights drips").store(ALWAYS, Fault::Drip).check();
+    Case::new("the header of the weights stalls").store(ALWAYS, Fault::StallAfter(4)).check();
+}
+
 #[test]
 fn a_hub_in_trouble() {
     Case::new("500 three times").hub("resolve", 3, Fault::Status(500, Vec::new())).check();

@@ -3,7 +3,7 @@
 use crate::backbone::TensorSource;
 use crate::backbone::layer_tree::{Dim, Kind, Node, Role};
 use crate::backbone::spec::bad_config;
-use crate::nn::{Activation, BatchNorm, Conv2d, ConvNorm, Convolution, DepthwiseConv2d, Padding};
+use crate::nn::{Activation, BatchNorm, Conv2d, ConvNorm, Convolution, DepthwiseConv2d, Linear, Padding};
 use crate::problem::Result;
 use serde_json::Value;
 
@@ -18,6 +18,37 @@ pub fn input_size(config: &Value) -> Result<Option<usize>> {
     match sides[..] {
         [3, height, width] if height == width && (32..=1024).contains(&height) => Ok(Some(height as usize)),
         _ => Err(bad_config("\"input_size\" must be [3, n, n] with n from 32 to 1024")),
+    }
+}
+
+/// A multiplier that `config.json` may give in place of the family's.
+///
+/// # Errors
+/// It is no number from 0.01 to 10.
+pub fn multiplier(config: &Value, key: &str, usual: f64) -> Result<f64> {
+    let Some(given) = config.get(key) else { return Ok(usual) };
+    let number = given.as_f64().filter(|m| (0.01..=10.0).contains(m));
+    number.ok_or_else(|| bad_config(&format!("{key:?} must lie between 0.01 and 10")))
+}
+
+/// A number of channels that `config.json` may give in place of the family's.
+///
+/// # Errors
+/// It is no number from 1 to 65536.
+pub fn channels(config: &Value, key: &str, usual: usize) -> Result<usize> {
+    let Some(given) = config.get(key) else { return Ok(usual) };
+    let number = given.as_u64().filter(|n| (1..=65_536).contains(n)).map(|n| n as usize);
+    number.ok_or_else(|| bad_config(&format!("{key:?} must lie between 1 and 65536")))
+}
+
+/// For families that know none of timm's `model_args`.
+///
+/// # Errors
+/// There is one: it would make another network.
+pub fn no_model_args(config: &Value) -> Result<()> {
+    match config.get("model_args").and_then(Value::as_object).and_then(|arguments| arguments.keys().next()) {
+        Some(key) => Err(bad_config(&format!("the model argument {key:?} is not supported"))),
+        None => Ok(()),
     }
 }
 
@@ -66,6 +97,20 @@ fn load_batch_norm(
     })
 }
 
+/// The layer of a [`pixel_conv_node`]; `shape` is `[output, input]`.
+pub fn load_pixel_conv(
+    source: &mut dyn TensorSource,
+    path: &str,
+    [output, input]: [usize; 2],
+    activation: Activation,
+) -> Result<Linear> {
+    Ok(Linear {
+        weight: source.param(&format!("{path}.weight"), &[output, input, 1, 1])?,
+        bias: Some(source.param(&format!("{path}.bias"), &[output])?),
+        activation,
+    })
+}
+
 /// `[channels, side, side]`.
 pub fn map_shape(channels: usize, side: usize) -> Vec<Dim> {
     vec![Dim::Fixed(channels), Dim::Fixed(side), Dim::Fixed(side)]
@@ -93,6 +138,20 @@ pub fn batch_norm_node(path: String, channels: usize, output: Vec<Dim>) -> Node 
         ("running_var", shape, Role::Statistic),
     ];
     Node::leaf(path, Kind::BatchNorm, output, &tensors)
+}
+
+/// A convolution with bias over the means of the channels: one pixel, so a linear layer with a convolution's weight.
+pub fn pixel_conv_node(path: String, output: usize, input: usize) -> Node {
+    let tensors: [(&str, &[usize], Role); 2] =
+        [("weight", &[output, input, 1, 1], Role::Weight), ("bias", &[output], Role::Vector)];
+    Node::leaf(path, Kind::Convolution, vec![Dim::Fixed(output)], &tensors).with_detail("1×1")
+}
+
+/// A stage of blocks.
+pub fn stage_node(path: String, blocks: Vec<Node>) -> Node {
+    let count = blocks.len();
+    let detail = format!("{count} block{}", if count == 1 { "" } else { "s" });
+    Node::inner(path, Kind::Stage, blocks).with_detail(detail)
 }
 
 /// `[tokens, features]`.

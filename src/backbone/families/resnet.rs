@@ -1,15 +1,17 @@
-//! ResNet (He et al. 2016): residual blocks of dense convolutions.
+//! ResNet (He et al. 2016): residual blocks of dense convolutions; and ResNet-D (He et al. 2019): with a stem of three
+//! convolutions, and shortcuts that average before they narrow.
 //!
-//! Definition and tensor names follow timm 1.0 (`resnet18`, `resnet50`, ..), where a bottleneck has its stride in
+//! Definition and tensor names follow timm 1.0 (`resnet18`, `resnet50d`, ..), where a bottleneck has its stride in
 //! the 3×3 convolution. Inside a pass tensors are `[batch, height, width, channels]`.
 
-use super::nodes::{ConvNormSpec, batch_norm_node, conv_node, input_size, map_shape};
+use super::nodes::{ConvNormSpec, batch_norm_node, conv_node, input_size, map_shape, stage_node};
 use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node, is_at_or_below};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
 use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
-use crate::nn::{Activation, ConvNorm, MaxPool2d, Padding, global_average_pool};
+use crate::nn::{Activation, AvgPool2d, ConvNorm, MaxPool2d, Padding, global_average_pool};
 use crate::problem::Result;
+use candle_core::Tensor;
 use serde_json::Value;
 
 pub const RESNET: Family = Family { name: "ResNet", describe };
@@ -20,9 +22,19 @@ const EPS: f64 = 1e-5;
 /// A bottleneck gives this many times the channels of its 3×3 convolution.
 const EXPANSION: usize = 4;
 
-/// The number of blocks in each stage, and whether they are bottlenecks.
-fn plain_depths(name: &str) -> Option<([usize; 4], bool)> {
-    Some(match name {
+/// What tells the members of the family apart besides their numbers.
+#[derive(Clone, Copy)]
+struct Variant {
+    /// Whether blocks narrow their input for the 3×3 convolution.
+    bottleneck: bool,
+    /// ResNet-D.
+    refined: bool,
+}
+
+/// The number of blocks in each stage, and the variant.
+fn member(name: &str) -> Option<([usize; 4], Variant)> {
+    let (plain, refined) = name.strip_suffix('d').map_or((name, false), |plain| (plain, true));
+    let (depths, bottleneck) = match plain {
         "resnet18" => ([2, 2, 2, 2], false),
         "resnet26" => ([2, 2, 2, 2], true),
         "resnet34" => ([3, 4, 6, 3], false),
@@ -30,12 +42,28 @@ fn plain_depths(name: &str) -> Option<([usize; 4], bool)> {
         "resnet101" => ([3, 4, 23, 3], true),
         "resnet152" => ([3, 8, 36, 3], true),
         _ => return None,
-    })
+    };
+    Some((depths, Variant { bottleneck, refined }))
 }
 
 fn describe(config: &Value) -> Option<Result<Box<dyn Architecture>>> {
-    let (depths, bottleneck) = plain_depths(config.get("architecture")?.as_str()?)?;
-    Some(ResNet::new(config, depths, bottleneck).map(|net| Box::new(net) as Box<dyn Architecture>))
+    let (depths, variant) = member(config.get("architecture")?.as_str()?)?;
+    Some(ResNet::new(config, depths, variant).map(|net| Box::new(net) as Box<dyn Architecture>))
+}
+
+impl Variant {
+    /// Paths of convolution and norm, shape and stride of the layers of the stem.
+    fn stem(self) -> Vec<([&'static str; 2], [usize; 4], usize)> {
+        const HALF: usize = STEM / 2;
+        match self.refined {
+            true => vec![
+                (["conv1.0", "conv1.1"], [HALF, 3, 3, 3], 2),
+                (["conv1.3", "conv1.4"], [HALF, HALF, 3, 3], 1),
+                (["conv1.6", "bn1"], [STEM, HALF, 3, 3], 1),
+            ],
+            false => vec![(["conv1", "bn1"], [STEM, 3, 7, 7], 2)],
+        }
+    }
 }
 
 /// `layers` and `channels` of timm's `model_args`, four numbers each; no other argument is known.
@@ -65,7 +93,7 @@ struct Block {
     middle: usize,
     output: usize,
     stride: usize,
-    bottleneck: bool,
+    variant: Variant,
     /// Height and width of the input and of the output.
     input_side: usize,
     side: usize,
@@ -77,10 +105,20 @@ impl Block {
         self.stride != 1 || self.input != self.output
     }
 
+    /// Paths of the shortcut's convolution and norm, and the stride of the convolution.
+    fn shortcut(&self) -> ([String; 2], usize) {
+        let ([conv, norm], stride) = match self.variant.refined {
+            // Number 0 is the pooling.
+            true => ([1, 2], 1),
+            false => ([0, 1], self.stride),
+        };
+        ([format!("{}.downsample.{conv}", self.path), format!("{}.downsample.{norm}", self.path)], stride)
+    }
+
     /// Shape, stride and side of the output of each convolution on the way, in order.
     fn convolutions(&self) -> Vec<([usize; 4], usize, usize)> {
         let (input, middle, output) = (self.input, self.middle, self.output);
-        match self.bottleneck {
+        match self.variant.bottleneck {
             true => vec![
                 ([middle, input, 1, 1], 1, self.input_side),
                 ([middle, middle, 3, 3], self.stride, self.side),
@@ -96,17 +134,19 @@ impl Block {
 struct ResNet {
     tree: LayerTree,
     cuts: Vec<Cut>,
+    variant: Variant,
     blocks: Vec<Block>,
     size: usize,
 }
 
 impl ResNet {
-    fn new(config: &Value, mut depths: [usize; 4], bottleneck: bool) -> Result<Self> {
+    fn new(config: &Value, mut depths: [usize; 4], variant: Variant) -> Result<Self> {
         let mut widths = [64, 128, 256, 512];
         model_args(config, &mut depths, &mut widths)?;
         let size = input_size(config)?.unwrap_or(224);
-        let blocks = build_blocks(depths, widths, bottleneck, size.div_ceil(2).div_ceil(2));
-        Ok(Self { tree: build_tree(&blocks, size), cuts: build_cuts(&blocks, size), blocks, size })
+        let blocks = build_blocks(depths, widths, variant, size.div_ceil(2).div_ceil(2));
+        let (tree, cuts) = (build_tree(&blocks, variant, size), build_cuts(&blocks, size));
+        Ok(Self { tree, cuts, variant, blocks, size })
     }
 
     fn load_block(&self, number: usize, source: &mut dyn TensorSource) -> Result<Residual> {
@@ -118,10 +158,8 @@ impl ResNet {
             // That of the last one follows the sum.
             branch.push(normed([&conv, &norm], shape, stride, Activation::Relu).load(source)?);
         }
-        let shape = [block.output, block.input, 1, 1];
-        let names = [path("downsample.0"), path("downsample.1")];
         let shortcut = match block.reshapes() {
-            true => Some(normed([&names[0], &names[1]], shape, block.stride, Activation::None).load(source)?),
+            true => Some(Shortcut::load(block, source)?),
             false => None,
         };
         Ok(Residual { branch, shortcut, pools: number + 1 == self.blocks.len() })
@@ -161,29 +199,57 @@ impl Architecture for ResNet {
     }
 
     fn load_segment(&self, segment: usize, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>> {
-        Ok(match segment.checked_sub(1) {
-            None => {
-                Box::new(Stem(normed(["conv1", "bn1"], [STEM, 3, 7, 7], 2, Activation::Relu).load(source)?))
-            }
-            Some(number) => Box::new(self.load_block(number, source)?),
-        })
+        let Some(number) = segment.checked_sub(1) else {
+            let load = |(paths, shape, stride)| normed(paths, shape, stride, Activation::Relu).load(source);
+            let layers = self.variant.stem().into_iter().map(load).collect::<Result<_>>()?;
+            return Ok(Box::new(Stem(layers)));
+        };
+        Ok(Box::new(self.load_block(number, source)?))
     }
 }
 
-struct Stem(ConvNorm);
+struct Stem(Vec<ConvNorm>);
 
 impl Segment for Stem {
     fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
         let pixels = below.hidden.permute((0, 2, 3, 1))?.contiguous()?;
         let pool = MaxPool2d { kernel: 3, stride: 2, padding: Padding::Symmetric(1) };
-        Ok(Boundary { hidden: pool.forward(&self.0.forward(&pixels)?)?, lengths: None })
+        let hidden = self.0.iter().try_fold(pixels, |x, layer| layer.forward(&x))?;
+        Ok(Boundary { hidden: pool.forward(&hidden)?, lengths: None })
+    }
+}
+
+struct Shortcut {
+    pool: Option<AvgPool2d>,
+    layer: ConvNorm,
+}
+
+impl Shortcut {
+    fn load(block: &Block, source: &mut dyn TensorSource) -> Result<Self> {
+        let ([conv, norm], stride) = block.shortcut();
+        let shape = [block.output, block.input, 1, 1];
+        let layer = normed([&conv, &norm], shape, stride, Activation::None).load(source)?;
+        let pool = (stride != block.stride).then_some(AvgPool2d {
+            kernel: block.stride,
+            stride: block.stride,
+            padding: Padding::TensorFlowSame,
+            counts_padding: false,
+        });
+        Ok(Self { pool, layer })
+    }
+
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        match &self.pool {
+            Some(pool) => self.layer.forward(&pool.forward(x)?),
+            None => self.layer.forward(x),
+        }
     }
 }
 
 struct Residual {
     branch: Vec<ConvNorm>,
     /// None where the input is added as it is.
-    shortcut: Option<ConvNorm>,
+    shortcut: Option<Shortcut>,
     /// The last block also pools.
     pools: bool,
 }
@@ -202,16 +268,16 @@ impl Segment for Residual {
     }
 }
 
-fn build_blocks(depths: [usize; 4], widths: [usize; 4], bottleneck: bool, mut side: usize) -> Vec<Block> {
+fn build_blocks(depths: [usize; 4], widths: [usize; 4], variant: Variant, mut side: usize) -> Vec<Block> {
     let (mut blocks, mut input) = (Vec::new(), STEM);
     for (stage, (depth, middle)) in depths.into_iter().zip(widths).enumerate() {
-        let output = if bottleneck { middle * EXPANSION } else { middle };
+        let output = if variant.bottleneck { middle * EXPANSION } else { middle };
         for number in 0..depth {
             let stride = if stage > 0 && number == 0 { 2 } else { 1 };
             let input_side = side;
             side = side.div_ceil(stride);
             let path = format!("layer{}.{number}", stage + 1);
-            blocks.push(Block { path, input, middle, output, stride, bottleneck, input_side, side });
+            blocks.push(Block { path, input, middle, output, stride, variant, input_side, side });
             input = output;
         }
     }
@@ -228,33 +294,43 @@ fn block_node(block: &Block) -> Node {
     }
     let map = map_shape(block.output, block.side);
     if block.reshapes() {
-        let shape = [block.output, block.input, 1, 1];
+        let ([conv, norm], stride) = block.shortcut();
         let shortcut = vec![
-            conv_node(path("downsample.0".into()), shape, block.stride, map.clone()),
-            batch_norm_node(path("downsample.1".into()), block.output, map.clone()),
+            conv_node(conv, [block.output, block.input, 1, 1], stride, map.clone()),
+            batch_norm_node(norm, block.output, map.clone()),
         ];
         let node = Node::inner(path("downsample".into()), Kind::Block, shortcut);
         children.push(node.with_detail("shortcut"));
     }
-    let detail = if block.bottleneck { "bottleneck" } else { "residual" };
+    let detail = if block.variant.bottleneck { "bottleneck" } else { "residual" };
     let mut node = Node::inner(block.path.clone(), Kind::Block, children).with_detail(detail);
     node.output_shape = map;
     node
 }
 
-fn build_tree(blocks: &[Block], size: usize) -> LayerTree {
-    let stem = map_shape(STEM, size.div_ceil(2));
-    let mut children = vec![
-        conv_node("conv1".into(), [STEM, 3, 7, 7], 2, stem.clone()),
-        batch_norm_node("bn1".into(), STEM, stem),
-    ];
+/// The convolutions of a stem of several are modules of `conv1`, its last norm stands beside it.
+fn stem_nodes(variant: Variant, side: usize) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    for ([conv, norm], shape, stride) in variant.stem() {
+        let map = map_shape(shape[0], side);
+        nodes.push(conv_node(conv.into(), shape, stride, map.clone()));
+        nodes.push(batch_norm_node(norm.into(), shape[0], map));
+    }
+    if variant.refined {
+        let last_norm = nodes.split_off(nodes.len() - 1);
+        nodes = vec![Node::inner("conv1", Kind::Block, nodes).with_detail("stem")];
+        nodes.extend(last_norm);
+    }
+    nodes
+}
+
+fn build_tree(blocks: &[Block], variant: Variant, size: usize) -> LayerTree {
+    let mut children = stem_nodes(variant, size.div_ceil(2));
     for stage in 1..=4 {
         let path = format!("layer{stage}");
         let nodes: Vec<Node> =
             blocks.iter().filter(|b| is_at_or_below(&b.path, &path)).map(block_node).collect();
-        let count = nodes.len();
-        let detail = format!("{count} block{}", if count == 1 { "" } else { "s" });
-        children.push(Node::inner(path, Kind::Stage, nodes).with_detail(detail));
+        children.push(stage_node(path, nodes));
     }
     let mut root = Node::inner("", Kind::Model, children);
     root.output_shape = vec![Dim::Fixed(blocks.last().map_or(STEM, |b| b.output))];
@@ -289,6 +365,12 @@ mod tests {
             ("resnet50", 23_508_032),
             ("resnet101", 42_500_160),
             ("resnet152", 58_143_808),
+            ("resnet18d", 11_195_744),
+            ("resnet26d", 13_965_408),
+            ("resnet34d", 21_303_904),
+            ("resnet50d", 23_527_264),
+            ("resnet101d", 42_519_392),
+            ("resnet152d", 58_163_040),
         ] {
             let config = json!({"architecture": name});
             let (_, net) = crate::backbone::registry::describe(&config, Path::new("config.json")).unwrap();
@@ -308,6 +390,6 @@ mod tests {
             let config = json!({"architecture": "resnet18", "model_args": arguments});
             assert!(describe(&config).unwrap().is_err(), "{config}");
         }
-        assert!(describe(&json!({"architecture": "resnet18d"})).is_none());
+        assert!(describe(&json!({"architecture": "resnet18t"})).is_none());
     }
 }

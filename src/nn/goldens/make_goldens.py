@@ -119,7 +119,48 @@ def adamw():
         goldens[f"adamw/w{step}"] = w.detach().clone()
 
 
-for case in (linear, convolution, depthwise, norms, attention, loss, adamw):
+def hard_activations():
+    """The others of linear(), and all that have corners at their corners."""
+    for name, activation in [
+        ("hard_swish", F.hardswish),
+        ("sigmoid", torch.sigmoid),
+        ("hard_sigmoid", F.hardsigmoid),
+    ]:
+        x, weight, bias = leaf(3, 5, 17, scale=2.0), leaf(11, 17), leaf(11)
+        record(f"linear_{name}", activation(F.linear(x, weight, bias)), x=x, weight=weight, bias=bias)
+    for name, activation in [
+        ("relu", F.relu),
+        ("relu6", F.relu6),
+        ("hard_swish", F.hardswish),
+        ("hard_sigmoid", F.hardsigmoid),
+    ]:
+        x = torch.tensor([[-4.0], [-3.0], [-1.0], [0.0], [1.0], [3.0], [6.0], [7.0]]).requires_grad_()
+        weight, bias = torch.ones(1, 1), torch.zeros(1)
+        record(f"corners_{name}", activation(F.linear(x, weight, bias)), x=x, weight=weight, bias=bias)
+
+
+def squeeze_excite():
+    for name, inner, gate in [("silu", F.silu, torch.sigmoid), ("relu", F.relu, F.hardsigmoid)]:
+        x, reduce, expand = leaf(3, 7, 6, 19), leaf(5, 19, 1, 1), leaf(19, 5, 1, 1)
+        reduce_bias, expand_bias = leaf(5), leaf(19)
+        means = nchw(x).mean((2, 3), keepdim=True)
+        gates = gate(F.conv2d(inner(F.conv2d(means, reduce, reduce_bias)), expand, expand_bias))
+        record(f"squeeze_excite_{name}", nhwc(nchw(x) * gates).contiguous(), x=x, reduce=reduce,
+               reduce_bias=reduce_bias, expand=expand, expand_bias=expand_bias)
+
+
+def average_pool():
+    for counted in (False, True):
+        x = leaf(2, 7, 6, 5)
+        y = F.avg_pool2d(nchw(x), 3, 2, padding=1, count_include_pad=counted)
+        record(f"average_pool_{'counted' if counted else 'inside'}", nhwc(y).contiguous(), x=x)
+    x = leaf(2, 7, 6, 5)
+    y = F.avg_pool2d(nchw(x), 2, 2, ceil_mode=True, count_include_pad=False)
+    record("average_pool_ceil", nhwc(y).contiguous(), x=x)
+
+
+for case in (linear, convolution, depthwise, norms, attention, loss, adamw, hard_activations, squeeze_excite,
+             average_pool):
     case()
 path = pathlib.Path(__file__).with_name("layers.safetensors")
 save_file({name: t.detach().contiguous() for name, t in goldens.items()}, path)

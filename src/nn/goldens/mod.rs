@@ -6,8 +6,8 @@ mod training;
 use super::kernels::testing::assert_near;
 use super::testing::values;
 use super::{
-    Activation, AdamW, BatchNorm, Conv2d, DepthwiseConv2d, Dropout, Gradient, LayerNorm, Linear, Padding,
-    Param, Statistic, adamw_update, attention, cross_entropy,
+    Activation, AdamW, AvgPool2d, BatchNorm, Conv2d, DepthwiseConv2d, Dropout, Gradient, LayerNorm, Linear,
+    Padding, Param, SqueezeExcite, Statistic, adamw_update, attention, cross_entropy,
 };
 use candle_core::{Device, Result, Tensor, Var};
 use std::collections::HashMap;
@@ -66,11 +66,66 @@ fn linear_with_every_activation() {
         ("linear_silu", Activation::Silu),
         ("linear_relu", Activation::Relu),
         ("linear_relu6", Activation::Relu6),
+        ("linear_hard_swish", Activation::HardSwish),
+        ("linear_sigmoid", Activation::Sigmoid),
+        ("linear_hard_sigmoid", Activation::HardSigmoid),
     ] {
         let mut case = Case::new(&tensors, name);
         let (weight, bias) = (case.param("weight"), Some(case.param("bias")));
         let x = case.var("x");
         case.check(Linear { weight, bias, activation }.forward(&x));
+    }
+}
+
+#[test]
+fn slopes_at_the_corners_of_activations() {
+    let tensors = load();
+    for (name, activation) in [
+        ("corners_relu", Activation::Relu),
+        ("corners_relu6", Activation::Relu6),
+        ("corners_hard_swish", Activation::HardSwish),
+        ("corners_hard_sigmoid", Activation::HardSigmoid),
+    ] {
+        let forward = |case: &mut Case, composed: bool| {
+            let (weight, bias) = (Param::frozen(case.tensor("weight")), Param::frozen(case.tensor("bias")));
+            let (layer, x) = (Linear { weight, bias: Some(bias), activation }, case.var("x"));
+            let y = if composed { layer.forward_composed(&x) } else { layer.forward(&x) };
+            case.check(y);
+        };
+        forward(&mut Case::new(&tensors, name), false);
+        forward(&mut Case::new(&tensors, name), true);
+    }
+}
+
+#[test]
+fn squeeze_and_excitation() {
+    let tensors = load();
+    for (name, inner, gate) in [
+        ("squeeze_excite_silu", Activation::Silu, Activation::Sigmoid),
+        ("squeeze_excite_relu", Activation::Relu, Activation::HardSigmoid),
+    ] {
+        let mut case = Case::new(&tensors, name);
+        let (weight, bias) = (case.param("reduce"), Some(case.param("reduce_bias")));
+        let reduce = Linear { weight, bias, activation: inner };
+        let (weight, bias) = (case.param("expand"), Some(case.param("expand_bias")));
+        let expand = Linear { weight, bias, activation: gate };
+        let x = case.var("x");
+        case.check(SqueezeExcite { reduce, expand }.forward(&x));
+    }
+}
+
+#[test]
+fn average_pool() {
+    let tensors = load();
+    let (windows, halves) = ((3, Padding::Symmetric(1)), (2, Padding::TensorFlowSame));
+    for (name, (kernel, padding), counts_padding) in [
+        ("average_pool_inside", windows, false),
+        ("average_pool_counted", windows, true),
+        ("average_pool_ceil", halves, false),
+    ] {
+        let mut case = Case::new(&tensors, name);
+        let x = case.var("x");
+        case.check(AvgPool2d { kernel, stride: 2, padding, counts_padding }.forward(&x));
     }
 }
 

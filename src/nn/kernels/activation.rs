@@ -106,6 +106,45 @@ impl Curve for Silu {
     }
 }
 
+pub struct HardSwish;
+impl Curve for HardSwish {
+    #[inline(always)]
+    fn value<const FMA: bool>(x: f32) -> f32 {
+        x * HardSigmoid::value::<FMA>(x)
+    }
+    #[inline(always)]
+    fn slope<const FMA: bool>(x: f32) -> f32 {
+        let bend = if x > -3.0 { fma::<FMA>(x, 1.0 / 3.0, 0.5) } else { 0.0 };
+        if x < 3.0 { bend } else { 1.0 }
+    }
+}
+
+pub struct Sigmoid;
+impl Curve for Sigmoid {
+    #[inline(always)]
+    fn value<const FMA: bool>(x: f32) -> f32 {
+        sigmoid::<FMA>(x)
+    }
+    #[inline(always)]
+    fn slope<const FMA: bool>(x: f32) -> f32 {
+        let s = sigmoid::<FMA>(x);
+        s * (1.0 - s)
+    }
+}
+
+pub struct HardSigmoid;
+impl Curve for HardSigmoid {
+    #[inline(always)]
+    fn value<const FMA: bool>(x: f32) -> f32 {
+        (x + 3.0).clamp(0.0, 6.0) * (1.0 / 6.0)
+    }
+    #[inline(always)]
+    fn slope<const FMA: bool>(x: f32) -> f32 {
+        let bend = if x > -3.0 { 1.0 / 6.0 } else { 0.0 };
+        if x < 3.0 { bend } else { 0.0 }
+    }
+}
+
 /// Runs `$body` with the type `$curve` that belongs to an [`Activation`].
 macro_rules! with_curve {
     ($activation:expr, $curve:ident => $body:expr) => {{
@@ -134,6 +173,18 @@ macro_rules! with_curve {
             }
             Activation::Silu => {
                 type $curve = curves::Silu;
+                $body
+            }
+            Activation::HardSwish => {
+                type $curve = curves::HardSwish;
+                $body
+            }
+            Activation::Sigmoid => {
+                type $curve = curves::Sigmoid;
+                $body
+            }
+            Activation::HardSigmoid => {
+                type $curve = curves::HardSigmoid;
                 $body
             }
         }

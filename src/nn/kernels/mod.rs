@@ -13,6 +13,7 @@
 pub mod activation;
 pub mod adamw;
 pub mod attention;
+pub mod avg_pool;
 pub mod batch_norm;
 pub mod batch_statistics;
 pub mod candle_pool;
@@ -30,6 +31,7 @@ pub mod memory;
 pub mod norm;
 pub mod residual;
 pub mod sgd;
+pub mod squeeze_excite;
 
 use std::ops::Range;
 use std::sync::OnceLock;
