@@ -122,6 +122,6 @@ mod tests {
         assert_eq!(claims(&[&[1000], &[1000], &[1000]], 4000), None, "shared data");
         assert!(claims(&[&[1001]], 4000).is_some());
         assert!(claims(&[&[usize::MAX, usize::MAX]], u64::MAX).is_some());
-        assert!(claims(&[&[1000]; 5], 4000).is_some());
+        assert!(claims(&[&[1000][..]; 5], 4000).is_some());
     }
 }
