@@ -5,7 +5,7 @@ use crate::harness::{Window, in_private_home, pictures, reviews};
 use eframe::egui::{self, Event, Key, Modifiers, MouseWheelUnit, PointerButton, Pos2, vec2};
 use egui_kittest::kittest::NodeT;
 use frostline::control::{Control, Fact};
-use frostline::data::index::{DatasetIndex, Part};
+use frostline::data::index::{DatasetIndex, Modality, Part};
 use frostline::data::scan::ScanOptions;
 use frostline::evaluate::{Answer, Evaluation};
 use frostline::jobs::{LabelProbability, Prediction};
@@ -316,20 +316,23 @@ impl Monkey {
 
     fn training(&mut self) -> TrainingChoice {
         let dice = &mut self.dice;
-        TrainingChoice {
+        let mut training = TrainingChoice {
             epochs: if self.is_real { 1 } else { dice.pick(&[1, 2, 10, 10_000, 0, u32::MAX]) },
             batch_size: dice.pick(&[1, 4, 16, 4096, 0, usize::MAX]),
             learning_rate: dice.pick(&[1e-3, 2e-3, 10.0, 0.0, -1.0, f64::NAN, f64::INFINITY]),
             backbone_rate: dice.pick(&[0.1, 1.0, 11.0]),
-            optimiser: dice.pick(&[OptimiserChoice::AdamW, OptimiserChoice::Sgd]),
-            momentum: dice.pick(&[0.9, 0.0, 1.5]),
             weight_decay: dice.pick(&[0.01, 0.0, 2.0]),
-            clip: dice.pick(&[0.0, 1.0, -1.0, f64::NAN]),
-            batch_norm: dice.pick(&[BatchNormChoice::Fixed, BatchNormChoice::Training]),
             warmup: dice.pick(&[0.1, 0.0, 1.0]),
             dropout: dice.pick(&[0.0, 0.1, 1.5]),
             seed: dice.next() >> 2,
-        }
+            ..TrainingChoice::suited_to(Modality::Image, true, 0.0)
+        };
+        let choice = training.seed as usize;
+        training.optimiser = [OptimiserChoice::AdamW, OptimiserChoice::Sgd][choice % 2];
+        training.momentum = [0.9, 0.0, 0.5, 1.5][choice / 2 % 4];
+        training.clip = [0.0, 1.0, 0.5, f64::NAN][choice / 8 % 4];
+        training.batch_norm = [BatchNormChoice::Fixed, BatchNormChoice::Training][choice / 32 % 2];
+        training
     }
 
     /// Any action with arguments good and bad.
