@@ -92,8 +92,7 @@ fn what_is_frozen_stays_bit_identical() {
 
 /// With training statistics those of thawed norms move, are kept and are exported; those of frozen ones stay.
 ///
-/// Sabotage seen to fail: every statistic in `following` of `TopSource`; a forgotten `follow` in
-/// `BatchNorm::forward`; statistics left out of `save_trained`.
+/// Sabotage seen to fail: every statistic in `following` of `TopSource`; statistics left out of `save_trained`.
 #[test]
 fn statistics_of_thawed_norms_follow_and_all_others_stay() {
     let (folder, mut plan) =
@@ -118,7 +117,7 @@ fn statistics_of_thawed_norms_follow_and_all_others_stay() {
 }
 
 /// Validation and use take the running statistics: asking moves nothing, and one answer does not depend on its
-/// neighbours.
+/// neighbours. Sabotage seen to fail: a forgotten `follow` in `BatchNorm::forward`.
 #[test]
 fn answers_take_the_running_statistics() {
     let (_folder, mut plan) =
