@@ -68,7 +68,8 @@ def main():
     print(f"| CPU ms for a sample | {few} samples | {many} samples | many / few |\n|---|--:|--:|--:|")
     for phase in PHASES:
         small, large = (cost[phase] for cost in costs)
-        print(f"| {phase} | {small:.4f} | {large:.4f} | {large / small:.2f} |")
+        grown = f"{large / small:.2f}" if small else "-"
+        print(f"| {phase} | {small:.4f} | {large:.4f} | {grown} |")
     print(f"| peak anonymous memory, MB | {peaks[0]:.0f} | {peaks[1]:.0f} | {peaks[1] / peaks[0]:.2f} |")
 
 
