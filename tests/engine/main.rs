@@ -2,6 +2,7 @@
 //! sabotage under which it was seen to fail.
 
 mod architecture;
+mod curves;
 mod features;
 mod gradients;
 mod invariants;
