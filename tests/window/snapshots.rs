@@ -175,6 +175,7 @@ fn arrange(shot: &str, stage: &mut Stage, recorded: &Recorded) {
         }
         "8-try-texts" => {
             stage.open_sample(SampleName::Sentences);
+            stage.wait("its runs", |s| s.newest_result().is_some());
             stage.act(Action::Go(Step::Try));
             stage.act(Action::TryText(TRIED_TEXT.into()));
             stage.wait("answers", |s| !s.tries.predictions.is_empty());
