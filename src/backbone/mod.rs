@@ -9,6 +9,7 @@
 
 pub mod families;
 pub mod layer_tree;
+mod mapped;
 pub mod mask;
 pub mod registry;
 pub mod spec;

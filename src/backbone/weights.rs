@@ -1,5 +1,6 @@
-//! A weight file in memory: read once, hashed, checked, and handed out tensor by tensor as f32.
+//! A weight file: mapped, hashed, checked, and handed out tensor by tensor as f32.
 
+use super::mapped::MappedFile;
 use super::mask::without_alias;
 use crate::problem::{Problem, Result};
 use candle_core::{Device, Tensor};
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// A safetensors file. Names come without a leading `bert.` or `model.`.
 pub struct WeightFile {
     path: PathBuf,
-    bytes: Vec<u8>,
+    bytes: MappedFile,
     /// Name without alias -> name in the file.
     names: BTreeMap<String, String>,
     sha256: String,
@@ -29,8 +30,8 @@ impl WeightFile {
     /// # Errors
     /// The file cannot be read, is cut short, or is no safetensors file.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = fs_err::read(path).map_err(|e| Problem::io("read the weights", path, &e))?;
-        let sha256 = hex(&Sha256::digest(&bytes));
+        let bytes = MappedFile::open(path).map_err(|e| Problem::io("read the weights", path, &e))?;
+        let sha256 = hex(&Sha256::digest(&*bytes));
         let parsed = SafeTensors::deserialize(&bytes).map_err(|e| broken(path, &e.to_string()))?;
         let mut names = BTreeMap::new();
         for name in parsed.names() {

@@ -38,6 +38,9 @@ pub fn filter_tiles(backbone: &str, layer: &str) -> Result<FilterTiles> {
     FilterTiles::of(leaf, &backbone.open_weights()?)
 }
 
+/// Raised when kernels become so much faster that kept times are of no use.
+const KERNELS: u32 = 2;
+
 /// How long each segment of a backbone takes here; measured once for each backbone, machine and number of threads,
 /// and kept in Frostline's own folder.
 ///
@@ -47,7 +50,8 @@ pub fn calibrate(backbone: &str, machine: &Machine) -> Result<Calibration> {
     let backbone = hub::open(backbone)?;
     let weights = backbone.open_weights()?;
     let kept = hub::places::home().map(|home| {
-        let name = format!("{}-{}-{}.json", &weights.sha256()[..12], machine.device_name, machine.threads);
+        let (path, device, threads) = (nn::path_name(), machine.device_name, machine.threads);
+        let name = format!("{}-{device}-{threads}-{path}-{KERNELS}.json", &weights.sha256()[..12]);
         home.join("calibration").join(name)
     });
     if let Some(calibration) =

@@ -12,7 +12,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 pub struct AvgPool2d {
     pub kernel: usize,
     pub stride: usize,
-    /// With a window as large as its stride and no padding counted, [`Padding::TensorFlowSame`] gives what PyTorch's
+    /// With a window and a stride of 2 and no padding counted, [`Padding::TensorFlowSame`] gives what PyTorch's
     /// `ceil_mode` does.
     pub padding: Padding,
     /// Whether a window that reaches over the edge is divided by all of its pixels, or by those inside the image

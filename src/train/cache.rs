@@ -18,7 +18,7 @@ const MAGIC: &[u8; 8] = b"FRSTCH01";
 const HEADER_BYTES: u64 = 40;
 
 /// Raised whenever a kernel changes what features come out.
-pub const NUMERICS_VERSION: u32 = 1;
+pub const NUMERICS_VERSION: u32 = 2;
 
 /// All that can change a boundary state, besides the sample itself.
 #[derive(Debug, Clone, PartialEq)]

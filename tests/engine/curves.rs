@@ -6,9 +6,9 @@ use crate::support::{describe, golden_path};
 use candle_core::{Device, Tensor};
 use frostline::backbone::{Boundary, Pass, Role, Segment, TensorSource, WeightFile, mix};
 use frostline::hub;
-use frostline::nn::{Linear, Param, cross_entropy};
+use frostline::nn::{Linear, Param, Statistic, cross_entropy};
 use frostline::problem::Result;
-use frostline::train::optimiser::Optimiser;
+use frostline::train::optimiser::{Optimiser, Rule};
 use frostline::train::top::load_head;
 use serde_json::{Value, json};
 
@@ -83,13 +83,19 @@ struct Source<'a> {
 
 impl TensorSource for Source<'_> {
     fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
-        let tensor = self.statistic(name, shape)?;
+        let tensor = self.tensor(name, shape)?;
         let role = if shape.len() > 1 { Role::Weight } else { Role::Vector };
         let rate = if name.starts_with("head.") { self.head_rate } else { 1.0 };
         Ok(self.optimiser.add(name, &tensor, role, rate)?)
     }
 
-    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic> {
+        Ok(Statistic::fixed(self.tensor(name, shape)?))
+    }
+}
+
+impl Source<'_> {
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         match self.weights {
             _ if name == "head.weight" => formula(shape, |n| noise(mix(HEAD, 0), n) * 0.05),
             _ if name == "head.bias" => formula(shape, |_| 0.0),
@@ -132,7 +138,7 @@ fn check(name: &str, config: Option<&Value>, (rate, head_rate): (f64, f64)) {
     let classes = if is_text { 2 } else { CLASSES };
     let features: usize = architecture.cuts().last().unwrap().shape[0].to_string().parse().unwrap();
 
-    let mut optimiser = Optimiser::new(0.01);
+    let mut optimiser = Optimiser::new(Rule::AdamW, 0.01);
     let mut source =
         Source { weights: weights.as_ref(), head_rate: head_rate / rate, optimiser: &mut optimiser };
     let count = architecture.cuts().len() - 1;
@@ -160,7 +166,7 @@ fn train_step(
     let loss = cross_entropy(&head.forward(&state.hidden).unwrap(), labels).unwrap();
     optimiser.begin_step();
     let gradients = loss.backward().unwrap();
-    optimiser.update(&gradients, rate).unwrap();
+    optimiser.update(&gradients, rate, 1.0).unwrap();
     loss.to_scalar().unwrap()
 }
 
