@@ -97,10 +97,18 @@ def row(name, job, data, arguments):
     seconds = {who: [run.seconds for run in found[1:]] for who, found in runs.items()}
     starts = f"{middle(r.start_seconds for r in runs['ours'])}; {middle(r.start_seconds for r in runs['plain'])}"
     times = " | ".join(middle(found) if found else "-" for found in seconds.values())
-    ratios = " | ".join(
-        f"{ratio(seconds['ours'], seconds[who])}{f', limit {limit}' if limit else ''}" if seconds[who] else "-"
-        for who, limit in zip(("plain", "by hand"), job.limits))
+    ratios = " | ".join(with_limit(seconds["ours"], seconds[who], limit)
+                        for who, limit in zip(("plain", "by hand"), job.limits))
     return f"| {name} | {times} | {starts} | {ratios} | {peaks} | {accuracies} |"
+
+
+def with_limit(ours, theirs, limit):
+    """Ours over theirs, and what is wanted of it where something is."""
+    if not theirs:
+        return "-"
+    is_met = limit is None or statistics.median(a / b for a, b in zip(ours, theirs)) <= limit
+    wanted = "" if limit is None else f", at most {limit:.2f}{'' if is_met else ' NOT MET'}"
+    return ratio(ours, theirs) + wanted
 
 
 def middle(values):

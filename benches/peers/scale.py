@@ -4,8 +4,8 @@
 
 PROGRAM is the released `frostline`. User and system time of all threads, hence without what the clock of a busy
 machine adds: of `frostline scan` as a whole, and of `frostline train` between the ends of its phases, in ticks of 10 ms.
-A head is trained over MobileNetV2 on JPEG pictures of 96 x 96 in four classes. Epochs include validation, checkpoints and events. Memory is the highest anonymous one of a
-second run whose time does not count.
+A head is trained over MobileNetV2 on JPEG pictures of 96 x 96 in four classes. Epochs include validation, checkpoints
+and events. Memory is the highest anonymous one of a second run whose time does not count.
 """
 
 import argparse
