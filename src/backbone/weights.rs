@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// A safetensors file. Names come without a leading `bert.` or `model.`.
 pub struct WeightFile {
     path: PathBuf,
-    bytes: MappedFile,
+    file: MappedFile,
     /// Name without alias -> name in the file.
     names: BTreeMap<String, String>,
     sha256: String,
@@ -30,9 +30,11 @@ impl WeightFile {
     /// # Errors
     /// The file cannot be read, is cut short, or is no safetensors file.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = MappedFile::open(path).map_err(|e| Problem::io("read the weights", path, &e))?;
-        let sha256 = hex(&Sha256::digest(&*bytes));
-        let parsed = SafeTensors::deserialize(&bytes).map_err(|e| broken(path, &e.to_string()))?;
+        let fail = |e: std::io::Error| Problem::io("read the weights", path, &e);
+        let file = MappedFile::open(path).map_err(fail)?;
+        let bytes = file.bytes().map_err(fail)?;
+        let sha256 = hex(&Sha256::digest(bytes));
+        let parsed = SafeTensors::deserialize(bytes).map_err(|e| broken(path, &e.to_string()))?;
         let mut names = BTreeMap::new();
         for name in parsed.names() {
             let plain = plain_name(name);
@@ -40,7 +42,7 @@ impl WeightFile {
                 return Err(broken(path, &format!("two tensors are called {plain:?}")));
             }
         }
-        Ok(Self { path: path.to_path_buf(), bytes, names, sha256 })
+        Ok(Self { path: path.to_path_buf(), file, names, sha256 })
     }
 
     /// SHA-256 of the whole file, in hexadecimal: what `sha256sum` prints.
@@ -60,7 +62,7 @@ impl WeightFile {
 
     /// Shape of a tensor, if the file has it.
     pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        let parsed = SafeTensors::deserialize(&self.bytes).ok()?;
+        let parsed = SafeTensors::deserialize(self.file.bytes().ok()?).ok()?;
         Some(parsed.tensor(self.names.get(name)?).ok()?.shape().to_vec())
     }
 
@@ -69,7 +71,9 @@ impl WeightFile {
     /// # Errors
     /// It is missing, has another shape or an unsupported type, or holds a value that is not finite.
     pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let parsed = SafeTensors::deserialize(&self.bytes).map_err(|e| broken(&self.path, &e.to_string()))?;
+        let fail = |e: std::io::Error| Problem::io("read the weights", &self.path, &e);
+        let bytes = self.file.bytes().map_err(fail)?;
+        let parsed = SafeTensors::deserialize(bytes).map_err(|e| broken(&self.path, &e.to_string()))?;
         let stored =
             self.names.get(name).ok_or_else(|| broken(&self.path, &format!("tensor {name} is missing")))?;
         let view = parsed.tensor(stored).map_err(|e| broken(&self.path, &e.to_string()))?;
@@ -79,6 +83,8 @@ impl WeightFile {
         }
         let values = to_f32(view.dtype(), view.data())
             .ok_or_else(|| broken(&self.path, &format!("tensor {name} has type {:?}", view.dtype())))?;
+        // What was copied is what was hashed.
+        self.file.bytes().map_err(fail)?;
         if let Some(position) = values.iter().position(|v| !v.is_finite()) {
             let why = format!("tensor {name} holds {} at position {position}", values[position]);
             return Err(broken(&self.path, &why));

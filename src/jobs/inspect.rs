@@ -4,6 +4,7 @@ use super::in_pool;
 use crate::backbone::Leaf;
 use crate::hub;
 use crate::inspect::{FilterTiles, WeightSummary};
+use crate::nn;
 use crate::problem::{Problem, Result};
 use crate::project::Machine;
 use crate::project::files::{read_json, write_json};

@@ -1,6 +1,6 @@
 //! Losses of twenty steps of real-size networks, everything thawed, another batch in each step, against PyTorch
 //! (`tests/goldens/make_curves.py`, which has the same formulas). Small pictures and short texts, so that it takes
-//! seconds. Seen to fail with AdamW's `beta2` set to 0.99 and with the strides of a ResNet's stage left out.
+//! seconds. Seen to fail with AdamW's second beta at 0.99.
 
 use crate::support::{describe, golden_path};
 use candle_core::{Device, Tensor};

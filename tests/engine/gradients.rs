@@ -3,7 +3,7 @@
 use crate::support::{TrainedSource, assert_near, describe, distance, golden, norm, values};
 use candle_core::Tensor;
 use frostline::backbone::{Boundary, Pass, Segment};
-use frostline::nn::{Linear, cross_entropy};
+use frostline::nn::{Linear, cross_entropy, is_fast};
 use frostline::train::optimiser::{Optimiser, Rule};
 use frostline::train::top::load_head;
 use serde_json::{Value, json};
@@ -124,7 +124,8 @@ fn check_after_three(file: &str, small: &Small, reference: &HashMap<String, Tens
         let parameter = small.optimiser.parameters().iter().find(|p| p.name == name).unwrap();
         let before = values(&reference[&format!("weights/{name}")]);
         let mut found = values(parameter.var.as_tensor());
-        if name.contains("word_embeddings") {
+        // Composed layers give a dense gradient, and then these rows too move as PyTorch's do.
+        if name.contains("word_embeddings") && is_fast(parameter.var.as_tensor()) {
             check_unused_rows(&before, &mut found, &expected, reference);
         }
         let moved = distance(&before, &expected);

@@ -90,8 +90,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
     #[test]
     fn fused_and_in_steps_agree(
-        (batch, height, width) in (1usize..3, 1usize..9, 1usize..9),
-        (input, out) in (1usize..6, 1usize..6),
+        (batch, height, width) in (1usize..3, 1usize..9, 1usize..17),
+        (input, out) in prop_oneof![(1usize..6, 1usize..6), (1usize..3, 1usize..50).prop_map(|(b, o)| (16 * b, o))],
         kernel in prop_oneof![Just(1usize), Just(3), Just(5)],
         stride in 1usize..3,
         (is_depthwise, with_residual) in (any::<bool>(), any::<bool>()),
