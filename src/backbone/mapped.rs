@@ -76,7 +76,10 @@ mod tests {
         for len in [0, 1, 5000, 100_000] {
             let path = folder.path().join(format!("{len}"));
             std::fs::write(&path, (0..len).map(|n| n as u8).collect::<Vec<_>>()).unwrap();
-            assert!(MappedFile::open(&path).unwrap().bytes().unwrap() == std::fs::read(&path).unwrap(), "{len} bytes");
+            assert!(
+                MappedFile::open(&path).unwrap().bytes().unwrap() == std::fs::read(&path).unwrap(),
+                "{len} bytes"
+            );
         }
         assert!(MappedFile::open(folder.path()).is_err(), "a folder");
         assert!(MappedFile::open(&folder.path().join("none")).is_err(), "nothing");

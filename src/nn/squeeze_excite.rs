@@ -41,7 +41,7 @@ impl SqueezeExcite {
     }
 
     fn check(&self, x: &Tensor) -> Result<()> {
-        let (_, height, width, channels) = x.dims4()?;
+        let (batch, height, width, channels) = x.dims4()?;
         let (reduced, inputs) = self.reduce.sizes()?;
         if self.expand.sizes()? != (channels, reduced) || inputs != channels {
             bail!(
@@ -49,7 +49,7 @@ impl SqueezeExcite {
                 self.expand.sizes()?
             )
         }
-        if height * width == 0 {
+        if batch * height * width == 0 {
             bail!("the mean over the pixels of {:?}: there are none", x.shape())
         }
         Ok(())

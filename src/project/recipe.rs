@@ -165,15 +165,22 @@ pub const MOST_CLIP: f64 = 1e6;
 
 /// How many times the learning rate that suits AdamW suits SGD.
 const SGD_RATE: f64 = 10.0;
+/// AdamW's decay acts beside the gradient, that of SGD in it, where the larger rate makes it stronger: one in this many.
+const SGD_DECAY: f64 = 20.0;
 
 impl TrainingChoice {
-    /// Chooses the optimiser; the learning rate moves to where the other one needs it.
+    /// Chooses the optimiser; learning rate and weight decay move to where the other one needs them.
     pub fn set_optimiser(&mut self, optimiser: OptimiserChoice) {
-        let rate = match (self.optimiser, optimiser) {
-            (OptimiserChoice::AdamW, OptimiserChoice::Sgd) => self.learning_rate * SGD_RATE,
-            (OptimiserChoice::Sgd, OptimiserChoice::AdamW) => self.learning_rate / SGD_RATE,
-            _ => self.learning_rate,
+        let (rate, decay) = match (self.optimiser, optimiser) {
+            (OptimiserChoice::AdamW, OptimiserChoice::Sgd) => {
+                (self.learning_rate * SGD_RATE, self.weight_decay / SGD_DECAY)
+            }
+            (OptimiserChoice::Sgd, OptimiserChoice::AdamW) => {
+                (self.learning_rate / SGD_RATE, (self.weight_decay * SGD_DECAY).min(1.0))
+            }
+            _ => (self.learning_rate, self.weight_decay),
         };
+        self.weight_decay = decay;
         self.learning_rate = rate.clamp(LEARNING_RATES.0, LEARNING_RATES.1);
         self.optimiser = optimiser;
     }

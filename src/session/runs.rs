@@ -328,7 +328,7 @@ mod tests {
         check(&|_| {}, "blocks.5, as before");
         // AdamW does not use it.
         check(&|t| t.momentum = 0.5, "blocks.5, as before");
-        check(&|t| t.set_optimiser(OptimiserChoice::Sgd), "SGD, momentum 0.9, rate 1e-2");
+        check(&|t| t.set_optimiser(OptimiserChoice::Sgd), "SGD, momentum 0.9, rate 1e-2, decay 0.0005");
         check(&|t| t.clip = 2.0, "limit 2");
         check(&|t| t.weight_decay = 0.0, "decay 0");
         check(&|t| t.batch_norm = BatchNormChoice::Training, "training batch norm");

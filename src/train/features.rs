@@ -138,18 +138,8 @@ fn warm(
         }
         let (done, total) = ((number * TRUNK_BATCH) as u64, missing.len() as u64);
         control.report(Fact::Progress { what: "computing the frozen layers", done, total });
-        let (mut good, mut prepared) = (Vec::new(), Vec::new());
-        for (item, result) in group.iter().zip(ready.take().unwrap_or_default()) {
-            match result {
-                Ok(sample) => {
-                    good.push(*item);
-                    prepared.push(sample);
-                }
-                Err(problem) => {
-                    unusable.insert(*item, problem);
-                }
-            }
-        }
+        let results = ready.take().unwrap_or_default();
+        let (good, prepared) = keep_usable(group, results, &mut unusable);
         // The next samples are decoded while these pass through the trunk.
         let next = groups.get(number + 1);
         let (ahead, rows) = rayon::join(
@@ -176,6 +166,27 @@ fn warm(
         seconds: started.elapsed().as_secs_f64(),
     });
     Ok((cache, unusable))
+}
+
+/// The items that could be prepared, and what they became.
+fn keep_usable(
+    items: &[usize],
+    results: Vec<Result<Prepared>>,
+    unusable: &mut Unusable,
+) -> (Vec<usize>, Vec<Prepared>) {
+    let (mut good, mut prepared) = (Vec::new(), Vec::new());
+    for (item, result) in items.iter().zip(results) {
+        match result {
+            Ok(sample) => {
+                good.push(*item);
+                prepared.push(sample);
+            }
+            Err(problem) => {
+                unusable.insert(*item, problem);
+            }
+        }
+    }
+    (good, prepared)
 }
 
 /// Items to compute, one for each content, and the other items with the same content.

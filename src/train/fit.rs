@@ -128,8 +128,8 @@ pub fn validate(plan: &Plan, features: &Features, top: &Top) -> Result<Validatio
     Ok(Validation { loss: loss_sum / plan.split.validation.len().max(1) as f64, confusion })
 }
 
-/// One optimiser step on one batch with its boundary states; `step` steps were made before. Returns the mean loss of the batch and how many of
-/// its samples were answered right, both before the step.
+/// One optimiser step on one batch with its boundary states; `step` steps were made before. Returns the mean loss of
+/// the batch and how many of its samples were answered right, both before the step.
 fn step(
     plan: &Plan,
     state: &Boundary,

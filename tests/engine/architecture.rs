@@ -83,7 +83,8 @@ fn the_engine_knows_no_front_end() {
 #[test]
 fn unsafe_stays_in_the_kernels_and_the_memory_map() {
     for (path, text) in sources() {
-        let may = path.components().any(|c| c.as_os_str() == "kernels") || path.ends_with("backbone/mapped.rs");
+        let may =
+            path.components().any(|c| c.as_os_str() == "kernels") || path.ends_with("backbone/mapped.rs");
         assert!(may || !text.contains("unsafe "), "{} is unsafe", path.display());
     }
 }

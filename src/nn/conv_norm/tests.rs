@@ -147,9 +147,12 @@ fn a_norm_that_follows_the_batches_sees_the_whole_convolution() {
 
 #[test]
 fn many_tiles() {
-    for (dims, out, kernel, is_depthwise) in
-        [([3, 41, 39, 20], 9, 3, false), ([3, 41, 39, 20], 33, 1, false), ([2, 41, 39, 20], 20, 3, true)]
-    {
+    for (dims, out, kernel, is_depthwise) in [
+        ([3, 41, 39, 20], 9, 3, false),
+        ([3, 21, 19, 32], 48, 3, false),
+        ([3, 41, 39, 20], 33, 1, false),
+        ([2, 41, 39, 20], 20, 3, true),
+    ] {
         let mut case = Case::new(dims, out, kernel, is_depthwise);
         case.residual = Some(var((dims[0], dims[1], dims[2], out), 8));
         case.check("many tiles");

@@ -396,6 +396,8 @@ pub fn forward_rows<T: Tile>(
     rows: impl IndexedParallelIterator<Item = T>,
     finish: impl Fn(usize, T) + Sync,
 ) {
+    assert!(x.len() == g.input_len() && g.in_channels == g.out_channels, "depthwise");
+    assert_eq!(weight.len(), g.kernel * g.kernel * g.in_channels, "depthwise weight");
     let image_len = g.height * g.width * g.in_channels;
     rows.enumerate().with_min_len(4).for_each(|(row, mut out)| {
         let (image, oy) = (row / g.out_height, row % g.out_height);

@@ -103,6 +103,7 @@ impl Plan {
         let image_len = g.height * g.width * g.in_channels;
         copy_blocks(g, &x[image * image_len..(image + 1) * image_len], top, self.input_rows(g), scratch);
         let block = g.in_channels * g.kernel * g.kernel * self.lanes;
+        assert_eq!(packed.len(), g.out_channels.div_ceil(self.lanes) * block, "weight of a tile");
         for (number, weight) in packed.chunks_exact(block).enumerate() {
             let channel = number * self.lanes;
             for row in 0..self.rows {
