@@ -270,7 +270,7 @@ fn optimiser_fields(ui: &mut Ui, training: &mut TrainingChoice, field: &mut Fiel
         }
     };
     field(ui, "Weight decay", decay, &mut |ui| {
-        ui.add(egui::DragValue::new(&mut training.weight_decay).range(0.0..=1.0).speed(0.001))
+        ui.add(egui::DragValue::new(&mut training.weight_decay).range(0.0..=1.0).speed(0.001).max_decimals(6))
     });
     let tooltip =
         "A gradient that is longer is scaled down to this (gradient clipping by global norm); 0 is off";
