@@ -46,16 +46,18 @@ def write_pictures(root, count, size, quality):
 
 
 def write_texts(path, count):
-    """A table of `count` texts of two classes: one to some dozen of the bundled sentences of one class, joined."""
+    """A table of `count` different texts of two classes: one to sixteen of the bundled sentences of a class, joined."""
     with open(REPOSITORY / "assets" / "samples" / "sentences.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     rng = random.Random(0)
     sentences = {label: [row["text"].strip() for row in rows if row["label"] == label]
                  for label in ("negative", "positive")}
+    texts = {}
+    while len(texts) < count:
+        label = ("negative", "positive")[len(texts) % 2]
+        length = min(16, max(1, round(rng.lognormvariate(1.2, 0.7))))
+        texts[" ".join(rng.sample(sentences[label], length))] = label
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "label"])
-        for number in range(count):
-            label = ("negative", "positive")[number % 2]
-            length = min(16, max(1, round(rng.lognormvariate(1.2, 0.7))))
-            writer.writerow([" ".join(rng.sample(sentences[label], length)), label])
+        writer.writerows(texts.items())
