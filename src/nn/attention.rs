@@ -3,6 +3,7 @@
 use super::dropout::Dropout;
 use super::kernels::Level;
 use super::kernels::attention::{self as kernel, Batch};
+use super::kernels::fresh::zeros;
 use super::op::{Saved, floats, is_fast, output, read, tensor};
 use candle_core::{CpuStorage, CustomOp3, D, Device, Layout, Result, Shape, Tensor, bail};
 
@@ -169,9 +170,9 @@ impl CustomOp3 for AttentionOp {
         v_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let qkv = [floats(q, q_layout)?, floats(k, k_layout)?, floats(v, v_layout)?];
-        let mut out = vec![0f32; qkv[0].len()];
+        let mut out = zeros(qkv[0].len());
         if self.keep {
-            let mut probabilities = vec![0f32; self.batch.probabilities()];
+            let mut probabilities = zeros(self.batch.probabilities());
             kernel::forward(Level::current(), &self.batch, qkv, &mut out, Some(&mut probabilities));
             self.probabilities.put(probabilities);
         } else {
@@ -190,7 +191,7 @@ impl CustomOp3 for AttentionOp {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let p = self.probabilities.take()?;
         let len = q.elem_count();
-        let (mut dq, mut dk, mut dv) = (vec![0f32; len], vec![0f32; len], vec![0f32; len]);
+        let (mut dq, mut dk, mut dv) = (zeros(len), zeros(len), zeros(len));
         let d_out = d_out.contiguous()?;
         read(q, |q| {
             read(k, |k| {

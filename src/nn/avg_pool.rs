@@ -3,6 +3,7 @@
 use super::conv::{Padding, composed_taps};
 use super::kernels::Level;
 use super::kernels::avg_pool as kernel;
+use super::kernels::fresh::zeros;
 use super::kernels::geometry::Geometry;
 use super::op::{floats, input_gradient, is_fast, output, read};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
@@ -73,7 +74,7 @@ impl CustomOp1 for AvgPoolOp {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let g = &self.geometry;
-        let mut y = vec![0f32; g.output_len()];
+        let mut y = zeros(g.output_len());
         kernel::forward(Level::current(), g, self.counts_padding, floats(x, layout)?, &mut y);
         output(y, (g.batch, g.out_height, g.out_width, g.out_channels))
     }

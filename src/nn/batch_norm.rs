@@ -2,6 +2,7 @@
 
 use super::activation::Activation;
 use super::kernels::batch_norm::{self, Affine};
+use super::kernels::fresh::zeros;
 use super::kernels::{Level, batch_statistics};
 use super::op::{Target, floats, input_gradient, is_fast, output, read, to_vec};
 use super::param::{Param, Slot, Statistic};
@@ -157,7 +158,7 @@ impl CustomOp3 for BatchNormOp {
     ) -> Result<(CpuStorage, Shape)> {
         let affine = self.affine(floats(w, w_layout)?, floats(b, b_layout)?);
         let x = floats(x, x_layout)?;
-        let mut y = vec![0f32; x.len()];
+        let mut y = zeros(x.len());
         batch_norm::forward(Level::current(), &affine, x, &mut y);
         output(y, x_layout.shape().clone())
     }

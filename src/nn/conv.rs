@@ -4,6 +4,7 @@ use super::activation::Activation;
 use super::kernels::Level;
 use super::kernels::activation::{bias_activation, column_sum};
 use super::kernels::convolution;
+use super::kernels::fresh::zeros;
 use super::kernels::geometry::Geometry;
 use super::linear::{Slots, linear};
 use super::op::{Target, floats, input_gradient, is_fast, output, read};
@@ -53,7 +54,7 @@ impl Conv2d {
     /// # Errors
     /// Shapes that do not fit, a kernel larger than the padded image, and those of Candle.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let geometry = self.geometry(x)?;
+        let geometry = self.geometry(x.shape())?;
         if !is_fast(x) {
             return self.forward_composed(x);
         }
@@ -72,7 +73,7 @@ impl Conv2d {
     }
 
     pub(super) fn forward_composed(&self, x: &Tensor) -> Result<Tensor> {
-        let g = self.geometry(x)?;
+        let g = self.geometry(x.shape())?;
         let taps = g.kernel * g.kernel * g.in_channels;
         let patches = Tensor::cat(&composed_taps(x, &g)?, D::Minus1)?;
         let weight = self.weight.tensor().permute((0, 2, 3, 1))?.contiguous()?;
@@ -85,7 +86,8 @@ impl Conv2d {
         y.reshape((g.batch, g.out_height, g.out_width, g.out_channels))
     }
 
-    pub(super) fn geometry(&self, x: &Tensor) -> Result<Geometry> {
+    /// For images of the shape `x`.
+    pub(super) fn geometry(&self, x: &Shape) -> Result<Geometry> {
         let (batch, height, width, channels) = x.dims4()?;
         let (out, input, kernel, kernel_width) = self.weight.tensor().dims4()?;
         if input != channels || kernel != kernel_width {
@@ -93,7 +95,7 @@ impl Conv2d {
                 "a convolution with the weight {:?} was given images {:?}: it needs a square kernel \
                  and as many channels",
                 self.weight.tensor().shape(),
-                x.shape()
+                x
             )
         }
         if let Some(bias) = &self.bias
@@ -138,7 +140,7 @@ struct ConvOp {
 impl ConvOp {
     fn forward(&self, x: &[f32], w: &[f32], bias: Option<&[f32]>) -> Result<(CpuStorage, Shape)> {
         let g = &self.geometry;
-        let mut y = vec![0f32; g.output_len()];
+        let mut y = zeros(g.output_len());
         let weight = convolution::Packed::new(Level::current(), g, w);
         convolution::forward(g, x, &weight, &mut y);
         if let Some(bias) = bias {
@@ -285,7 +287,7 @@ mod tests {
         let x = var(dims.to_vec(), 1);
         let (w, b) = (var((out, dims[3], kernel, kernel), 2), var(out, 3));
         let layer = layer(&w, Some(&b), stride, padding);
-        let Ok(g) = layer.geometry(&x) else {
+        let Ok(g) = layer.geometry(x.shape()) else {
             assert!(layer.forward(&x).is_err(), "{what}");
             return;
         };

@@ -1,6 +1,7 @@
 //! Depthwise convolution over images in NHWC.
 
 use super::conv::{Padding, composed_taps};
+use super::kernels::fresh::zeros;
 use super::kernels::{Level, depthwise, geometry::Geometry};
 use super::op::{Target, floats, input_gradient, is_fast, output, read};
 use super::param::{Param, Slot};
@@ -22,7 +23,7 @@ impl DepthwiseConv2d {
     /// # Errors
     /// Shapes that do not fit, a kernel larger than the padded image, and those of Candle.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let geometry = self.geometry(x)?;
+        let geometry = self.geometry(x.shape())?;
         if !is_fast(x) {
             return self.forward_composed(x);
         }
@@ -32,7 +33,7 @@ impl DepthwiseConv2d {
 
     /// A sum of shifted products.
     pub(super) fn forward_composed(&self, x: &Tensor) -> Result<Tensor> {
-        let g = self.geometry(x)?;
+        let g = self.geometry(x.shape())?;
         let taps = g.kernel * g.kernel;
         let weight = self.weight.tensor().reshape((g.in_channels, taps))?.t()?.contiguous()?;
         let mut total: Option<Tensor> = None;
@@ -49,7 +50,8 @@ impl DepthwiseConv2d {
         }
     }
 
-    pub(super) fn geometry(&self, x: &Tensor) -> Result<Geometry> {
+    /// For images of the shape `x`.
+    pub(super) fn geometry(&self, x: &Shape) -> Result<Geometry> {
         let (batch, height, width, channels) = x.dims4()?;
         let (kernels, one, kernel, kernel_width) = self.weight.tensor().dims4()?;
         if kernels != channels || one != 1 || kernel != kernel_width {
@@ -57,7 +59,7 @@ impl DepthwiseConv2d {
                 "a depthwise convolution with the weight {:?} was given images {:?}: it needs a square \
                  kernel for each channel",
                 self.weight.tensor().shape(),
-                x.shape()
+                x
             )
         }
         Geometry::new([batch, height, width, channels], channels, kernel, self.stride, self.padding)
@@ -83,7 +85,7 @@ impl CustomOp2 for DepthwiseOp {
     ) -> Result<(CpuStorage, Shape)> {
         let g = &self.geometry;
         let weight = depthwise::to_tap_order(floats(w, w_layout)?, g.in_channels);
-        let mut y = vec![0f32; g.output_len()];
+        let mut y = zeros(g.output_len());
         depthwise::forward(Level::current(), g, floats(x, x_layout)?, &weight, &mut y);
         output(y, (g.batch, g.out_height, g.out_width, g.out_channels))
     }
@@ -149,7 +151,7 @@ mod tests {
         let what = format!("{dims:?}, kernel {kernel}, stride {stride}, {padding:?}");
         let (x, w) = (var(dims.to_vec(), 1), var((dims[3], 1, kernel, kernel), 2));
         let layer = DepthwiseConv2d { weight: Param::trainable(&w, None), stride, padding };
-        let Ok(g) = layer.geometry(&x) else {
+        let Ok(g) = layer.geometry(x.shape()) else {
             assert!(layer.forward(&x).is_err(), "{what}");
             return;
         };

@@ -1,5 +1,6 @@
 //! Dropout without stored masks.
 
+use super::kernels::fresh::zeros;
 use super::kernels::{Level, dropout};
 use super::op::{floats, input_gradient, is_fast, output, read};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Result, Shape, Tensor, bail};
@@ -32,7 +33,7 @@ impl Dropout {
 
     /// What elements `0..len` are multiplied with: for layers composed from Candle's operations.
     pub(super) fn factors(self, len: usize) -> Vec<f32> {
-        let mut factors = vec![0f32; len];
+        let mut factors = zeros(len);
         dropout::dropout_add(Level::current(), self, &vec![1.0; len], None, &mut factors);
         factors
     }
@@ -76,7 +77,7 @@ struct DropoutOp(Dropout);
 
 impl DropoutOp {
     fn forward(&self, y: &[f32], residual: Option<&[f32]>, shape: &Shape) -> Result<(CpuStorage, Shape)> {
-        let mut out = vec![0f32; y.len()];
+        let mut out = zeros(y.len());
         dropout::dropout_add(Level::current(), self.0, y, residual, &mut out);
         output(out, shape.clone())
     }

@@ -1,5 +1,6 @@
 //! Layer normalisation.
 
+use super::kernels::fresh::zeros;
 use super::kernels::{Level, layer_norm};
 use super::op::{Saved, Target, floats, input_gradient, is_fast, output, read};
 use super::param::{Param, Slot};
@@ -77,7 +78,7 @@ impl CustomOp3 for LayerNormOp {
         b_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (x, w, b) = (floats(x, x_layout)?, floats(w, w_layout)?, floats(b, b_layout)?);
-        let mut y = vec![0f32; x.len()];
+        let mut y = zeros(x.len());
         let mut statistics = vec![0f32; x.len() / w.len() * 2];
         layer_norm::forward(Level::current(), x, w, b, self.eps, &mut y, &mut statistics);
         if self.keep {

@@ -3,6 +3,7 @@
 use super::activation::Activation;
 use super::kernels::Level;
 use super::kernels::activation::{activation_backward, bias_activation, bias_activation_keep, column_sum};
+use super::kernels::fresh::zeros;
 use super::kernels::matrix::{Mat, MatMut, Threads, Update, product};
 use super::op::{Saved, Target, floats, input_gradient, is_fast, output, read};
 use super::param::{Param, Slot};
@@ -132,7 +133,7 @@ impl LinearOp {
         let level = Level::current();
         let n = self.outputs;
         let (m, k) = self.sizes(x.len(), w.len());
-        let mut y = vec![0f32; m * n];
+        let mut y = zeros(m * n);
         let (a, b) = (Mat::new(x, m, k), Mat::new(w, n, k).t());
         product(a, b, MatMut::new(&mut y, m, n), 1.0, Update::Overwrite, Threads::Pool);
         let none = vec![0f32; if bias.is_none() { n } else { 0 }];
@@ -144,7 +145,7 @@ impl LinearOp {
         if let Some(bias) = bias.filter(|b| !b.is_empty()) {
             if self.keep {
                 let mut argument = y;
-                y = vec![0f32; m * n];
+                y = zeros(m * n);
                 bias_activation_keep(level, &mut argument, bias, &mut y, self.activation);
                 self.argument.put(argument);
             } else {

@@ -2,6 +2,7 @@
 
 use super::conv::{Padding, composed_taps};
 use super::kernels::Level;
+use super::kernels::fresh::zeros;
 use super::kernels::geometry::Geometry;
 use super::kernels::max_pool as kernel;
 use super::op::{floats, input_gradient, is_fast, output, read};
@@ -75,7 +76,7 @@ impl CustomOp1 for MaxPoolOp {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let g = &self.0;
-        let mut y = vec![0f32; g.output_len()];
+        let mut y = zeros(g.output_len());
         kernel::forward(Level::current(), g, floats(x, layout)?, &mut y);
         output(y, (g.batch, g.out_height, g.out_width, g.out_channels))
     }

@@ -53,7 +53,7 @@ pub use attention::attention;
 pub use avg_pool::AvgPool2d;
 pub use batch_norm::BatchNorm;
 pub use conv::{Conv2d, Padding};
-pub use conv_norm::{ConvNorm, Convolution};
+pub use conv_norm::{ConvNorm, Convolution, conv_norm_chain};
 pub use depthwise::DepthwiseConv2d;
 pub use dropout::{Dropout, dropout_add};
 pub use embedding::Embedding;

@@ -1,6 +1,7 @@
 //! What the custom ops of the layers share: the choice of path, access to plain slices, state kept
 //! for the backward pass, and where the gradient of a parameter goes.
 
+use super::kernels::fresh::zeros;
 use super::param::Slot;
 use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -94,7 +95,7 @@ impl<'a> Target<'a> {
             Target::Nowhere => Ok(None),
             Target::Slot(slot) => slot.write(compute).map(|()| None),
             Target::Tensor(shape) => {
-                let mut values = vec![0f32; shape.elem_count()];
+                let mut values = zeros(shape.elem_count());
                 compute(&mut values)?;
                 tensor(values, shape).map(Some)
             }

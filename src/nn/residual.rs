@@ -1,6 +1,7 @@
 //! The end of a residual block: the sum of both branches, then ReLU.
 
 use super::activation::Activation;
+use super::kernels::fresh::zeros;
 use super::kernels::{Level, residual};
 use super::op::{floats, is_fast, output, read, tensor};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
@@ -38,7 +39,7 @@ impl CustomOp2 for AddReluOp {
         b_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (a, b) = (floats(a, a_layout)?, floats(b, b_layout)?);
-        let mut y = vec![0f32; a.len()];
+        let mut y = zeros(a.len());
         residual::add_relu(Level::current(), a, b, &mut y);
         output(y, a_layout.shape().clone())
     }
@@ -50,7 +51,7 @@ impl CustomOp2 for AddReluOp {
         y: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let mut d = vec![0f32; y.elem_count()];
+        let mut d = zeros(y.elem_count());
         let dy = dy.contiguous()?;
         read(y, |y| {
             read(&dy, |dy| {

@@ -1,5 +1,6 @@
 //! Squeeze and excitation: a factor for each channel, from the means of all channels.
 
+use super::kernels::fresh::zeros;
 use super::kernels::{Level, squeeze_excite as kernel};
 use super::linear::Linear;
 use super::op::{floats, input_gradient, is_fast, output, read, tensor, to_vec};
@@ -126,7 +127,7 @@ impl CustomOp2 for Excite {
     ) -> Result<(CpuStorage, Shape)> {
         let (batch, channels) = gate_layout.shape().dims2()?;
         let x = floats(x, x_layout)?;
-        let mut y = vec![0f32; x.len()];
+        let mut y = zeros(x.len());
         if batch > 0 {
             kernel::scale(Level::current(), x, floats(gate, gate_layout)?, channels, &mut y);
         }

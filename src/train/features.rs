@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::Instant;
 
 /// Samples that pass through the trunk together.
-const TRUNK_BATCH: usize = 16;
+pub(super) const TRUNK_BATCH: usize = 16;
 
 /// Gives boundary states of samples.
 pub struct Features {

@@ -8,7 +8,7 @@ use super::nodes::{
 };
 use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node, is_at_or_below};
 use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
-use crate::nn::{Activation, ConvNorm, Linear, Padding, SqueezeExcite, global_average_pool};
+use crate::nn::{Activation, ConvNorm, Linear, Padding, SqueezeExcite, conv_norm_chain, global_average_pool};
 use crate::problem::Result;
 
 /// What follows from a family's tables and a configuration.
@@ -362,18 +362,14 @@ struct InvertedResidual {
 impl Segment for InvertedResidual {
     fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
         let x = &below.hidden;
-        let widened = match &self.expand {
-            Some(expand) => expand.forward(x)?,
-            None => x.clone(),
-        };
-        let filtered = self.filter.forward(&widened)?;
-        let weighed = match &self.squeeze {
-            Some(squeeze) => squeeze.forward(&filtered)?,
-            None => filtered,
-        };
-        let hidden = match self.is_residual {
-            true => self.project.forward_add(&weighed, x)?,
-            false => self.project.forward(&weighed)?,
+        let residual = self.is_residual.then_some(x);
+        let widening: Vec<&ConvNorm> = self.expand.iter().chain([&self.filter]).collect();
+        let hidden = match &self.squeeze {
+            Some(squeeze) => {
+                let weighed = squeeze.forward(&conv_norm_chain(&widening, x, None)?)?;
+                conv_norm_chain(&[&self.project], &weighed, residual)?
+            }
+            None => conv_norm_chain(&[&widening[..], &[&self.project]].concat(), x, residual)?,
         };
         Ok(Boundary { hidden, lengths: None })
     }

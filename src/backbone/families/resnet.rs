@@ -9,7 +9,7 @@ use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node, is_at_or_below};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
 use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
-use crate::nn::{Activation, AvgPool2d, ConvNorm, MaxPool2d, Padding, global_average_pool};
+use crate::nn::{Activation, AvgPool2d, ConvNorm, MaxPool2d, Padding, conv_norm_chain, global_average_pool};
 use crate::problem::Result;
 use candle_core::Tensor;
 use serde_json::Value;
@@ -214,7 +214,8 @@ impl Segment for Stem {
     fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
         let pixels = below.hidden.permute((0, 2, 3, 1))?.contiguous()?;
         let pool = MaxPool2d { kernel: 3, stride: 2, padding: Padding::Symmetric(1) };
-        let hidden = self.0.iter().try_fold(pixels, |x, layer| layer.forward(&x))?;
+        let layers: Vec<&ConvNorm> = self.0.iter().collect();
+        let hidden = conv_norm_chain(&layers, &pixels, None)?;
         Ok(Boundary { hidden: pool.forward(&hidden)?, lengths: None })
     }
 }
@@ -260,9 +261,8 @@ impl Segment for Residual {
             Some(shortcut) => shortcut.forward(&below.hidden)?,
             None => below.hidden.clone(),
         };
-        let Some((last, first)) = self.branch.split_last() else { return Ok(below.clone()) };
-        let inner = first.iter().try_fold(below.hidden.clone(), |x, layer| layer.forward(&x))?;
-        let hidden = last.forward_add(&inner, &shortcut)?;
+        let branch: Vec<&ConvNorm> = self.branch.iter().collect();
+        let hidden = conv_norm_chain(&branch, &below.hidden, Some(&shortcut))?;
         let hidden = if self.pools { global_average_pool(&hidden)? } else { hidden };
         Ok(Boundary { hidden, lengths: None })
     }

@@ -1,6 +1,7 @@
 //! The fused op against the layers one after the other.
 
 use super::*;
+use crate::nn::Slot;
 use crate::nn::conv::Padding;
 use crate::nn::kernels::testing::assert_near;
 use crate::nn::param::Statistic;
@@ -53,10 +54,10 @@ impl Case {
     fn run(&self, slots: Option<&[Slot]>) -> Vec<Vec<f32>> {
         let layer = self.layer(self.params(slots));
         assert_eq!(
-            layer.is_fused(&self.x, self.residual.as_deref()),
+            is_fused(&[&layer], &self.x, self.residual.as_deref()),
             slots.is_some() && !composed_only(self)
         );
-        let y = layer.apply(&self.x, self.residual.as_deref()).unwrap();
+        let y = conv_norm_chain(&[&layer], &self.x, self.residual.as_deref()).unwrap();
         // Weighs every element differently.
         let probe = var(y.shape(), 9);
         let store = (&y * probe.as_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
@@ -121,8 +122,8 @@ fn a_norm_that_follows_the_batches_sees_the_whole_convolution() {
     };
     let slots: Vec<Slot> = case.vars.iter().map(|v| Slot::new(v.elem_count())).collect();
     let (layer, reference) = (following(case.params(Some(&slots))), following(case.params(None)));
-    assert!(!layer.is_fused(&case.x, Some(&residual)));
-    let y = layer.forward_add(&case.x, &residual).unwrap();
+    assert!(!is_fused(&[&layer], &case.x, Some(&residual)));
+    let y = conv_norm_chain(&[&layer], &case.x, Some(&residual)).unwrap();
     let Convolution::Dense(convolution) = &reference.convolution else { panic!("dense") };
     let plain = BatchNorm { activation: Activation::None, ..reference.norm.clone() };
     let normed = plain.forward_composed(&convolution.forward_composed(&case.x).unwrap()).unwrap();
@@ -177,7 +178,120 @@ fn wrong_shapes_are_errors() {
     let frozen = |v: &Var| Param::frozen(v.as_tensor().clone());
     let layer = case.layer([frozen(&weight), frozen(&norm), frozen(&bias)]);
     assert!(layer.forward(&var((2, 4, 3, 6), 1)).is_err(), "channels");
-    assert!(layer.forward_add(&case.x, &var((2, 4, 3, 5), 1)).is_err(), "residual");
+    assert!(conv_norm_chain(&[&layer], &case.x, Some(&var((2, 4, 3, 5), 1))).is_err(), "residual");
+    assert!(conv_norm_chain(&[&layer, &layer], &case.x, None).is_err(), "the second one's channels");
+    assert!(conv_norm_chain(&[], &case.x, None).is_err(), "none");
     let narrow = case.layer([frozen(&weight), frozen(&var(3, 1)), frozen(&var(3, 1))]);
     assert!(narrow.forward(&case.x).is_err(), "norm");
+}
+
+/// Three layers of an inverted residual block, with or without the block's input added.
+fn block(side: usize, stride: usize) -> [Case; 3] {
+    let narrow = 5;
+    let mut cases = [
+        Case::new([2, side, side, narrow], 17, 1, false),
+        Case::new([2, side, side, 17], 17, 3, true),
+        Case::new([2, side.div_ceil(stride), side.div_ceil(stride), 17], narrow, 1, false),
+    ];
+    for (n, case) in cases.iter_mut().enumerate() {
+        // Other weights for each, and none with the same places.
+        case.vars =
+            case.vars.iter().zip(10 * n as u64..).map(|(v, seed)| var(v.shape(), 50 + seed)).collect();
+    }
+    cases[1].stride = stride;
+    cases[0].activation = Activation::Relu6;
+    cases[1].activation = Activation::Silu;
+    cases[2].activation = Activation::None;
+    cases
+}
+
+/// Result, gradient of the input, and gradients of the parameters; `thawed` says which of the nine are trained.
+fn run_chain(
+    cases: &[Case; 3],
+    residual: Option<Residual>,
+    thawed: impl Fn(usize) -> bool,
+    tracks_input: bool,
+    as_one: bool,
+) -> Vec<Option<Vec<f32>>> {
+    let slots: Vec<Slot> = cases.iter().flat_map(|c| &c.vars).map(|v| Slot::new(v.elem_count())).collect();
+    let layers: Vec<ConvNorm> = cases
+        .iter()
+        .enumerate()
+        .map(|(n, case)| {
+            case.layer(std::array::from_fn(|i| match thawed(3 * n + i) {
+                true => Param::trainable(&case.vars[i], Some(slots[3 * n + i].clone())),
+                false => Param::frozen(case.vars[i].as_tensor().clone()),
+            }))
+        })
+        .collect();
+    let layers: Vec<&ConvNorm> = layers.iter().collect();
+    let x = if tracks_input { cases[0].x.as_tensor().clone() } else { cases[0].x.as_detached_tensor() };
+    let other = var(x.shape(), 33);
+    let residual = residual.map(|residual| match residual {
+        Residual::Input => &x,
+        Residual::Other => other.as_tensor(),
+    });
+    let y = match as_one {
+        true => conv_norm_chain(&layers, &x, residual).unwrap(),
+        false => {
+            let inner = layers[1].forward(&layers[0].forward(&x).unwrap()).unwrap();
+            layers[2].forward_in_steps(&inner, residual).unwrap()
+        }
+    };
+    let mut all = vec![Some(values(&y))];
+    if !y.track_op() {
+        return all;
+    }
+    let probe = var(y.shape(), 9).as_detached_tensor();
+    let store = (&y * probe).unwrap().sum_all().unwrap().backward().unwrap();
+    all.extend([store.get(&cases[0].x).map(values), store.get(&other).map(values)]);
+    for slot in &slots {
+        let len = slot.is_written().then(|| slot.with_gradient(|g| Ok(g.values().len())).unwrap());
+        all.push(len.map(|len| slot.with_gradient(|g| Ok(dense(g, len))).unwrap()));
+    }
+    all
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Residual {
+    Input,
+    Other,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 80, ..ProptestConfig::default() })]
+    #[test]
+    fn a_chain_is_its_layers_one_after_the_other(
+        side in 1usize..9,
+        strided in any::<bool>(),
+        residual in prop_oneof![Just(None), Just(Some(Residual::Input)), Just(Some(Residual::Other))],
+        thawed in 0u32..512,
+        tracks_input in any::<bool>(),
+    ) {
+        let cases = block(side, if strided { 2 } else { 1 });
+        let residual = residual.filter(|_| !strided);
+        let thawed = |n: usize| thawed >> n & 1 == 1;
+        let chain = run_chain(&cases, residual, thawed, tracks_input, true);
+        let steps = run_chain(&cases, residual, thawed, tracks_input, false);
+        prop_assert_eq!(chain.len(), steps.len());
+        for (i, (chain, steps)) in chain.iter().zip(&steps).enumerate() {
+            prop_assert_eq!(chain.is_some(), steps.is_some(), "gradient {}", i);
+            if let (Some(chain), Some(steps)) = (chain, steps) {
+                assert_near(chain, steps, 2e-5, &format!("{i}, {residual:?}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_backward_pass_is_an_error() {
+    let cases = block(4, 1);
+    let slots: Vec<Slot> = cases.iter().flat_map(|c| &c.vars).map(|v| Slot::new(v.elem_count())).collect();
+    let layers: Vec<ConvNorm> =
+        cases.iter().zip(slots.chunks(3)).map(|(case, slots)| case.layer(case.params(Some(slots)))).collect();
+    let layers: Vec<&ConvNorm> = layers.iter().collect();
+    let loss = conv_norm_chain(&layers, &cases[0].x, None).unwrap().sum_all().unwrap();
+    loss.backward().unwrap();
+    slots.iter().for_each(Slot::clear);
+    assert!(loss.backward().unwrap_err().to_string().contains("twice"));
 }

@@ -209,17 +209,13 @@ pub fn weight_gradient(g: &Geometry, x: &[f32], dy: &[f32], d_weight: &mut [f32]
     let (taps, out) = (g.kernel * g.kernel * g.in_channels, g.out_channels);
     assert!(x.len() == g.input_len() && dy.len() == g.output_len(), "convolution gradient");
     assert_eq!(d_weight.len(), taps * out, "convolution weight");
-    if g.is_pointwise() {
-        let (dy, x) = (Mat::new(dy, g.positions(), out), Mat::new(x, g.positions(), taps));
-        let total = MatMut::new(d_weight, out, taps);
-        return product(dy.t(), x, total, 1.0, Update::Overwrite, Threads::Pool);
-    }
     let tile = tile(taps, g.positions());
     let mut sums: Vec<Vec<f32>> = parts(g.positions())
         .into_par_iter()
         .map(|part| {
             let mut total = vec![0f32; taps * out];
-            let mut columns = vec![0f32; tile.min(part.len()) * taps];
+            let scratch = if g.is_pointwise() { 0 } else { tile.min(part.len()) * taps };
+            let mut columns = vec![0f32; scratch];
             for first in part.clone().step_by(tile) {
                 let positions = tile.min(part.end - first);
                 let patches = patches(g, x, first, positions, &mut columns);
@@ -236,7 +232,10 @@ pub fn weight_gradient(g: &Geometry, x: &[f32], dy: &[f32], d_weight: &mut [f32]
                 first.iter_mut().zip(&other[i * CHUNK..]).for_each(|(a, b)| *a += b);
             }
         });
-        to_file_order(g, first, d_weight);
+        match g.is_pointwise() {
+            true => d_weight.copy_from_slice(first),
+            false => to_file_order(g, first, d_weight),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ pub mod convolution;
 pub mod depthwise;
 pub mod direct;
 pub mod dropout;
+pub mod fresh;
 pub mod geometry;
 pub mod layer_norm;
 pub mod math;

@@ -21,6 +21,20 @@ fn gradient_body<const FMA: bool>(y: &[f32], dy: &[f32], d: &mut [f32]) {
 }
 multiversion! { fn gradient_chunk = gradient_body(y: &[f32], dy: &[f32], d: &mut [f32]); }
 
+#[inline(always)]
+fn add_body<const FMA: bool>(a: &[f32], total: &mut [f32]) {
+    for (total, a) in total.iter_mut().zip(a) {
+        *total += a;
+    }
+}
+multiversion! { fn add_chunk = add_body(a: &[f32], total: &mut [f32]); }
+
+/// `total += a`.
+pub fn add(level: Level, a: &[f32], total: &mut [f32]) {
+    assert_eq!(a.len(), total.len(), "sum of branches");
+    total.par_chunks_mut(CHUNK).zip(a.par_chunks(CHUNK)).for_each(|(total, a)| add_chunk(level, a, total));
+}
+
 /// `y = max(a + b, 0)`.
 pub fn add_relu(level: Level, a: &[f32], b: &[f32], y: &mut [f32]) {
     assert!(a.len() == b.len() && a.len() == y.len(), "sum of branches");
@@ -48,6 +62,7 @@ mod tests {
             let (mut y, mut d) = (vec![0f32; 1003], vec![0f32; 1003]);
             add_relu(level, &noise(1003, 1), &noise(1003, 2), &mut y);
             add_relu_gradient(level, &y, &noise(1003, 3), &mut d);
+            add(level, &y, &mut d);
             [y, d].concat()
         });
     }
