@@ -1,6 +1,7 @@
 """Trains a head on MobileNetV2 as one writes it with PyTorch and timm; a peer of the end-to-end bench.
 
     python plain_images.py DATA [--by-hand] [--train-mode] [--layout nchw|channels_last] [--epochs 5] [--threads 2]
+        [--workers 2]
 
 DATA has a folder for each class. Every epoch decodes every picture and runs the frozen network on it; --by-hand does
 that once and trains the head on the kept features. The frozen network is in inference mode; --train-mode leaves it
@@ -25,7 +26,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 from torch.utils.data import DataLoader, Dataset, TensorDataset, random_split  # noqa: E402
 
-BATCH, WORKERS, LEARNING_RATE, WEIGHT_DECAY = 16, 2, 2e-3, 0.01
+BATCH, LEARNING_RATE, WEIGHT_DECAY = 16, 2e-3, 0.01
 
 
 class Pictures(Dataset):
@@ -91,6 +92,7 @@ def main():
     parser.add_argument("--layout", choices=["nchw", "channels_last"], default="nchw")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="processes that decode")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
@@ -107,7 +109,8 @@ def main():
             return net(images.contiguous(memory_format=layout))
 
     def load(dataset, shuffle=False):
-        return DataLoader(dataset, BATCH, shuffle=shuffle, num_workers=WORKERS, persistent_workers=True)
+        workers = arguments.workers
+        return DataLoader(dataset, BATCH, shuffle=shuffle, num_workers=workers, persistent_workers=workers > 0)
 
     if arguments.by_hand:
         kept = [features(net, load(part), layout) for part in (training, validation)]

@@ -1,10 +1,10 @@
 """How much faster a second thread makes training steps and the pass that fills the cache, in Frostline and in PyTorch.
 
-    python threads.py --ours STEPS [--rounds 5] [--steps 5] [--jobs JOB ..]
+    python threads.py --ours STEPS [--rounds 5] [--steps 5] [--alone] [--jobs JOB ..]
 
 STEPS is the program that `benches/run` builds from `benches/steps.rs`; the jobs are its own, of which those that end in
 `-forward` are what fills the cache. With 1 and with 2 threads by turns; a round's time is the median of its steps, a
-ratio the median over rounds of one thread's time over two threads' of the same round.
+ratio the median over rounds of one thread's time over two threads' of the same round. --alone leaves PyTorch out.
 """
 
 import argparse
@@ -32,9 +32,13 @@ def row(job, arguments):
     for _ in range(arguments.rounds):
         for threads in (1, 2):
             ours[threads].append(measure([arguments.ours], job, arguments.steps, threads))
-            theirs[threads].append(measure(peer, job, arguments.steps, threads))
+            if not arguments.alone:
+                theirs[threads].append(measure(peer, job, arguments.steps, threads))
     middle = lambda times: "; ".join(f"{statistics.median(times[n]):.0f}" for n in (1, 2))  # noqa: E731
-    return f"| {job} | {middle(ours)} | {ratio(ours[1], ours[2])} | {middle(theirs)} | {ratio(theirs[1], theirs[2])} |"
+    cells = [job, middle(ours), ratio(ours[1], ours[2])]
+    if not arguments.alone:
+        cells += [middle(theirs), ratio(theirs[1], theirs[2])]
+    return f"| {' | '.join(cells)} |"
 
 
 def main():
@@ -42,11 +46,15 @@ def main():
     parser.add_argument("--ours", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--alone", action="store_true", help="without PyTorch")
     parser.add_argument("--jobs", nargs="+", default=JOBS)
     arguments = parser.parse_args()
     print(f"{machine()}; {arguments.rounds} rounds of {arguments.steps} steps; torch {torch.__version__}; "
           f"at least {LEAST} is wanted of ours\n")
-    print("| job | ours ms, 1; 2 threads | ours, 1 to 2 | torch ms, 1; 2 threads | torch, 1 to 2 |\n|---|--:|--:|--:|--:|")
+    titles = ["job", "ours ms, 1; 2 threads", "ours, 1 to 2"]
+    if not arguments.alone:
+        titles += ["torch ms, 1; 2 threads", "torch, 1 to 2"]
+    print(f"| {' | '.join(titles)} |\n|---{'|--:' * (len(titles) - 1)}|")
     for job in arguments.jobs:
         print(row(job, arguments), flush=True)
 

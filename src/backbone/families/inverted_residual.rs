@@ -8,7 +8,9 @@ use super::nodes::{
 };
 use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node, is_at_or_below};
 use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
-use crate::nn::{Activation, ConvNorm, Linear, Padding, SqueezeExcite, conv_norm_chain, global_average_pool};
+use crate::nn::{
+    Activation, ConvNorm, Linear, Padding, SqueezeExcite, channels_last, conv_norm_chain, global_average_pool,
+};
 use crate::problem::Result;
 
 /// What follows from a family's tables and a configuration.
@@ -345,7 +347,7 @@ struct Stem(ConvNorm);
 
 impl Segment for Stem {
     fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
-        let pixels = below.hidden.permute((0, 2, 3, 1))?.contiguous()?;
+        let pixels = channels_last(&below.hidden)?;
         Ok(Boundary { hidden: self.0.forward(&pixels)?, lengths: None })
     }
 }

@@ -9,7 +9,9 @@ use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node, is_at_or_below};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
 use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
-use crate::nn::{Activation, AvgPool2d, ConvNorm, MaxPool2d, Padding, conv_norm_chain, global_average_pool};
+use crate::nn::{
+    Activation, AvgPool2d, ConvNorm, MaxPool2d, Padding, channels_last, conv_norm_chain, global_average_pool,
+};
 use crate::problem::Result;
 use candle_core::Tensor;
 use serde_json::Value;
@@ -212,7 +214,7 @@ struct Stem(Vec<ConvNorm>);
 
 impl Segment for Stem {
     fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
-        let pixels = below.hidden.permute((0, 2, 3, 1))?.contiguous()?;
+        let pixels = channels_last(&below.hidden)?;
         let pool = MaxPool2d { kernel: 3, stride: 2, padding: Padding::Symmetric(1) };
         let layers: Vec<&ConvNorm> = self.0.iter().collect();
         let hidden = conv_norm_chain(&layers, &pixels, None)?;

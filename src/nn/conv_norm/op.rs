@@ -86,9 +86,12 @@ impl Link {
     }
 
     fn forward(&self, x: &[f32], residual: &[f32]) -> Result<Vec<f32>> {
+        read(&self.weight, |w| Ok(self.run(x, &Packed::new(self.is_depthwise, &self.geometry, w), residual)))
+    }
+
+    fn run(&self, x: &[f32], weight: &Packed, residual: &[f32]) -> Vec<f32> {
         let (g, level, affine) = (&self.geometry, Level::current(), &self.affine);
         let beside = |first: usize, len: usize| residual.get(first..first + len).unwrap_or_default();
-        let weight = read(&self.weight, |w| Ok(Packed::new(self.is_depthwise, g, w)))?;
         let chunk = weight.tile_len(g);
         let mut y = Fresh::new(g.output_len());
         if self.is_needed {
@@ -103,7 +106,7 @@ impl Link {
                 conv_norm::finish(level, affine, u, beside(first, u.len()));
             });
         }
-        Ok(y.finish())
+        y.finish()
     }
 
     /// From the gradient `dy` of what stands before the activation, or after it where `affine` has none: writes the
@@ -257,13 +260,13 @@ fn relu_gradient(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
 }
 
 /// The weight as the kernel of its kind wants it.
-enum Packed {
-    Dense(convolution::Packed),
+enum Packed<'a> {
+    Dense(convolution::Packed<'a>),
     Depthwise(Vec<f32>),
 }
 
-impl Packed {
-    fn new(is_depthwise: bool, g: &Geometry, file: &[f32]) -> Self {
+impl<'a> Packed<'a> {
+    fn new(is_depthwise: bool, g: &Geometry, file: &'a [f32]) -> Self {
         match is_depthwise {
             true => Self::Depthwise(depthwise::to_tap_order(file, g.in_channels)),
             false => Self::Dense(convolution::Packed::new(Level::current(), g, file)),

@@ -5,6 +5,7 @@ use super::geometry::Geometry;
 use super::matrix::{Mat, MatMut, Threads, Update, product};
 use super::{CHUNK, Level, direct, parts};
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// Output positions in a tile of `positions` in all. Each product packs the weight again, which a large tile makes
 /// cheap; there should still be two tiles for each thread, and an unfolded tile should not leave the third-level cache.
@@ -62,16 +63,19 @@ fn fold(g: &Geometry, columns: &[f32], first: usize, image: &mut [f32]) {
 }
 
 /// A weight in the order in which one convolution reads it.
-pub struct Packed {
+pub struct Packed<'a> {
     plan: Option<direct::Plan>,
-    values: Vec<f32>,
+    values: Cow<'a, [f32]>,
 }
 
-impl Packed {
+impl<'a> Packed<'a> {
     /// From `[out, in, ky, kx]`, the layout of weight files.
-    pub fn new(level: Level, g: &Geometry, file: &[f32]) -> Self {
+    pub fn new(level: Level, g: &Geometry, file: &'a [f32]) -> Self {
         let (c, taps) = (g.in_channels, g.kernel * g.kernel);
         assert_eq!(file.len(), g.out_channels * c * taps, "convolution weight");
+        if taps == 1 {
+            return Self { plan: None, values: Cow::Borrowed(file) };
+        }
         Self::from_fn(level, g, |o, i, tap| file[(o * c + i) * taps + tap])
     }
 
@@ -89,7 +93,7 @@ impl Packed {
             Some(plan) => plan.pack(g, at),
             None => patch_order(g, at),
         };
-        Self { plan, values }
+        Self { plan, values: Cow::Owned(values) }
     }
 
     /// Elements of the output in one tile.

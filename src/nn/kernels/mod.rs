@@ -17,6 +17,7 @@ pub mod avg_pool;
 pub mod batch_norm;
 pub mod batch_statistics;
 pub mod candle_pool;
+pub mod channels_last;
 pub mod conv_norm;
 pub mod convolution;
 pub mod depthwise;
