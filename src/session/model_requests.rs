@@ -32,6 +32,8 @@ impl Session {
             Action::PauseDownload(job, paused) => {
                 if let Some(download) = self.models.downloads.iter_mut().find(|d| d.job == job) {
                     download.paused = paused;
+                    // Another may have its turn: no rate is known until bytes come again.
+                    download.bytes_per_second = 0.0;
                 }
                 return vec![Effect::Pause(job, paused)];
             }

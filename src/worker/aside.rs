@@ -1,46 +1,34 @@
 //! Work that needs no tensor and goes on beside a training: scans, and all that has to do with the Hub. Each job has
-//! a thread of its own, but downloads, which wait for each other; each can be stopped and paused by itself.
+//! a thread of its own; downloads wait for each other, and one that is paused lets the next go on. Each can be stopped
+//! and paused by itself.
 
 use super::protocol::{Command, Event, HubAnswer, HubAsk, JobId, Outcome};
 use super::serve::{WAKE_EVERY, ending, list_backbones};
+use super::turns::Turns;
 use super::{Flags, Outbox, StandIn};
 use crate::control::{Control, Fact};
 use crate::jobs;
 use crate::problem::{Problem, Result};
-use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often a paused download looks whether it may go on.
-const WHILE_PAUSED: Duration = Duration::from_millis(50);
+/// How often a download that is paused or waits looks whether it may go on.
+const WHILE_WAITING: Duration = Duration::from_millis(50);
 
-/// The window's end of these threads.
-pub struct Aside {
-    shared: Shared,
-    downloads: Sender<Command>,
-}
-
-/// What all of these threads know.
+/// The window's end of these threads, and what all of them know.
 #[derive(Clone)]
-struct Shared {
+pub struct Aside {
     out: Outbox,
     stand_in: StandIn,
     flags: Arc<Flags>,
+    /// Of downloads.
+    turns: Arc<Turns>,
 }
 
 impl Aside {
-    /// Starts the thread for downloads.
-    ///
-    /// # Errors
-    /// The system gives no thread.
-    pub fn start(out: Outbox, stand_in: StandIn, flags: Arc<Flags>) -> std::io::Result<Self> {
-        let shared = Shared { out, stand_in, flags };
-        let (downloads, waiting): (Sender<Command>, Receiver<Command>) = unbounded();
-        let server = shared.clone();
-        let serve = move || waiting.iter().for_each(|command| server.serve(command));
-        std::thread::Builder::new().name("download".into()).spawn(serve)?;
-        Ok(Self { shared, downloads })
+    pub fn new(out: Outbox, stand_in: StandIn, flags: Arc<Flags>) -> Self {
+        Self { out, stand_in, flags, turns: Arc::default() }
     }
 
     /// Begins a job, or puts it in the queue.
@@ -48,30 +36,39 @@ impl Aside {
     /// # Errors
     /// The system gives no thread.
     pub fn send(&self, command: Command) -> Result<()> {
-        let refused = |why: String| {
-            Problem::other("the work could not be started", why, "close other programs and try again")
+        let waits = matches!(command, Command::Hub { ask: HubAsk::Download { .. }, .. });
+        let name = match &command {
+            Command::Scan { .. } => "scan",
+            _ if waits => "download",
+            _ => "hub",
         };
-        match &command {
-            Command::Hub { ask: HubAsk::Download { .. }, .. } => {
-                self.downloads.send(command).map_err(|e| refused(e.to_string()))
-            }
-            other => {
-                let name = if matches!(other, Command::Scan { .. }) { "scan" } else { "hub" };
-                let server = self.shared.clone();
-                let thread =
-                    std::thread::Builder::new().name(name.into()).spawn(move || server.serve(command));
-                thread.map(drop).map_err(|e| refused(e.to_string()))
-            }
+        let (server, job) = (self.clone(), command.job());
+        if waits {
+            self.turns.join(job);
         }
+        let thread =
+            std::thread::Builder::new().name(name.into()).spawn(move || server.serve(command, waits));
+        thread.map(drop).map_err(|e| {
+            self.turns.leave(job);
+            Problem::other(
+                "the work could not be started",
+                e.to_string(),
+                "close other programs and try again",
+            )
+        })
     }
-}
 
-impl Shared {
     /// Does a job on the calling thread; it ends with exactly one event, also when it panics.
-    fn serve(&self, command: Command) {
+    fn serve(&self, command: Command, waits: bool) {
         let job = command.job();
-        let control =
-            AsideControl { job, out: &self.out, flags: &self.flags, last_wake: Mutex::new(Instant::now()) };
+        let control = AsideControl {
+            job,
+            out: &self.out,
+            flags: &self.flags,
+            turns: waits.then_some(&self.turns),
+            last_wake: Mutex::new(Instant::now()),
+        };
+        control.wait_for_turn();
         let work = || match (self.stand_in)(&command, &control) {
             Some(answer) => answer,
             None if control.stop_requested() => {
@@ -81,6 +78,7 @@ impl Shared {
         };
         let done = catch_unwind(AssertUnwindSafe(work));
         self.flags.forget(job);
+        self.turns.leave(job);
         self.out.send(ending(job, done));
     }
 }
@@ -126,7 +124,25 @@ struct AsideControl<'o> {
     job: JobId,
     out: &'o Outbox,
     flags: &'o Flags,
+    /// Of a download.
+    turns: Option<&'o Turns>,
     last_wake: Mutex<Instant>,
+}
+
+impl AsideControl<'_> {
+    /// Returns when the job may go on: when it is not paused and no other download runs, or when it is to stop.
+    fn wait_for_turn(&self) {
+        while !self.stop_requested() {
+            let is_paused = self.flags.should_wait(self.job);
+            match self.turns {
+                Some(turns) if is_paused => turns.leave(self.job),
+                Some(turns) if turns.is_mine(self.job) => return,
+                None if !is_paused => return,
+                _ => {}
+            }
+            std::thread::sleep(WHILE_WAITING);
+        }
+    }
 }
 
 impl Control for AsideControl<'_> {
@@ -147,8 +163,8 @@ impl Control for AsideControl<'_> {
     }
 
     fn wait_while_paused(&self) {
-        while self.flags.should_wait(self.job) {
-            std::thread::sleep(WHILE_PAUSED);
+        if self.flags.should_wait(self.job) {
+            self.wait_for_turn();
         }
     }
 }

@@ -6,6 +6,7 @@ mod aside;
 pub mod protocol;
 mod serve;
 pub mod thumbnails;
+mod turns;
 
 pub use protocol::{BackboneFacts, Command, EvaluateOn, Event, HubAnswer, HubAsk, JobId, Outcome};
 
@@ -135,7 +136,7 @@ impl Worker {
         let (step_sender, steps) = bounded(STEPS);
         let flags = Arc::new(Flags::default());
         let out = Outbox { events: event_sender, steps: step_sender, wake };
-        let aside = aside::Aside::start(out.clone(), stand_in.clone(), Arc::clone(&flags))?;
+        let aside = aside::Aside::new(out.clone(), stand_in.clone(), Arc::clone(&flags));
         let server = serve::Server::new(machine, Arc::clone(&flags), out, short_commands, stand_in);
         let work = move || {
             give_way(COMPUTE_NICENESS);
