@@ -12,7 +12,6 @@ import statistics
 from pathlib import Path
 from sys import executable
 
-import torch
 from measure import PEERS, follow, machine, ratio
 
 JOBS = ["minilm-full-dropout", "minilm-last2cached", "lite0-full", "mobilenetv2-full", "resnet18-full",
@@ -49,8 +48,7 @@ def main():
     parser.add_argument("--alone", action="store_true", help="without PyTorch")
     parser.add_argument("--jobs", nargs="+", default=JOBS)
     arguments = parser.parse_args()
-    print(f"{machine()}; {arguments.rounds} rounds of {arguments.steps} steps; torch {torch.__version__}; "
-          f"at least {LEAST} is wanted of ours\n")
+    print(f"{machine()}; {arguments.rounds} rounds of {arguments.steps} steps; at least {LEAST} is wanted of ours\n")
     titles = ["job", "ours ms, 1; 2 threads", "ours, 1 to 2"]
     if not arguments.alone:
         titles += ["torch ms, 1; 2 threads", "torch, 1 to 2"]

@@ -12,7 +12,7 @@ use super::param::Param;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
 
 /// A dense convolution with a square kernel. One of size 1 at stride 1 is a product of matrices; others
-/// are unfolded tile by tile and then multiplied.
+/// are computed directly where that suits their shape, or unfolded tile by tile and then multiplied.
 #[derive(Clone, Debug)]
 pub struct Conv2d {
     /// `[out, in, kernel, kernel]`, the layout of weight files.

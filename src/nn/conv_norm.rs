@@ -106,7 +106,7 @@ impl ConvNorm {
 /// of a residual block, of the shape of the result, is added before the last activation; it may be `x` itself.
 ///
 /// On the fast path all of them are one op. What lies between two layers never becomes a tensor, which spares Candle's
-/// `GradStore` a buffer of zeros and a sum for each, and its memory takes the gradient on the way back.
+/// `GradStore` a buffer of zeros and a sum for each. An activation that was kept lends its memory to its gradient.
 ///
 /// # Errors
 /// Shapes that do not fit, no layers, and those of Candle.

@@ -3,8 +3,8 @@
 //! A layer is a plain struct: its parameters ([`Param`]: a frozen tensor, or a `Var`) and a few
 //! numbers. Its `forward` takes a tensor and gives one that carries gradients, by one of two paths:
 //!
-//! - **fast**: on the CPU in f32. One Candle custom op per layer runs the loops of [`kernels`] forward
-//!   and backward. Gradients of parameters go into the [`Slot`]s that the optimiser owns, so that
+//! - **fast**: on the CPU in f32. One Candle custom op per layer, or for a chain of convolutions with
+//!   their norms ([`conv_norm_chain`]), runs the loops of [`kernels`] forward and backward. Gradients of parameters go into the [`Slot`]s that the optimiser owns, so that
 //!   nothing is allocated or copied for them. What is frozen gets no gradient, an input that is not
 //!   tracked gets none either, and nothing is kept for a backward pass that will not come.
 //! - **composed**: everywhere else, and on the CPU with `FROSTLINE_COMPOSED=1`. The same layer out of

@@ -25,6 +25,7 @@ use crate::hub::local::Keep;
 use crate::inspect::{FilterTiles, WeightSummary};
 use crate::jobs::Prediction;
 use crate::project::Recipe;
+use crate::project::recipe::BatchNormChoice;
 use crate::train::estimate::{Calibration, Estimate, TYPICAL_TOKENS, Workload, estimate};
 use crate::train::optimiser::Rule;
 use crate::worker::{BackboneFacts, Command, EvaluateOn, JobId};
@@ -381,6 +382,7 @@ impl Session {
             moments: Rule::of(training).moments().len(),
             tokens: if backbone.takes_images() { 1 } else { TYPICAL_TOKENS },
             cache_enabled: project.recipe.cache.enabled,
+            norms_follow: training.batch_norm == BatchNormChoice::Training,
         };
         let calibration = self.calibrations.get(&backbone.id);
         Some(estimate(&backbone.tree, &backbone.cuts, backbone.features, &mask, calibration, &work))

@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod estimate;
 pub mod features;
 pub mod fit;
+mod memory;
 pub mod metrics;
 pub mod optimiser;
 pub mod samples;

@@ -222,13 +222,16 @@ impl Chain {
             return Ok(None);
         }
         for (n, link) in self.links.iter().enumerate().rev() {
-            let dy = above.as_deref().unwrap_or(dy);
+            // Dropped before the gradient of the input is made.
+            let given = above.take();
+            let dy = given.as_deref().unwrap_or(dy);
             let affine = if n == top { affine } else { &link.affine };
             let Some(below) = n.checked_sub(1).map(|below| &self.links[below]) else {
                 let du = read(x, |x| link.parameter_gradients(affine, x, dy))?;
                 if !x.track_op() {
                     return Ok(None);
                 }
+                drop(given);
                 let mut dx = zeros(link.geometry.input_len());
                 link.input_gradient(&du, &mut dx)?;
                 return Ok(Some(dx));
@@ -238,6 +241,7 @@ impl Chain {
             if !below.is_needed {
                 return Ok(None);
             }
+            drop(given);
             // Nothing reads the input any more: its memory takes the gradient.
             let mut dx = if x.is_empty() { zeros(link.geometry.input_len()) } else { x };
             link.input_gradient(&du, &mut dx)?;

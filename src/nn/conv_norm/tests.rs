@@ -185,13 +185,14 @@ fn wrong_shapes_are_errors() {
     assert!(narrow.forward(&case.x).is_err(), "norm");
 }
 
-/// Three layers of an inverted residual block, with or without the block's input added.
-fn block(side: usize, stride: usize) -> [Case; 3] {
-    let narrow = 5;
+/// Three layers of an inverted residual block, or of a bottleneck of a ResNet, whose channels suit the direct
+/// convolution.
+fn block(side: usize, stride: usize, is_bottleneck: bool) -> [Case; 3] {
+    let (narrow, wide) = if is_bottleneck { (5, 16) } else { (5, 17) };
     let mut cases = [
-        Case::new([2, side, side, narrow], 17, 1, false),
-        Case::new([2, side, side, 17], 17, 3, true),
-        Case::new([2, side.div_ceil(stride), side.div_ceil(stride), 17], narrow, 1, false),
+        Case::new([2, side, side, narrow], wide, 1, false),
+        Case::new([2, side, side, wide], wide, 3, !is_bottleneck),
+        Case::new([2, side.div_ceil(stride), side.div_ceil(stride), wide], narrow, 1, false),
     ];
     for (n, case) in cases.iter_mut().enumerate() {
         // Other weights for each, and none with the same places.
@@ -201,7 +202,7 @@ fn block(side: usize, stride: usize) -> [Case; 3] {
     cases[1].stride = stride;
     cases[0].activation = Activation::Relu6;
     cases[1].activation = Activation::Silu;
-    cases[2].activation = Activation::None;
+    cases[2].activation = if is_bottleneck { Activation::Relu } else { Activation::None };
     cases
 }
 
@@ -263,12 +264,12 @@ proptest! {
     #[test]
     fn a_chain_is_its_layers_one_after_the_other(
         side in 1usize..9,
-        strided in any::<bool>(),
+        (strided, is_bottleneck) in (any::<bool>(), any::<bool>()),
         residual in prop_oneof![Just(None), Just(Some(Residual::Input)), Just(Some(Residual::Other))],
         thawed in 0u32..512,
         tracks_input in any::<bool>(),
     ) {
-        let cases = block(side, if strided { 2 } else { 1 });
+        let cases = block(side, if strided { 2 } else { 1 }, is_bottleneck);
         let residual = residual.filter(|_| !strided);
         let thawed = |n: usize| thawed >> n & 1 == 1;
         let chain = run_chain(&cases, residual, thawed, tracks_input, true);
@@ -285,7 +286,7 @@ proptest! {
 
 #[test]
 fn a_second_backward_pass_is_an_error() {
-    let cases = block(4, 1);
+    let cases = block(4, 1, false);
     let slots: Vec<Slot> = cases.iter().flat_map(|c| &c.vars).map(|v| Slot::new(v.elem_count())).collect();
     let layers: Vec<ConvNorm> =
         cases.iter().zip(slots.chunks(3)).map(|(case, slots)| case.layer(case.params(Some(slots)))).collect();
@@ -294,4 +295,21 @@ fn a_second_backward_pass_is_an_error() {
     loss.backward().unwrap();
     slots.iter().for_each(Slot::clear);
     assert!(loss.backward().unwrap_err().to_string().contains("twice"));
+}
+
+#[test]
+fn a_chain_around_a_norm_that_follows_is_not_fused() {
+    let cases = block(5, 1, true);
+    let mut layers =
+        cases.each_ref().map(|case| case.layer(case.params(None).map(|p| Param::frozen(p.tensor().clone()))));
+    let whole = layers.each_ref();
+    assert!(is_fused(&whole, &cases[0].x, None));
+    for statistic in [&mut layers[1].norm.running_mean, &mut layers[1].norm.running_var] {
+        *statistic = Statistic::following(&Var::from_tensor(&statistic.tensor()).unwrap());
+    }
+    let [first, second, third] = layers.each_ref();
+    assert!(!is_fused(&[first, second, third], &cases[0].x, None));
+    let chain = conv_norm_chain(&[first, second, third], &cases[0].x, None).unwrap();
+    let inner = second.forward(&first.forward(&cases[0].x).unwrap()).unwrap();
+    assert_eq!(values(&chain), values(&third.forward(&inner).unwrap()));
 }

@@ -25,6 +25,9 @@ impl Fresh {
     }
 
     /// Tiles of `len` elements, the last one perhaps shorter, each all zeros when its turn comes.
+    ///
+    /// # Panics
+    /// Where `len` is 0.
     pub fn tiles(&mut self, len: usize) -> impl IndexedParallelIterator<Item = &mut [f32]> {
         *self.written.get_mut() = 0;
         let written = &self.written;

@@ -1,9 +1,10 @@
 //! Inner loops for the CPU, on plain slices.
 //!
-//! Every loop but that of `direct` (intrinsics, where a compiler does not keep enough sums in registers) is written
-//! once, as an `#[inline(always)]` function generic over `const FMA: bool`, and instantiated by
-//! `multiversion!` for AVX-512, AVX2 with FMA, and the plain instruction set of the target. Which one runs is decided by the [`Level`] that is passed in, once per chunk of work. The
-//! plain version never calls `f32::mul_add`, which without the instruction is a slow library call.
+//! Every loop that computes, but that of `direct` (intrinsics, where a compiler does not keep enough sums in
+//! registers), is written once, as an `#[inline(always)]` function generic over `const FMA: bool`, and
+//! instantiated by `multiversion!` for AVX-512, AVX2 with FMA, and the plain instruction set of the target.
+//! Which one runs is decided by the [`Level`] that is passed in, once per chunk of work. The plain version
+//! never calls `f32::mul_add`, which without the instruction is a slow library call.
 //!
 //! A kernel file holds the loop bodies first, then the drivers that split the work over the current
 //! rayon pool. Splits and the order of sums depend on the shape and the number of threads only, so
