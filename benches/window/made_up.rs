@@ -3,7 +3,9 @@
 use frostline::backbone::{InputSpec, registry};
 use frostline::control::{Control, Fact};
 use frostline::data::index::INDEX_VERSION;
-use frostline::data::{DatasetIndex, Digest, Finding, FindingKind, Item, Layout, Modality, TextSpec};
+use frostline::data::{
+    DatasetIndex, Digest, Finding, FindingKind, Item, Layout, Modality, Target, TargetKind, TextSpec,
+};
 use frostline::inspect::{BINS, WeightSummary};
 use frostline::problem::{Problem, Result};
 use frostline::project::run::{Environment, RUN_VERSION};
@@ -109,7 +111,7 @@ pub fn texts(root: &Path, count: usize) -> DatasetIndex {
             line: Some(number as u64 + 2),
             digest: Digest::of(text.as_bytes()),
             text: Some(text),
-            class: number % CLASSES,
+            target: Target::Class(number % CLASSES),
             part: None,
         }
     };
@@ -129,7 +131,7 @@ pub fn pictures(root: &Path, count: usize) -> DatasetIndex {
         }
         std::fs::hard_link(file, root.join(&path)).expect("a link");
         let digest = Digest::of(&number.to_le_bytes());
-        Item { path, line: None, text: None, class, digest, part: None }
+        Item { path, line: None, text: None, target: Target::Class(class), digest, part: None }
     };
     index(root, Modality::Image, (0..count).map(item).collect())
 }
@@ -169,6 +171,7 @@ fn index(root: &Path, modality: Modality, mut items: Vec<Item>) -> DatasetIndex 
         version: INDEX_VERSION,
         root: root.to_path_buf(),
         modality,
+        target: TargetKind::Class,
         classes: (0..CLASSES).map(class_name).collect(),
         findings: items.iter().step_by(PER_FINDING).map(finding).collect(),
         layout: Layout::Folders {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::target::{Target, TargetKind};
+
 /// The version of the serialised form that this build writes.
 pub const INDEX_VERSION: u32 = 1;
 
@@ -19,7 +21,11 @@ pub struct DatasetIndex {
     /// The folder or file that was scanned.
     pub root: PathBuf,
     pub modality: Modality,
-    /// Class names, sorted by their bytes. A class number is an index into this list.
+    /// What its items are labelled with; older indexes know classes alone.
+    #[serde(default)]
+    pub target: TargetKind,
+    /// Names of the classes or labels, sorted by their bytes, or of the columns of numbers in their order. What a
+    /// [`Target`] counts are indexes into this list.
     pub classes: Vec<String>,
     /// Sorted by path, then by line.
     pub items: Vec<Item>,
@@ -47,12 +53,14 @@ impl DatasetIndex {
         Digest(*hasher.finalize().as_bytes())
     }
 
-    /// The number of items of each class, `[classes]`.
+    /// The number of items of each class or label, `[classes]`; zeros for columns of numbers.
     pub fn counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
         for item in &self.items {
-            if let Some(count) = counts.get_mut(item.class) {
-                *count += 1;
+            for label in item.target.labels() {
+                if let Some(count) = counts.get_mut(*label) {
+                    *count += 1;
+                }
             }
         }
         counts
@@ -67,6 +75,11 @@ impl DatasetIndex {
         }
     }
 
+    /// The name that `number` of a target stands for.
+    pub fn name_of(&self, number: usize) -> &str {
+        self.classes.get(number).map_or("", String::as_str)
+    }
+
     fn item_digest(&self, item: &Item) -> Digest {
         let mut hasher = blake3::Hasher::new();
         let mut field = |bytes: &[u8]| {
@@ -75,7 +88,19 @@ impl DatasetIndex {
         };
         field(portable(&item.path).as_bytes());
         field(&item.line.unwrap_or(0).to_le_bytes());
-        field(self.classes.get(item.class).map_or("", String::as_str).as_bytes());
+        match &item.target {
+            Target::Class(class) => field(self.name_of(*class).as_bytes()),
+            Target::Labels(labels) => {
+                field(&(labels.len() as u64).to_le_bytes());
+                labels.iter().for_each(|label| field(self.name_of(*label).as_bytes()));
+            }
+            Target::Numbers(numbers) => {
+                for (column, number) in numbers.iter().enumerate() {
+                    field(self.name_of(column).as_bytes());
+                    field(&number.to_le_bytes());
+                }
+            }
+        }
         field(&item.digest.0);
         field(item.part.map_or("", Part::name).as_bytes());
         Digest(*hasher.finalize().as_bytes())
@@ -93,8 +118,8 @@ pub struct Item {
     /// The text itself, for every item of a text dataset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// An index into [`DatasetIndex::classes`].
-    pub class: usize,
+    #[serde(flatten)]
+    pub target: Target,
     /// Of the bytes of the file, or of the text.
     pub digest: Digest,
     /// The part that the folder or table puts it in, if it does.
@@ -336,7 +361,7 @@ mod tests {
             path: PathBuf::from(path),
             line: None,
             text: None,
-            class,
+            target: Target::Class(class),
             digest: Digest::of(content),
             part: None,
         };
@@ -344,6 +369,7 @@ mod tests {
             version: INDEX_VERSION,
             root: PathBuf::from("/data/pets"),
             modality: Modality::Image,
+            target: TargetKind::Class,
             classes: vec!["cat".into(), "dog".into()],
             items: vec![item("cat/1.png", 0, b"1"), item("dog/2.png", 1, b"2")],
             findings: vec![Finding {
@@ -390,7 +416,7 @@ mod tests {
         moved.findings.clear();
         assert_eq!(moved.digest(), index.digest());
         let mut relabelled = index.clone();
-        relabelled.items[0].class = 1;
+        relabelled.items[0].target = Target::Class(1);
         assert_ne!(relabelled.digest(), index.digest());
         let mut changed = index.clone();
         changed.items[0].digest = Digest::of(b"other");

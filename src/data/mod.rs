@@ -22,10 +22,12 @@ pub mod preprocess;
 mod resample;
 pub mod scan;
 pub mod split;
+pub mod target;
 pub mod text;
 
 pub use index::{DatasetIndex, Digest, Finding, FindingKind, Item, Layout, Modality, Part};
 pub use preprocess::{ImageSpec, ResizeFilter};
 pub use scan::{ScanError, ScanOptions, scan};
 pub use split::{Split, SplitError, SplitSpec};
+pub use target::{Target, TargetKind};
 pub use text::{TextError, TextSpec, TextTokenizer};

@@ -20,6 +20,7 @@ pub use files::MAX_TEXT_BYTES;
 
 use super::image::named_like_an_image;
 use super::index::{DatasetIndex, Digest, Finding, FindingKind, INDEX_VERSION, Item, Layout, Modality, Part};
+use super::target::{Target, TargetKind};
 use crate::control::Control;
 use walk::Tree;
 
@@ -106,7 +107,7 @@ impl Found {
             .filter_map(|sample| {
                 let class = classes.binary_search(&sample.label).ok()?;
                 let Sample { path, line, text, digest, part, .. } = sample;
-                Some(Item { path, line, text, class, digest, part })
+                Some(Item { path, line, text, target: Target::Class(class), digest, part })
             })
             .collect();
         if items.is_empty() {
@@ -125,7 +126,8 @@ impl Found {
         findings.extend(audit::findings(&classes, &items));
         findings.sort_by(|a, b| (&a.file, a.line, a.kind).cmp(&(&b.file, b.line, b.kind)));
         let root = root.to_owned();
-        Ok(DatasetIndex { version: INDEX_VERSION, root, modality, classes, items, findings, layout })
+        let target = TargetKind::Class;
+        Ok(DatasetIndex { version: INDEX_VERSION, root, modality, target, classes, items, findings, layout })
     }
 }
 

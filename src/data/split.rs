@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::index::{DatasetIndex, Digest, Part};
+use super::index::{DatasetIndex, Digest, Item, Part};
+use super::target::TargetKind;
 
 /// Item numbers of a [`DatasetIndex`], each list ascending, no item in two lists, none left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,12 +135,13 @@ impl Pool {
                 by_digest.entry(item.digest).or_default().push(number);
             }
         }
+        let strata = strata(index);
         let groups = by_digest
             .into_iter()
             .map(|(digest, items)| {
                 let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
-                for &item in &items {
-                    *counts.entry(index.items[item].class).or_default() += 1;
+                for stratum in items.iter().filter_map(|item| strata.get(*item)) {
+                    *counts.entry(*stratum).or_default() += 1;
                 }
                 let most = counts.values().copied().max().unwrap_or(0);
                 let class = counts.iter().find(|(_, n)| **n == most).map_or(0, |(class, _)| *class);
@@ -213,6 +215,33 @@ impl Pool {
     }
 }
 
+/// Bins of equally many numbers that are drawn from alike.
+const NUMBER_BINS: usize = 10;
+
+/// What each item is drawn as: its class; of labels the rarest that it has (after Sechidis et al. 2011, who also serve
+/// rare labels first); of numbers the tenth of all samples that its first one falls into.
+fn strata(index: &DatasetIndex) -> Vec<usize> {
+    match index.target {
+        TargetKind::Class => index.items.iter().map(|item| item.target.class().unwrap_or(0)).collect(),
+        TargetKind::Labels => {
+            let counts = index.counts();
+            let rarest = |item: &Item| {
+                let labels = item.target.labels().iter().copied();
+                // Samples without any label are drawn by themselves.
+                labels.min_by_key(|label| (counts.get(*label), *label)).unwrap_or(counts.len())
+            };
+            index.items.iter().map(rarest).collect()
+        }
+        TargetKind::Numbers => {
+            let first = |item: &Item| item.target.numbers().first().copied().unwrap_or(0.0);
+            let mut sorted: Vec<f64> = index.items.iter().map(first).collect();
+            sorted.sort_by(f64::total_cmp);
+            let rank = |item| sorted.partition_point(|other| other.total_cmp(&first(item)).is_lt());
+            index.items.iter().map(|item| rank(item) * NUMBER_BINS / sorted.len().max(1)).collect()
+        }
+    }
+}
+
 fn draw_key(seed: u64, part: Part, digest: Digest) -> Digest {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"frostline split ").update(part.name().as_bytes());
@@ -227,7 +256,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::data::index::{INDEX_VERSION, Item, Layout, Modality};
+    use crate::data::index::{INDEX_VERSION, Layout, Modality};
+    use crate::data::target::Target;
 
     /// An index of (class, content, part) items.
     fn index(items: &[(usize, u32, Option<Part>)]) -> DatasetIndex {
@@ -236,6 +266,7 @@ mod tests {
             version: INDEX_VERSION,
             root: PathBuf::from("/data"),
             modality: Modality::Image,
+            target: TargetKind::Class,
             classes: (0..classes).map(|class| format!("class {class}")).collect(),
             items: items
                 .iter()
@@ -244,7 +275,7 @@ mod tests {
                     path: PathBuf::from(format!("{class}/{number}.png")),
                     line: None,
                     text: None,
-                    class,
+                    target: Target::Class(class),
                     digest: Digest::of(&content.to_le_bytes()),
                     part,
                 })
@@ -286,8 +317,9 @@ mod tests {
         let items: Vec<_> = items.iter().map(|&(class, content)| (class, content, None)).collect();
         let index = index(&items);
         let split = Split::new(&index, &spec(0.1, 0.1, 7)).unwrap();
-        let classes =
-            |items: &[usize]| -> Vec<usize> { items.iter().map(|&item| index.items[item].class).collect() };
+        let classes = |items: &[usize]| -> Vec<usize> {
+            items.iter().filter_map(|&item| index.items[item].target.class()).collect()
+        };
         assert_eq!(classes(&split.train), [0, 1, 2]);
         assert_eq!(classes(&split.validation), [1, 2]);
         assert_eq!(classes(&split.test), [2]);

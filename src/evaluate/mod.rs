@@ -82,7 +82,7 @@ pub fn evaluate(
         match answer {
             Ok(logits) => {
                 let item = &index.items[*item];
-                let (truth, predicted) = (class_of[item.class], argmax(&logits));
+                let (truth, predicted) = (class_of[item.target.class().unwrap_or(0)], argmax(&logits));
                 confusion.add(truth, predicted);
                 let confidence = Classifier::probabilities(&logits).get(predicted).copied().unwrap_or(0.0);
                 let (path, text) = (index.full_path(item), item.text.clone());
@@ -108,7 +108,7 @@ pub fn evaluate(
 /// Number of each class of the data among the classifier's labels.
 fn match_classes(index: &DatasetIndex, items: &[usize], labels: &[String]) -> Result<Vec<usize>> {
     let used: std::collections::BTreeSet<usize> =
-        items.iter().filter_map(|n| index.items.get(*n)).map(|i| i.class).collect();
+        items.iter().filter_map(|n| index.items.get(*n)).filter_map(|i| i.target.class()).collect();
     index
         .classes
         .iter()

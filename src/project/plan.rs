@@ -7,6 +7,7 @@ use crate::data::index::{DatasetIndex, Modality};
 use crate::data::split::{Split, SplitSpec};
 use crate::problem::{Problem, Result};
 use candle_core::Device;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What will be trained, on what, where.
@@ -148,13 +149,18 @@ impl Plan {
             )
             .at(&self.index.root)
         };
-        let trained: std::collections::BTreeSet<usize> =
-            self.split.train.iter().filter_map(|n| self.index.items.get(*n)).map(|i| i.class).collect();
+        let trained = self.trained_classes();
         match (trained.len(), self.split.validation.is_empty()) {
             (0 | 1, _) => Err(lacking("train")),
             (_, true) => Err(lacking("validate")),
             _ => Ok(()),
         }
+    }
+
+    /// Classes or labels that a training sample has.
+    fn trained_classes(&self) -> BTreeSet<usize> {
+        let items = self.split.train.iter().filter_map(|n| self.index.items.get(*n));
+        items.flat_map(|item| item.target.labels().iter().copied()).collect()
     }
 
     fn find_warnings(&self) -> Vec<String> {
@@ -164,8 +170,7 @@ impl Plan {
             let noun = if findings == 1 { "finding" } else { "findings" };
             warnings.push(format!("the data has {findings} {noun}; `frostline scan` lists them"));
         }
-        let trained: std::collections::BTreeSet<usize> =
-            self.split.train.iter().filter_map(|n| self.index.items.get(*n)).map(|i| i.class).collect();
+        let trained = self.trained_classes();
         for (class, name) in self.index.classes.iter().enumerate() {
             if !trained.contains(&class) {
                 warnings.push(format!(

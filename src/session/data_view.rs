@@ -23,9 +23,9 @@ pub struct DataView {
     items: Vec<ItemFacts>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 struct ItemFacts {
-    class: usize,
+    labels: Vec<usize>,
     /// `None` for an item that the split leaves out, or while there is no split.
     part: Option<Part>,
     has_finding: bool,
@@ -38,7 +38,7 @@ impl DataView {
         let facts = |item: &Item| {
             let file = item.path.as_os_str();
             let has_finding = found.contains(&(file, item.line)) || found.contains(&(file, None));
-            ItemFacts { class: item.class, part: None, has_finding }
+            ItemFacts { labels: item.target.labels().to_vec(), part: None, has_finding }
         };
         let items: Vec<ItemFacts> = index.items.iter().map(facts).collect();
         Self {
@@ -68,7 +68,7 @@ impl DataView {
     /// Applies the filters anew.
     pub fn refresh(&mut self) {
         let shows = |item: &ItemFacts| {
-            self.class.is_none_or(|class| class == item.class)
+            self.class.is_none_or(|class| item.labels.contains(&class))
                 && self.part.is_none_or(|part| item.part == Some(part))
                 && (!self.findings_only || item.has_finding)
         };
@@ -153,6 +153,7 @@ fn title(kind: FindingKind, count: usize) -> String {
 mod tests {
     use super::*;
     use crate::data::index::{Digest, INDEX_VERSION, Layout, Modality};
+    use crate::data::target::{Target, TargetKind};
 
     #[test]
     fn findings_are_counted_in_words() {
@@ -170,7 +171,7 @@ mod tests {
             path: format!("{n}.png").into(),
             line: None,
             text: None,
-            class: n % 2,
+            target: Target::Class(n % 2),
             digest: Digest::of(&[n as u8]),
             part: None,
         };
@@ -178,6 +179,7 @@ mod tests {
             version: INDEX_VERSION,
             root: "/data".into(),
             modality: Modality::Image,
+            target: TargetKind::Class,
             classes: vec!["a".into(), "b".into()],
             items: (0..6).map(item).collect(),
             findings: vec![

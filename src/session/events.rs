@@ -324,7 +324,7 @@ impl Session {
                 .collect(),
             texts: samples
                 .iter()
-                .filter_map(|i| Some((i.text.clone()?, project.index.classes.get(i.class)?.clone())))
+                .filter_map(|i| Some((i.text.clone()?, i.target.words(&project.index.classes))))
                 .collect(),
         };
         self.remembered.remember(recent);

@@ -10,9 +10,11 @@ pub(super) fn findings(classes: &[String], items: &[Item]) -> Vec<Finding> {
     // Of each class: its first item, how many there are, how many may be trained on.
     let mut classed: BTreeMap<usize, (&Item, usize, usize)> = BTreeMap::new();
     for item in items {
-        let (_, number, trained) = classed.entry(item.class).or_insert((item, 0, 0));
-        *number += 1;
-        *trained += usize::from(part(item) == Part::Train);
+        for label in item.target.labels() {
+            let (_, number, trained) = classed.entry(*label).or_insert((item, 0, 0));
+            *number += 1;
+            *trained += usize::from(part(item) == Part::Train);
+        }
     }
     for (class, (first, number, trained)) in classed {
         let name = classes.get(class).map_or("", String::as_str);
@@ -45,14 +47,13 @@ fn duplicates(classes: &[String], items: &[Item]) -> Vec<Finding> {
         let [first, others @ ..] = group.as_slice() else {
             continue;
         };
-        let name = |item: &Item| classes.get(item.class).cloned().unwrap_or_default();
         for item in others {
             let place = match first.line {
                 Some(line) => format!("{}, line {line}", portable(&first.path)),
                 None => portable(&first.path),
             };
-            let (kind, reason, remedy) = if item.class != first.class {
-                let (this, that) = (name(item), name(first));
+            let (kind, reason, remedy) = if item.target != first.target {
+                let (this, that) = (item.target.words(classes), first.target.words(classes));
                 (
                     FindingKind::ConflictingDuplicate,
                     format!("labelled “{this}” here and “{that}” in {place}, with the same content"),

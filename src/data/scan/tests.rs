@@ -46,7 +46,7 @@ fn items(index: &DatasetIndex) -> Vec<String> {
     let item = |item: &Item| {
         let line = item.line.map(|line| format!(":{line}")).unwrap_or_default();
         let part = item.part.map(|part| format!(" {}", part.name())).unwrap_or_default();
-        format!("{}{line} {}{part}", portable(&item.path), index.classes[item.class])
+        format!("{}{line} {}{part}", portable(&item.path), item.target.words(&index.classes))
     };
     index.items.iter().map(item).collect()
 }
@@ -82,7 +82,7 @@ fn check_table(name: &str, content: &[u8], expected: &[&str], found: &[&str]) ->
         .map(|item| {
             assert_eq!((index.full_path(item), &item.path), (root.clone(), &PathBuf::from(name)));
             let (line, text) = (item.line.unwrap(), item.text.as_ref().unwrap());
-            format!("{line} {text} = {}", index.classes[item.class])
+            format!("{line} {text} = {}", item.target.words(&index.classes))
         })
         .collect();
     assert_eq!(rows, expected);
@@ -434,7 +434,7 @@ proptest! {
             let last = pieces.concat().iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
             for item in &index.items {
                 prop_assert!(item.line.is_some_and(|line| (1..=last).contains(&line)));
-                prop_assert!(item.class < index.classes.len());
+                prop_assert!(item.target.class().is_some_and(|class| class < index.classes.len()));
             }
         }
     }

@@ -4,7 +4,7 @@ use super::super::shell::chip;
 use super::super::theme::{self, Tokens, icon};
 use super::super::widgets::{card, class_mark, dim, line, page_title, section, sign, text_in};
 use super::super::{Actions, Scene};
-use crate::data::index::{Modality, Part};
+use crate::data::index::{Item, Modality, Part};
 use crate::session::{Action, OpenProject};
 use egui::{Align, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo};
 
@@ -156,9 +156,9 @@ fn grid(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actions) {
                         &project.index.full_path(sample),
                         picture.shrink(2.0),
                     );
-                    let class = project.index.classes.get(sample.class).map_or("", String::as_str);
+                    let class = &sample.target.words(&project.index.classes);
                     let y = picture.bottom() + 11.0;
-                    class_mark(ui, egui::pos2(rect.left() + 3.0, y), 3.0, sample.class);
+                    class_mark(ui, egui::pos2(rect.left() + 3.0, y), 3.0, mark_of(sample));
                     let place = egui::Rect::from_min_max(
                         egui::pos2(rect.left() + 12.0, y - 8.0),
                         egui::pos2(rect.right(), y + 8.0),
@@ -196,7 +196,7 @@ fn table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                     let ground = if selected { tokens.ice_ground } else { tokens.raised };
                     ui.painter().rect_filled(rect, CornerRadius::same(4), ground);
                 }
-                let class = project.index.classes.get(sample.class).map_or("", String::as_str);
+                let class = &sample.target.words(&project.index.classes);
                 let text: String = sample
                     .text
                     .as_deref()
@@ -206,7 +206,7 @@ fn table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                     .map(|c| if c.is_control() { ' ' } else { c })
                     .collect();
                 let y = rect.center().y;
-                class_mark(ui, egui::pos2(rect.left() + 8.0, y), 3.0, sample.class);
+                class_mark(ui, egui::pos2(rect.left() + 8.0, y), 3.0, mark_of(sample));
                 let column = |from: f32, to: f32| {
                     egui::Rect::from_x_y_ranges(rect.left() + from..=rect.left() + to, rect.y_range())
                 };
@@ -220,6 +220,11 @@ fn table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
             }
         },
     );
+}
+
+/// The class whose colour marks a sample: its first.
+fn mark_of(sample: &Item) -> usize {
+    sample.target.labels().first().copied().unwrap_or(0)
 }
 
 /// The selected sample, or the classes and the findings.
@@ -280,7 +285,7 @@ fn sample(ui: &mut Ui, scene: &Scene, project: &OpenProject, item: usize) {
             super::picture_tile(ui, scene, &project.index.full_path(sample), rect);
         }
     }
-    fact_row(ui, "Class", project.index.classes.get(sample.class).map_or("", String::as_str));
+    fact_row(ui, "Class", &sample.target.words(&project.index.classes));
     let part = match project.split {
         Some(_) => project.data.part_of(item).map_or("left out", Part::name),
         None => "",
