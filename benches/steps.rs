@@ -5,10 +5,10 @@
 
 use candle_core::{Device, Tensor};
 use frostline::backbone::{Architecture, Boundary, Pass, Role, Segment, TensorSource, mix, registry};
+use frostline::network::head::load_head;
 use frostline::nn::{FreedMemoryKept, Linear, Param, Statistic, cross_entropy, let_idle_threads_sleep};
 use frostline::problem::Result;
 use frostline::train::optimiser::{Optimiser, Rule};
-use frostline::train::top::load_head;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -13,7 +13,7 @@
 //! train::Top::init(plan, weights)           the layers above the frostline, and a new head
 //! train::fit(plan, features, top, ..)       the loop: steps, validation, checkpoint, best epoch
 //! export::export_head(run, ..)              written, reloaded, compared, renamed
-//! predict::Classifier::from_export(..)      answers for files and texts
+//! predict::Model::from_export(..)      answers for files and texts
 //! ```
 //! [`jobs`] has one function for each thing that a front end can ask for, and calls these in this order; start
 //! reading at [`jobs::train`]. Modules below stand in the order in which they may use each other: each uses only
@@ -28,6 +28,9 @@ pub mod nn;
 
 pub mod backbone;
 pub mod hub;
+pub mod network;
+
+pub mod task;
 
 pub mod project;
 pub mod train;

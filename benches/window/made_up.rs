@@ -87,6 +87,7 @@ pub fn record(run: &str, epochs: Vec<frostline::project::run::EpochRecord>) -> R
             device: String::new(),
             system: String::new(),
         },
+        task: Default::default(),
         classes: Vec::new(),
         frostline: "head".to_string(),
         trainable_parameters: 1,

@@ -3,7 +3,6 @@
 use super::driver::{Random, Window};
 use super::made_up::{self, Feed};
 use super::measure::{median, resident_mb};
-use super::passes::epoch_fact;
 use frostline::control::Fact;
 use frostline::project::run::EpochRecord;
 use frostline::session::{Action, Session, Step};
@@ -28,13 +27,12 @@ pub fn facts() {
         let first = u64::from(epoch - 1) * STEPS_AN_EPOCH;
         let step = |n: u64| Fact::Step { epoch, step: first + n, loss: 0.5, lr: 1e-3 };
         let mut facts: Vec<Fact> = (1..=STEPS_AN_EPOCH).map(step).collect();
-        facts.push(epoch_fact(&EpochRecord {
+        facts.push(Fact::Epoch(EpochRecord {
             epoch,
             train_loss: 0.5,
-            train_accuracy: Some(0.9),
+            train: [("accuracy", 0.9)].into_iter().collect(),
             val_loss: 0.5 + 0.1 * random.share(),
-            val_accuracy: 0.8 + 0.1 * random.share(),
-            val_macro_f1: 0.8,
+            val: [("accuracy", 0.8 + 0.1 * random.share()), ("macro_f1", 0.8)].into_iter().collect(),
             seconds: 0.1,
             samples_per_second: 8000.0,
         }));

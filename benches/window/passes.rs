@@ -232,14 +232,13 @@ fn feed_run(window: &mut Window, feeder: &Sender<Feed>, random: &mut Random) -> 
             let record = EpochRecord {
                 epoch: epoch as u32,
                 train_loss: loss,
-                train_accuracy: Some(0.9),
+                train: [("accuracy", 0.9)].into_iter().collect(),
                 val_loss: loss,
-                val_accuracy: 0.8 + 0.1 * random.share(),
-                val_macro_f1: 0.8,
+                val: [("accuracy", 0.8 + 0.1 * random.share()), ("macro_f1", 0.8)].into_iter().collect(),
                 seconds: 0.1,
                 samples_per_second: 8000.0,
             };
-            facts.push(epoch_fact(&record));
+            facts.push(Fact::Epoch(record.clone()));
             epochs.push(record);
         }
         feeder.send(Feed::Report(facts)).expect("the worker listens");
@@ -258,17 +257,4 @@ fn feed_run(window: &mut Window, feeder: &Sender<Feed>, random: &mut Random) -> 
 fn step_fact(step: u64, random: &mut Random) -> Fact {
     let loss = 0.3 + 0.2 * random.share() + 2.0 / (1.0 + step as f64 / 1000.0);
     Fact::Step { epoch: (step / 50) as u32 + 1, step, loss, lr: 1e-3 }
-}
-
-pub fn epoch_fact(record: &EpochRecord) -> Fact {
-    Fact::Epoch {
-        epoch: record.epoch,
-        train_loss: record.train_loss,
-        train_accuracy: record.train_accuracy.unwrap_or_default(),
-        val_loss: record.val_loss,
-        val_accuracy: record.val_accuracy,
-        val_macro_f1: record.val_macro_f1,
-        seconds: record.seconds,
-        samples_per_second: record.samples_per_second,
-    }
 }

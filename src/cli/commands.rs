@@ -137,9 +137,11 @@ fn create(new: New) -> Result<u8> {
 }
 
 fn train(project: &Path, json: bool, resume: bool, machine: &MachineArgs) -> Result<u8> {
-    let console = Console::for_training(json);
-    let trained = Project::open(project)
-        .and_then(|project| jobs::train(&project, resume, &machine_of(machine)?, &console));
+    let opened = Project::open(project);
+    // Where it cannot be read, the training says so.
+    let task = opened.as_ref().ok().and_then(|project| project.recipe().ok()).map(|recipe| recipe.task);
+    let console = Console::for_training(json, task.unwrap_or_default());
+    let trained = opened.and_then(|project| jobs::train(&project, resume, &machine_of(machine)?, &console));
     console.finish();
     if json {
         console.print(&last_event(&trained).to_string());
@@ -147,15 +149,15 @@ fn train(project: &Path, json: bool, resume: bool, machine: &MachineArgs) -> Res
     let trained = trained?;
     if !json {
         let record = &trained.record;
-        let best = record.best_epoch.and_then(|n| record.epochs.iter().find(|e| e.epoch == n));
-        let (accuracy, f1) = best.map_or((0.0, 0.0), |b| (b.val_accuracy, b.val_macro_f1));
+        let scores = record.best().map(|best| show::scores(&best.val, &record.task.kind, ", "));
         console.print(&format!(
-            "run {} finished in {}: best epoch {}, accuracy {accuracy:.3}, macro F1 {f1:.3} on {} validation samples\n\
+            "run {} finished in {}: best epoch {}, {} on {} validation samples\n\
              (the epoch was chosen on these same samples, so the scores flatter a little)\n\
              export it with `frostline export {} --out EXPORT`",
             record.run,
             show::duration(trained.seconds),
             record.best_epoch.unwrap_or_default(),
+            scores.unwrap_or_default(),
             record.validation_samples,
             project.display(),
         ));
@@ -168,12 +170,13 @@ fn last_event(trained: &crate::problem::Result<jobs::Trained>) -> Value {
     match trained {
         Ok(trained) => {
             let record = &trained.record;
-            let best = record.best_epoch.and_then(|n| record.epochs.iter().find(|e| e.epoch == n));
-            json!({
-                "event": "finished", "run": record.run, "best_epoch": record.best_epoch,
-                "val_accuracy": best.map(|b| b.val_accuracy), "val_macro_f1": best.map(|b| b.val_macro_f1),
-                "seconds": trained.seconds,
-            })
+            let mut event = json!({"event": "finished", "run": record.run, "best_epoch": record.best_epoch});
+            for kind in record.task.kind.scores {
+                event[format!("val_{}", kind.name)] =
+                    json!(record.best().and_then(|best| kind.of(&best.val)));
+            }
+            event["seconds"] = json!(trained.seconds);
+            event
         }
         Err(problem) if problem.cause == Cause::Stopped => {
             json!({"event": "stopped", "why": problem.why, "try": problem.remedy, "path": problem.path})

@@ -3,6 +3,7 @@
 use super::show;
 use crate::control::{Control, Fact};
 use crate::problem::{Problem, Result};
+use crate::task::TaskChoice;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +35,8 @@ pub struct Console {
     trains: bool,
     bar: ProgressBar,
     has_header: AtomicBool,
+    /// Whose scores are the columns of the table.
+    task: TaskChoice,
 }
 
 impl Console {
@@ -43,8 +46,8 @@ impl Console {
     }
 
     /// A console for a training: JSON events, or a table of epochs.
-    pub fn for_training(json: bool) -> Self {
-        Self::with(json, true)
+    pub fn for_training(json: bool, task: TaskChoice) -> Self {
+        Self { task, ..Self::with(json, true) }
     }
 
     /// A console for a download: JSON events, or a bar.
@@ -63,7 +66,8 @@ impl Console {
 
     fn with(json: bool, trains: bool) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-        let console = Self { json, trains, bar, has_header: AtomicBool::new(false) };
+        let console =
+            Self { json, trains, bar, has_header: AtomicBool::new(false), task: TaskChoice::default() };
         console.set_style("{msg} {wide_bar} {pos}/{len} {per_sec} ETA {eta}");
         console
     }
@@ -123,11 +127,11 @@ impl Control for Console {
                     show::duration(*seconds)
                 ));
             }
-            Fact::Epoch { .. } => {
+            Fact::Epoch(record) => {
                 if !self.has_header.swap(true, Ordering::Relaxed) {
-                    self.print(show::EPOCH_HEADER);
+                    self.print(&show::epoch_header(&self.task));
                 }
-                self.print(&show::epoch_row(&fact));
+                self.print(&show::epoch_row(record, &self.task));
             }
             Fact::Step { loss, step, .. } => self.bar.set_message(format!("step {step}, loss {loss:.4}")),
             _ => {}

@@ -1,35 +1,67 @@
 //! Numbers and tables for a person.
 
 use crate::backbone::{Backbone, Dim, InputSpec, Node};
-use crate::control::Fact;
+use crate::control::{EpochRecord, Scores};
 use crate::data::index::DatasetIndex;
 use crate::evaluate::Evaluation;
-use crate::jobs::{LabelProbability, Prediction};
+use crate::jobs::Prediction;
 use crate::project::RunRecord;
+use crate::task::detail::{ClassDetail, LabelDetail, NumberDetail};
+use crate::task::regress::REGRESS;
+use crate::task::{Answer, Detail, Format, LabelProbability, NamedNumber, ScoreKind, TaskKind};
 pub use crate::units::{bytes, count, duration};
 use std::fmt::Write;
 
-pub const EPOCH_HEADER: &str =
-    "epoch   train loss   val loss   val accuracy   val macro F1     time   samples/s";
+/// The row above [`epoch_row`]s of a task.
+pub fn epoch_header(task: &TaskKind) -> String {
+    let scores: String = task.scores.iter().map(|kind| format!("   {:>12}", column(kind))).collect();
+    format!("epoch   train loss   val loss{scores}     time   samples/s")
+}
 
-/// One epoch as a row below [`EPOCH_HEADER`].
-pub fn epoch_row(fact: &Fact) -> String {
-    match fact {
-        Fact::Epoch {
-            epoch,
-            train_loss,
-            train_accuracy: _,
-            val_loss,
-            val_accuracy,
-            val_macro_f1,
-            seconds,
-            samples_per_second,
-        } => format!(
-            "{epoch:>5} {train_loss:>12.4} {val_loss:>10.4} {val_accuracy:>14.3} {val_macro_f1:>14.3} {:>8} {samples_per_second:>11.0}",
-            duration(*seconds)
-        ),
-        _ => String::new(),
+/// A score of the validation samples as the heading of a column.
+fn column(kind: &ScoreKind) -> String {
+    format!("val {}", lower(kind))
+}
+
+/// Its words inside a sentence: names such as F1 keep their capitals.
+fn lower(kind: &ScoreKind) -> String {
+    let mut letters = kind.words.chars();
+    match (letters.next(), letters.clone().next()) {
+        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(letters).collect(),
+        _ => kind.words.to_string(),
     }
+}
+
+/// One epoch as a row below [`epoch_header`].
+pub fn epoch_row(record: &EpochRecord, task: &TaskKind) -> String {
+    let scores: String = task
+        .scores
+        .iter()
+        .map(|kind| {
+            let width = column(kind).chars().count().max(12) + 2;
+            let value = kind.of(&record.val).map_or("-".to_string(), |value| plain(kind, value));
+            format!(" {value:>width$}")
+        })
+        .collect();
+    let EpochRecord { epoch, train_loss, val_loss, samples_per_second, .. } = record;
+    format!(
+        "{epoch:>5} {train_loss:>12.4} {val_loss:>10.4}{scores} {:>8} {samples_per_second:>11.0}",
+        duration(record.seconds)
+    )
+}
+
+/// Shares and indexes with three decimals, amounts in the unit of the data.
+fn plain(kind: &ScoreKind, value: f64) -> String {
+    match kind.format {
+        Format::Share | Format::Index => format!("{value:.3}"),
+        Format::Amount => kind.format(value),
+    }
+}
+
+/// All scores in a row: `accuracy 0.812, macro F1 0.790`.
+pub fn scores(scores: &Scores, task: &TaskKind, between: &str) -> String {
+    let words = |kind: &ScoreKind| Some(format!("{} {}", lower(kind), plain(kind, kind.of(scores)?)));
+    task.scores.iter().filter_map(words).collect::<Vec<_>>().join(between)
 }
 
 /// A name of the user's in a table: on one line and not too long.
@@ -146,22 +178,41 @@ fn add_node(out: &mut String, node: &Node, depth: usize) {
     }
 }
 
-/// Scores and the confusion matrix.
+/// Scores and what stands beside them.
 pub fn evaluation(e: &Evaluation) -> String {
-    let mut out = format!(
-        "{} samples ({})\naccuracy {:.3}   macro F1 {:.3}   always the largest class {:.3}\n",
-        e.samples, e.split, e.accuracy, e.macro_f1, e.largest_class_accuracy
-    );
+    let mut out =
+        format!("{} samples ({})\n{}", e.samples, e.split.name(), scores(&e.scores, &e.task, "   "));
+    let baseline = match &e.detail {
+        Detail::Classes(detail) => format!("always the largest class {:.3}", detail.largest_class_accuracy),
+        Detail::Labels(detail) => format!("always the usual labels, micro F1 {:.3}", detail.usual_labels_f1),
+        Detail::Numbers(_) => String::new(),
+    };
+    let _ = writeln!(out, "{}{baseline}", if baseline.is_empty() { "" } else { "   " });
     if e.chosen_on_these_samples {
         out.push_str("The best epoch was chosen on these same samples, so the scores flatter a little. A test set (--test-fraction, or --data) is a fairer judge.\n");
     }
     if e.unusable > 0 {
         let _ = writeln!(out, "{} samples could not be read and are left out.", e.unusable);
     }
-    let labels: Vec<String> = e.labels.iter().map(|l| short_name(l)).collect();
-    let widest = labels.iter().map(|l| l.chars().count()).max().unwrap_or(0).max(5);
+    match &e.detail {
+        Detail::Classes(detail) => classes(&mut out, detail),
+        Detail::Labels(detail) => labels(&mut out, detail),
+        Detail::Numbers(detail) => numbers(&mut out, detail),
+    }
+    out
+}
+
+/// The names of rows, cut, and how wide the widest is.
+fn row_names<'n>(names: impl Iterator<Item = &'n String>) -> (Vec<String>, usize) {
+    let names: Vec<String> = names.map(|name| short_name(name)).collect();
+    let widest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
+    (names, widest)
+}
+
+fn classes(out: &mut String, detail: &ClassDetail) {
+    let (labels, widest) = row_names(detail.labels.iter());
     let _ = writeln!(out, "\n{:<widest$} precision  recall     F1  support", "class");
-    for (label, c) in labels.iter().zip(&e.per_class) {
+    for (label, c) in labels.iter().zip(&detail.per_class) {
         let _ = writeln!(
             out,
             "{label:<widest$} {:>9.3} {:>7.3} {:>6.3} {:>8}",
@@ -169,48 +220,100 @@ pub fn evaluation(e: &Evaluation) -> String {
         );
     }
     let _ = writeln!(out, "\nconfusion (rows: true class, columns: predicted, in the same order)");
-    for (label, row) in labels.iter().zip(&e.confusion) {
+    for (label, row) in labels.iter().zip(&detail.confusion) {
         let cells: String = row.iter().map(|n| format!("{n:>6}")).collect();
         let _ = writeln!(out, "{label:<widest$}{cells}");
     }
-    out
+}
+
+fn labels(out: &mut String, detail: &LabelDetail) {
+    let (names, widest) = row_names(detail.per_label.iter().map(|label| &label.label));
+    let _ = writeln!(out, "\n{:<widest$} precision  recall     F1  support  threshold  best", "label");
+    for (name, l) in names.iter().zip(&detail.per_label) {
+        let _ = writeln!(
+            out,
+            "{name:<widest$} {:>9.3} {:>7.3} {:>6.3} {:>8} {:>10.2} {:>5.2} (F1 {:.3})",
+            l.precision, l.recall, l.f1, l.support, l.threshold, l.best_threshold, l.best_f1
+        );
+    }
+    out.push_str("The best thresholds were looked for on these same samples, so their F1 flatters.\n");
+}
+
+fn numbers(out: &mut String, detail: &NumberDetail) {
+    let (names, widest) = row_names(detail.per_column.iter().map(|column| &column.column));
+    let _ = writeln!(
+        out,
+        "\n{:<widest$}      R²  mean error        RMSE  always the mean  true numbers",
+        "column"
+    );
+    for (name, c) in names.iter().zip(&detail.per_column) {
+        let amount = |value: f64| amounts().format(value);
+        let _ = writeln!(
+            out,
+            "{name:<widest$} {:>7.3} {:>11} {:>11} {:>16}  {} to {}",
+            c.r2,
+            amount(c.mae),
+            amount(c.rmse),
+            amount(c.mean_mae),
+            amount(c.lowest),
+            amount(c.highest)
+        );
+    }
+}
+
+/// How numbers in the unit of the data are written.
+fn amounts() -> &'static ScoreKind {
+    REGRESS.score("mae").unwrap_or(REGRESS.chief())
 }
 
 /// One answer.
 pub fn prediction(p: &Prediction) -> String {
     let input = one_line(&p.input);
-    match (&p.labels, &p.error) {
-        (Some(labels), _) => {
-            let shown =
-                |l: &LabelProbability| format!("{} {:.1} %", short_name(&l.label), 100.0 * l.probability);
-            format!("{input}: {}", labels.iter().map(shown).collect::<Vec<_>>().join(", "))
+    let shown = |l: &LabelProbability| format!("{} {:.1} %", short_name(&l.label), 100.0 * l.probability);
+    let listed = |labels: &[LabelProbability]| labels.iter().map(shown).collect::<Vec<_>>().join(", ");
+    match (&p.answer, &p.error) {
+        (Some(Answer::Classes { labels }), _) => format!("{input}: {}", listed(labels)),
+        (Some(Answer::Labels { labels, chosen }), _) => {
+            let chosen: Vec<String> = chosen.iter().map(|label| short_name(label)).collect();
+            let chosen = if chosen.is_empty() { "no label".to_string() } else { chosen.join(", ") };
+            format!("{input}: {chosen} ({})", listed(labels))
+        }
+        (Some(Answer::Numbers { numbers }), _) => {
+            let shown = |n: &NamedNumber| format!("{} {}", short_name(&n.name), amounts().format(n.value));
+            format!("{input}: {}", numbers.iter().map(shown).collect::<Vec<_>>().join(", "))
         }
         (None, Some(error)) => format!("{input}: error: {}", one_line(error)),
         (None, None) => input,
     }
 }
 
-/// A table of runs.
+/// A table of runs; the columns of scores are those of the newest run's task.
 pub fn runs(records: &[RunRecord]) -> String {
+    let task = records.last().map(|record| record.task.kind).unwrap_or_default();
+    let scores: String = task.scores.iter().map(|kind| format!(" {:>12}", column(kind))).collect();
     let mut out = format!(
-        "{:<5} {:<9} {:>6} {:>5} {:>12} {:>12} {:>9}  frostline\n",
-        "run", "state", "epochs", "best", "val accuracy", "val macro F1", "time"
+        "{:<5} {:<9} {:>6} {:>5}{scores} {:>9}  frostline\n",
+        "run", "state", "epochs", "best", "time"
     );
     for r in records {
-        let best = r.best_epoch.and_then(|n| r.epochs.iter().find(|e| e.epoch == n));
-        let number = |value: Option<f64>| value.map_or("-".to_string(), |v| format!("{v:.3}"));
+        let best = r.best();
+        let cell = |kind: &ScoreKind| {
+            let width = column(kind).chars().count().max(12);
+            let value =
+                best.and_then(|b| kind.of(&b.val)).map_or("-".to_string(), |value| plain(kind, value));
+            format!(" {value:>width$}")
+        };
+        let cells: String = task.scores.iter().map(cell).collect();
         let state = serde_json::to_value(r.state)
             .ok()
             .and_then(|s| s.as_str().map(str::to_string))
             .unwrap_or_default();
         let _ = writeln!(
             out,
-            "{:<5} {state:<9} {:>6} {:>5} {:>12} {:>12} {:>9}  {}",
+            "{:<5} {state:<9} {:>6} {:>5}{cells} {:>9}  {}",
             r.run,
             r.epochs.len(),
             r.best_epoch.map_or("-".to_string(), |n| n.to_string()),
-            number(best.map(|b| b.val_accuracy)),
-            number(best.map(|b| b.val_macro_f1)),
             duration(r.seconds),
             r.frostline
         );

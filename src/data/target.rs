@@ -36,6 +36,27 @@ impl Target {
         }
     }
 
+    /// The same under other numbers; what has none is left out.
+    pub fn renumbered(&self, number: impl Fn(&usize) -> Option<usize>) -> Self {
+        match self {
+            Self::Class(class) => Self::Class(number(class).unwrap_or(0)),
+            Self::Labels(labels) => {
+                let mut labels: Vec<usize> = labels.iter().filter_map(number).collect();
+                labels.sort_unstable();
+                Self::Labels(labels)
+            }
+            Self::Numbers(numbers) => {
+                let mut placed = vec![0.0; numbers.len()];
+                for (column, value) in numbers.iter().enumerate() {
+                    if let Some(place) = number(&column).and_then(|n| placed.get_mut(n)) {
+                        *place = *value;
+                    }
+                }
+                Self::Numbers(placed)
+            }
+        }
+    }
+
     /// In words, by the names that it counts.
     pub fn words(&self, names: &[String]) -> String {
         let name = |number: &usize| names.get(*number).map_or("", String::as_str);

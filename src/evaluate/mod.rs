@@ -1,92 +1,159 @@
-//! How good a classifier is on labelled samples.
+//! How good a model is on labelled samples.
 
-use crate::control::{Control, Fact};
+pub mod intervals;
+
+pub use intervals::Interval;
+
+use crate::control::{Control, Fact, Scores};
 use crate::data::index::DatasetIndex;
-use crate::predict::Classifier;
+use crate::data::target::Target;
+use crate::network::samples::Sample;
+use crate::predict::Model;
 use crate::problem::{Problem, Result};
-use crate::train::metrics::{Confusion, argmax};
-use crate::train::samples::Sample;
-use serde::{Deserialize, Serialize};
+use crate::task::{Detail, Row, TaskChoice, targets};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;
 
 /// What an evaluation gave.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evaluation {
-    /// `val`, `test` or `data`.
-    pub split: String,
+    /// What was asked of the network.
+    pub task: TaskChoice,
+    /// Which samples.
+    pub split: Judged,
     /// Samples that were answered.
     pub samples: u64,
-    pub accuracy: f64,
-    pub macro_f1: f64,
-    pub per_class: Vec<LabelledScore>,
-    /// Rows: true class, columns: predicted class.
-    pub confusion: Vec<Vec<u64>>,
-    pub labels: Vec<String>,
-    /// Accuracy of always answering the largest class.
-    pub largest_class_accuracy: f64,
+    /// Those of the task, by their names.
+    #[serde(flatten)]
+    pub scores: Scores,
+    #[serde(flatten)]
+    pub detail: Detail,
     /// The best epoch was chosen by these very samples, so the scores flatter a little.
     pub chosen_on_these_samples: bool,
     /// Samples that could not be decoded.
     pub unusable: u64,
     /// Each answer by itself, in the order of the samples; for a window, not for the command line.
     #[serde(skip)]
-    pub answers: Vec<Answer>,
+    pub answers: Vec<Answered>,
+    /// Of the scores, in the order of the task; for a window.
+    #[serde(skip)]
+    pub intervals: Vec<(&'static str, Interval)>,
 }
 
-/// What the classifier said of one sample.
+/// Which samples are judged on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Judged {
+    /// The run's validation samples, by which its best epoch was chosen.
+    Val,
+    /// The run's test samples.
+    Test,
+    /// Data of the user's own.
+    Data,
+}
+
+/// What the model said of one sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct Answered {
     /// Full path of its file, or of the table that it comes from.
     pub path: PathBuf,
     /// The text, for texts.
     pub text: Option<String>,
-    /// Numbers of the true and of the predicted class among the labels.
-    pub truth: usize,
-    pub predicted: usize,
-    /// Probability of the predicted class.
-    pub confidence: f32,
+    /// In the numbering of the task.
+    pub truth: Target,
+    pub predicted: Target,
+    /// Probability of what was predicted, where there is one.
+    pub confidence: Option<f32>,
+    /// How wrong it is, to sort mistakes by: 0 for what is right.
+    pub error: f64,
+    /// What the head gave, `[outputs]`.
+    pub output: Vec<f32>,
 }
 
-/// Scores of one class.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LabelledScore {
-    pub label: String,
-    pub precision: f64,
-    pub recall: f64,
-    pub f1: f64,
-    pub support: u64,
+/// As it was written; which keys are scores is the task's to say.
+impl<'de> Deserialize<'de> for Evaluation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Written {
+            #[serde(default)]
+            task: TaskChoice,
+            split: Judged,
+            samples: u64,
+            chosen_on_these_samples: bool,
+            unusable: u64,
+            #[serde(flatten)]
+            detail: Detail,
+            #[serde(flatten)]
+            others: serde_json::Map<String, serde_json::Value>,
+        }
+        let written = Written::deserialize(deserializer)?;
+        let value = |name: &str| written.others.get(name).and_then(serde_json::Value::as_f64);
+        let scores = written.task.scores.iter().filter_map(|kind| Some((kind.name, value(kind.name)?)));
+        Ok(Self {
+            task: written.task,
+            split: written.split,
+            samples: written.samples,
+            scores: scores.collect(),
+            detail: written.detail,
+            chosen_on_these_samples: written.chosen_on_these_samples,
+            unusable: written.unusable,
+            answers: Vec::new(),
+            intervals: Vec::new(),
+        })
+    }
 }
 
-/// Answers for `items` of `index` and compares with their labels. Classes are matched by name.
+impl Judged {
+    /// As it is written in files: `val`, `test`, `data`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Val => "val",
+            Self::Test => "test",
+            Self::Data => "data",
+        }
+    }
+}
+
+impl Evaluation {
+    /// A score of the task with its interval.
+    pub fn interval(&self, name: &str) -> Option<Interval> {
+        self.intervals.iter().find(|(own, _)| *own == name).map(|(_, interval)| *interval)
+    }
+
+    /// Answers that are wrong, the worst first.
+    pub fn mistakes(&self) -> Vec<&Answered> {
+        let mut wrong: Vec<&Answered> = self.answers.iter().filter(|answer| answer.error > 0.0).collect();
+        wrong.sort_by(|a, b| b.error.total_cmp(&a.error));
+        wrong
+    }
+}
+
+/// Answers for `items` of `index` and compares with their targets. Names are matched, whatever their order.
 ///
 /// # Errors
-/// The data has a class that the classifier does not know, no sample could be answered, or the user stopped.
+/// The data is labelled with something that the model does not know, no sample could be answered, or the user stopped.
 pub fn evaluate(
-    classifier: &Classifier,
+    model: &Model,
     index: &DatasetIndex,
     items: &[usize],
-    split: &str,
-    chosen_here: bool,
+    split: Judged,
     control: &dyn Control,
 ) -> Result<Evaluation> {
-    let labels = classifier.labels();
-    let class_of = match_classes(index, items, labels)?;
+    let task = model.task();
+    let targets = targets(task, index, items)?;
     let samples: Vec<Sample> = items.iter().filter_map(|n| Sample::of(index, *n)).collect();
     let total = samples.len() as u64;
-    let answers = classifier.logits(&samples, &mut |done| {
+    let outputs = model.outputs(&samples, &mut |done| {
         control.report(Fact::Progress { what: "answering", done: done as u64, total });
         !control.stop_requested()
     })?;
-    let (mut confusion, mut unusable, mut given) = (Confusion::new(labels.len()), 0, Vec::new());
-    for (item, answer) in items.iter().zip(answers) {
-        match answer {
-            Ok(logits) => {
-                let item = &index.items[*item];
-                let (truth, predicted) = (class_of[item.target.class().unwrap_or(0)], argmax(&logits));
-                confusion.add(truth, predicted);
-                let confidence = Classifier::probabilities(&logits).get(predicted).copied().unwrap_or(0.0);
-                let (path, text) = (index.full_path(item), item.text.clone());
-                given.push(Answer { path, text, truth, predicted, confidence });
+    let (mut rows, mut answered, mut unusable) = (Vec::new(), Vec::new(), 0);
+    let items = items.iter().filter_map(|n| index.items.get(*n));
+    for ((item, target), output) in items.zip(targets).zip(outputs) {
+        match output {
+            Ok(output) => {
+                answered.push(item);
+                rows.push(Row { output, target });
             }
             Err(problem) => {
                 unusable += 1;
@@ -94,7 +161,7 @@ pub fn evaluate(
             }
         }
     }
-    if confusion.samples() == 0 {
+    if rows.is_empty() {
         return Err(Problem::input(
             "nothing was evaluated",
             "no sample could be answered",
@@ -102,56 +169,27 @@ pub fn evaluate(
         )
         .at(&index.root));
     }
-    Ok(Evaluation { answers: given, ..summarise(&confusion, labels, split, chosen_here, unusable) })
-}
-
-/// Number of each class of the data among the classifier's labels.
-fn match_classes(index: &DatasetIndex, items: &[usize], labels: &[String]) -> Result<Vec<usize>> {
-    let used: std::collections::BTreeSet<usize> =
-        items.iter().filter_map(|n| index.items.get(*n)).filter_map(|i| i.target.class()).collect();
-    index
-        .classes
-        .iter()
-        .enumerate()
-        .map(|(class, name)| match labels.iter().position(|label| label == name) {
-            Some(position) => Ok(position),
-            // Never looked up, as no sample has it.
-            None if !used.contains(&class) => Ok(0),
-            None => Err(Problem::input(
-                format!("the model does not know the class {name:?}"),
-                format!("its classes are {}", labels.join(", ")),
-                "rename the class in the data, or leave its samples out",
-            )
-            .at(&index.root)),
-        })
-        .collect()
-}
-
-fn summarise(
-    confusion: &Confusion,
-    labels: &[String],
-    split: &str,
-    chosen_here: bool,
-    unusable: u64,
-) -> Evaluation {
-    let scores = confusion.per_class().into_iter().zip(labels).map(|(score, label)| LabelledScore {
-        label: label.clone(),
-        precision: score.precision,
-        recall: score.recall,
-        f1: score.f1,
-        support: score.support,
+    let found = task.evaluate(&rows);
+    let answers = answered.into_iter().zip(rows).zip(found.verdicts).map(|((item, row), verdict)| Answered {
+        path: index.full_path(item),
+        text: item.text.clone(),
+        truth: row.target,
+        predicted: verdict.predicted,
+        confidence: verdict.confidence,
+        error: verdict.error,
+        output: row.output,
     });
-    Evaluation {
-        split: split.to_string(),
-        samples: confusion.samples(),
-        accuracy: confusion.accuracy(),
-        macro_f1: confusion.macro_f1(),
-        per_class: scores.collect(),
-        confusion: confusion.counts().to_vec(),
-        labels: labels.to_vec(),
-        largest_class_accuracy: confusion.largest_class_share(),
-        chosen_on_these_samples: chosen_here,
+    let answers: Vec<Answered> = answers.collect();
+    let intervals = intervals::intervals(task, &found.scores, &answers);
+    Ok(Evaluation {
+        task: TaskChoice(task.kind()),
+        split,
+        samples: answers.len() as u64,
+        scores: found.scores,
+        detail: found.detail,
+        chosen_on_these_samples: split == Judged::Val,
         unusable,
-        answers: Vec::new(),
-    }
+        answers,
+        intervals,
+    })
 }

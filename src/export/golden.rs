@@ -1,8 +1,8 @@
 //! Golden inputs: made up, so that no sample of the user's leaves the machine inside an export.
 
+use crate::network::samples::Sample;
 use crate::predict::manifest::GoldenInput;
 use crate::problem::{Problem, Result};
-use crate::train::samples::Sample;
 use std::path::Path;
 
 const TEXTS: [&str; 3] = [

@@ -3,13 +3,16 @@
 mod golden;
 
 use crate::backbone::Backbone;
-use crate::predict::manifest::{BackboneRef, Golden, HEAD_FILE, MANIFEST_FORMAT, MANIFEST_VERSION, Scores};
-use crate::predict::{Classifier, Manifest};
+use crate::network::head::{HEAD_BIAS, HEAD_WEIGHT};
+use crate::network::tensors::load_trained;
+use crate::predict::manifest::{
+    BackboneRef, Golden, HEAD_FILE, MANIFEST_FORMAT, MANIFEST_VERSION, RunScores,
+};
+use crate::predict::{Manifest, Model};
 use crate::problem::{Problem, Result};
 use crate::project::files::{sync_folder, write_json};
 use crate::project::run::RunRecord;
 use crate::project::{Machine, Recipe, Run};
-use crate::train::top::{HEAD_BIAS, HEAD_WEIGHT};
 use std::path::Path;
 
 /// Largest difference between the logits before and after the reload, relative to the largest logit.
@@ -53,14 +56,14 @@ pub fn export_head(run: &Run, backbone: &Backbone, machine: &Machine, out: &Path
 
 fn write_files(run: &Run, backbone: &Backbone, machine: &Machine, folder: &Path) -> Result<Manifest> {
     let (record, recipe) = (run.record()?, Recipe::read(&run.recipe_path())?);
-    let classifier = Classifier::from_run(run, backbone, machine)?;
+    let model = Model::from_run(run, backbone, machine)?;
     let best = record.best_epoch.unwrap_or_default();
     let source = run.best_path(best);
     let head = folder.join(HEAD_FILE);
     std::fs::copy(&source, &head).map_err(|e| Problem::io("write the export", &head, &e))?;
-    let samples = golden::write_inputs(folder, classifier.takes_text())?;
+    let samples = golden::write_inputs(folder, model.takes_text())?;
     let paths: Vec<_> = samples.iter().map(|input| golden::sample(folder, input)).collect();
-    let logits = classifier.logits(&paths, &mut |_| true)?;
+    let logits = model.outputs(&paths, &mut |_| true)?;
     let golden: Vec<Golden> = samples
         .into_iter()
         .zip(logits)
@@ -79,7 +82,6 @@ fn describe(
     best: u32,
     thawed: Vec<String>,
 ) -> Manifest {
-    let epoch = record.epochs.iter().find(|e| e.epoch == best);
     // Where the data lies is nobody's business but the user's.
     recipe.data.path = recipe.data.path.file_name().map(Into::into).unwrap_or_default();
     // The backbone is found by its hash, wherever the export goes.
@@ -88,6 +90,7 @@ fn describe(
         format: MANIFEST_FORMAT.to_string(),
         version: MANIFEST_VERSION,
         written_by: format!("frostline {}", env!("CARGO_PKG_VERSION")),
+        task: record.task.clone(),
         labels: record.classes.clone(),
         backbone: BackboneRef {
             id: backbone.id.clone(),
@@ -101,12 +104,11 @@ fn describe(
         features: backbone.feature_size(),
         input: backbone.input.clone(),
         thawed,
-        scores: Scores {
+        scores: RunScores {
             run: record.run.clone(),
             best_epoch: best,
             validation_samples: record.validation_samples,
-            validation_accuracy: epoch.map_or(0.0, |e| e.val_accuracy),
-            validation_macro_f1: epoch.map_or(0.0, |e| e.val_macro_f1),
+            validation: record.best().map(|epoch| epoch.val.clone()).unwrap_or_default(),
             chosen_on_validation: true,
         },
         recipe,
@@ -116,15 +118,15 @@ fn describe(
 
 /// Names of the trained tensors besides the head's.
 fn trained_names(file: &Path) -> Result<Vec<String>> {
-    let tensors = crate::train::checkpoint::load_trained(file, &candle_core::Device::Cpu)?;
+    let tensors = load_trained(file, &candle_core::Device::Cpu)?;
     Ok(tensors.into_keys().filter(|name| name != HEAD_WEIGHT && name != HEAD_BIAS).collect())
 }
 
 /// Reloads what was written and asks it for the golden inputs.
 fn compare(folder: &Path, backbone: &Backbone, manifest: &Manifest, machine: &Machine) -> Result<()> {
-    let reloaded = Classifier::from_export_on(backbone, folder, machine)?;
+    let reloaded = Model::from_export_on(backbone, folder, machine)?;
     let samples: Vec<_> = manifest.golden.iter().map(|g| golden::sample(folder, &g.input)).collect();
-    for (golden, answer) in manifest.golden.iter().zip(reloaded.logits(&samples, &mut |_| true)?) {
+    for (golden, answer) in manifest.golden.iter().zip(reloaded.outputs(&samples, &mut |_| true)?) {
         let answer = answer?;
         let largest = golden.logits.iter().fold(1e-6f32, |a, b| a.max(b.abs()));
         let difference = golden.logits.iter().zip(&answer).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);

@@ -12,6 +12,7 @@ use crate::project::recipe::{
     SplitChoice, TrainingChoice,
 };
 use crate::project::{Machine, Plan, Project, Recipe};
+use crate::task::{TaskChoice, usual};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -59,6 +60,7 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
     let (split, seed) = (SplitChoice::default(), new.seed.unwrap_or(0));
     let recipe = Recipe {
         version: RECIPE_VERSION,
+        task: TaskChoice(usual(index.target)),
         data: DataChoice {
             path: Project::reference(&new.folder, &new.data)?,
             text_column: new.text_column.clone(),

@@ -12,7 +12,7 @@ pub use create::{NewProject, create};
 pub use export::export;
 pub use hub::{add_local, hub_download, hub_host, hub_page, library, remove, search_hub, search_on, verify};
 pub use inspect::{calibrate, filter_tiles, inspect_weights};
-pub use score::{EvaluateWhat, LabelProbability, ModelSource, Prediction, evaluate, predict};
+pub use score::{EvaluateWhat, ModelSource, Prediction, evaluate, predict};
 pub use train::{Trained, train};
 
 use crate::control::{Control, Fact};

@@ -4,12 +4,13 @@ use super::{in_pool, scan, scan_of};
 use crate::control::{Control, Fact};
 use crate::data::image::Format;
 use crate::data::scan::ScanOptions;
-use crate::evaluate::Evaluation;
-use crate::predict::Classifier;
+use crate::evaluate::{Evaluation, Judged};
+use crate::network::samples::Sample;
+use crate::predict::Model;
 use crate::problem::{Problem, Result};
 use crate::project::run::find_samples;
 use crate::project::{Machine, Project, Recipe, Run};
-use crate::train::samples::Sample;
+use crate::task::Answer;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -43,9 +44,9 @@ pub fn evaluate(
                 let (why, remedy) = ("an export holds no runs", "leave --run away, or name a project");
                 return Err(Problem::input("there is no such run", why, remedy).at(folder));
             }
-            let classifier = Classifier::from_export(folder, machine)?;
+            let model = Model::from_export(folder, machine)?;
             match what {
-                EvaluateWhat::Data(data) => evaluate_data(&classifier, data, options, control),
+                EvaluateWhat::Data(data) => evaluate_data(&model, data, options, control),
                 _ => Err(Problem::input(
                     "an export holds no samples",
                     "only a project knows its split",
@@ -67,16 +68,14 @@ fn evaluate_run(
 ) -> Result<Evaluation> {
     let run: Run = project.run(run)?;
     let recipe = Recipe::read(&run.recipe_path())?;
-    let classifier = Classifier::from_run(&run, &super::train::pinned_backbone(project, &recipe)?, machine)?;
-    if let EvaluateWhat::Data(data) = what {
-        return evaluate_data(&classifier, data, options, control);
-    }
-    let index = scan_of(project, &recipe, control)?;
+    let model = Model::from_run(&run, &super::train::pinned_backbone(project, &recipe)?, machine)?;
     let split = run.split()?;
-    let (samples, name) = match what {
-        EvaluateWhat::Test => (&split.test, "test"),
-        _ => (&split.validation, "val"),
+    let (samples, judged) = match what {
+        EvaluateWhat::Data(data) => return evaluate_data(&model, data, options, control),
+        EvaluateWhat::Test => (&split.test, Judged::Test),
+        EvaluateWhat::Validation => (&split.validation, Judged::Val),
     };
+    let index = scan_of(project, &recipe, control)?;
     let items = find_samples(samples, &index)?;
     if items.is_empty() {
         let remedy = "make a project with --test-fraction, add a test folder to the data, or name other samples with --data";
@@ -84,39 +83,32 @@ fn evaluate_run(
             Problem::input("there are no test samples", "this run kept none aside", remedy).at(run.folder())
         );
     }
-    crate::evaluate::evaluate(&classifier, &index, &items, name, name == "val", control)
+    crate::evaluate::evaluate(&model, &index, &items, judged, control)
 }
 
 fn evaluate_data(
-    classifier: &Classifier,
+    model: &Model,
     data: &Path,
     options: &ScanOptions,
     control: &dyn Control,
 ) -> Result<Evaluation> {
     let index = scan(data, options, control)?;
     let items: Vec<usize> = (0..index.items.len()).collect();
-    crate::evaluate::evaluate(classifier, &index, &items, "data", false, control)
+    crate::evaluate::evaluate(model, &index, &items, Judged::Data, control)
 }
 
 fn is_project(folder: &Path) -> bool {
     folder.join("recipe.toml").is_file()
 }
 
-/// What a model says of one input: labels with probabilities, the likeliest first, or why it says nothing.
+/// What a model says of one input, or why it says nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     pub input: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub labels: Option<Vec<LabelProbability>>,
+    #[serde(flatten, default)]
+    pub answer: Option<Answer>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-}
-
-/// One answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LabelProbability {
-    pub label: String,
-    pub probability: f32,
 }
 
 /// Which trained model answers.
@@ -129,9 +121,9 @@ pub enum ModelSource {
 }
 
 impl ModelSource {
-    fn open(&self, machine: &Machine) -> Result<Classifier> {
+    fn open(&self, machine: &Machine) -> Result<Model> {
         let (folder, name) = match self {
-            Self::Export(export) => return Classifier::from_export(export, machine),
+            Self::Export(export) => return Model::from_export(export, machine),
             Self::Run { project, run } => (project, run),
         };
         let project = Project::open(folder)?;
@@ -144,7 +136,7 @@ impl ModelSource {
             None => project.run(name.as_deref())?,
         };
         let recipe = Recipe::read(&run.recipe_path())?;
-        Classifier::from_run(&run, &super::train::pinned_backbone(&project, &recipe)?, machine)
+        Model::from_run(&run, &super::train::pinned_backbone(&project, &recipe)?, machine)
     }
 }
 
@@ -161,68 +153,53 @@ pub fn predict(
     control: &dyn Control,
 ) -> Result<Vec<Prediction>> {
     in_pool(machine, || {
-        let classifier = model.open(machine)?;
+        let model = model.open(machine)?;
         let mut inputs: Vec<(String, Result<Sample>)> = Vec::new();
         for path in files {
-            let found = expand(path, classifier.takes_text());
+            let found = expand(path, model.takes_text());
             if found.is_empty() {
-                inputs.push((path.display().to_string(), Err(empty_folder(path, classifier.takes_text()))));
+                inputs.push((path.display().to_string(), Err(empty_folder(path, model.takes_text()))));
             }
             for path in found {
-                let sample = Sample::from_file(&path, classifier.takes_text());
+                let sample = Sample::from_file(&path, model.takes_text());
                 inputs.push((path.display().to_string(), sample));
             }
         }
         inputs.extend(texts.iter().map(|text| (text.clone(), Ok(Sample::Text(text.clone())))));
-        answer(&classifier, inputs, top, control)
+        answer(&model, inputs, top, control)
     })
 }
 
 fn answer(
-    classifier: &Classifier,
+    model: &Model,
     inputs: Vec<(String, Result<Sample>)>,
     top: usize,
     control: &dyn Control,
 ) -> Result<Vec<Prediction>> {
     let good: Vec<Sample> = inputs.iter().filter_map(|(_, sample)| sample.as_ref().ok().cloned()).collect();
     let total = good.len() as u64;
-    let mut answers = classifier
-        .logits(&good, &mut |done| {
+    let mut answers = model
+        .outputs(&good, &mut |done| {
             control.report(Fact::Progress { what: "answering", done: done as u64, total });
             !control.stop_requested()
         })?
         .into_iter();
     let predictions = inputs.into_iter().map(|(input, sample)| {
-        let logits = sample.and_then(|_| {
+        let output = sample.and_then(|_| {
             answers
                 .next()
                 .unwrap_or_else(|| Err(Problem::other("an answer is missing", "", "please report this")))
         });
-        match logits {
-            Ok(logits) => {
-                Prediction { input, labels: Some(ranked(classifier.labels(), &logits, top)), error: None }
-            }
+        match output {
+            Ok(output) => Prediction { input, answer: Some(model.task().answer(&output, top)), error: None },
             Err(problem) => Prediction {
                 input,
-                labels: None,
+                answer: None,
                 error: Some(format!("{}: {}; {}", problem.what, problem.why, problem.remedy)),
             },
         }
     });
     Ok(predictions.collect())
-}
-
-/// The likeliest labels first; equals in the order of the labels.
-fn ranked(labels: &[String], logits: &[f32], top: usize) -> Vec<LabelProbability> {
-    let probabilities = Classifier::probabilities(logits);
-    let mut ranked: Vec<LabelProbability> = labels
-        .iter()
-        .zip(probabilities)
-        .map(|(label, probability)| LabelProbability { label: label.clone(), probability })
-        .collect();
-    ranked.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    ranked.truncate(top);
-    ranked
 }
 
 fn empty_folder(path: &Path, as_text: bool) -> Problem {

@@ -7,6 +7,7 @@ use crate::data::index::DatasetIndex;
 use crate::hub;
 use crate::problem::{Cause, Problem, Result};
 use crate::project::files::{remove_partial_files, write_atomically};
+use crate::project::plan::Kept;
 use crate::project::run::{Environment, RUN_VERSION, SplitRecord};
 use crate::project::{Machine, Plan, Project, Recipe, Run, RunRecord, RunState};
 use crate::train::checkpoint::{self, Progress};
@@ -71,7 +72,8 @@ fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Re
     let split = run.split()?.find(&index)?;
     let backbone = pinned_backbone(project, &recipe)?;
     let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
-    let plan = Plan::new(recipe, index, backbone, machine.clone(), Some(split))?;
+    let kept = Kept { split, task: record.task.clone() };
+    let plan = Plan::new(recipe, index, backbone, machine.clone(), Some(kept))?;
     if record.environment != environment(machine) {
         let what = "threads, instruction set or version differ from those of the first session: the result will be as good, but not the same to the last bit";
         control.report(Fact::Warning { what: what.to_string() });
@@ -199,6 +201,7 @@ fn new_record(plan: &Plan, run: &Run) -> RunRecord {
         state: RunState::Running,
         started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
         environment: environment(&plan.machine),
+        task: plan.task.record(),
         classes: plan.index.classes.clone(),
         frostline: plan
             .architecture()

@@ -43,6 +43,7 @@ pub mod param;
 pub mod pool;
 pub mod residual;
 pub mod sgd;
+mod soft_loss;
 pub mod squeeze_excite;
 #[cfg(test)]
 mod testing;
@@ -70,6 +71,7 @@ pub use param::{Gradient, Param, Slot, Statistic};
 pub use pool::{global_average_pool, mean_tokens};
 pub use residual::add_relu;
 pub use sgd::{Sgd, sgd_update, sgd_update_composed};
+pub use soft_loss::{binary_cross_entropy, soft_cross_entropy, squared_error};
 pub use squeeze_excite::SqueezeExcite;
 pub use update::{clip_factor, square_sum, square_sum_composed};
 

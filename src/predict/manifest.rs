@@ -1,9 +1,12 @@
 //! `manifest.json` of an export: all that another program needs to give the same answers.
 
 use crate::backbone::InputSpec;
+use crate::control::Scores;
+use crate::data::target::TargetKind;
 use crate::problem::{Problem, Result};
 use crate::project::Recipe;
 use crate::project::files::read_json;
+use crate::task::TaskRecord;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,7 +25,10 @@ pub struct Manifest {
     pub version: u32,
     /// Frostline's version.
     pub written_by: String,
-    /// Class names in the order of the logits.
+    /// What was asked of the network; one class for each sample where it does not say.
+    #[serde(default, skip_serializing_if = "TaskRecord::is_usual")]
+    pub task: TaskRecord,
+    /// Names of the outputs in their order: classes, labels or columns of numbers.
     pub labels: Vec<String>,
     pub backbone: BackboneRef,
     /// Name of the cut below which the backbone is as it was.
@@ -36,7 +42,7 @@ pub struct Manifest {
     /// Names of backbone tensors that training changed, running statistics included; their values lie in
     /// `head.safetensors`.
     pub thawed: Vec<String>,
-    pub scores: Scores,
+    pub scores: RunScores,
     pub recipe: Recipe,
     /// Inputs with the logits that they must give.
     pub golden: Vec<Golden>,
@@ -57,14 +63,33 @@ pub struct BackboneRef {
 
 /// What the run gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Scores {
+pub struct RunScores {
     pub run: String,
     pub best_epoch: u32,
     pub validation_samples: usize,
-    pub validation_accuracy: f64,
-    pub validation_macro_f1: f64,
+    /// Those of the task, by their names: `validation_accuracy`.
+    #[serde(flatten, with = "of_validation")]
+    pub validation: Scores,
     /// The best epoch was chosen by these very samples, so they flatter a little.
     pub chosen_on_validation: bool,
+}
+
+/// Scores among other keys, by a prefix.
+mod of_validation {
+    use crate::control::Scores;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    const PREFIX: &str = "validation_";
+
+    pub fn serialize<S: Serializer>(scores: &Scores, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(scores.iter().map(|(name, value)| (format!("{PREFIX}{name}"), value)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scores, D::Error> {
+        let all = serde_json::Map::<String, serde_json::Value>::deserialize(deserializer)?;
+        let scores = all.iter().filter_map(|(key, value)| Some((key.strip_prefix(PREFIX)?, value.as_f64()?)));
+        Ok(scores.collect())
+    }
 }
 
 /// One input and what it must give.
@@ -112,8 +137,12 @@ impl Manifest {
         }
         let manifest: Self = read_json(&path, "read the export")?;
         let distinct: BTreeSet<&String> = manifest.labels.iter().collect();
-        if manifest.labels.len() < 2 || distinct.len() != manifest.labels.len() {
-            let why = "its labels must be two or more, each another".to_string();
+        let (least, words) = match manifest.task.kind.target {
+            TargetKind::Class => (2, "two or more"),
+            TargetKind::Labels | TargetKind::Numbers => (1, "one or more"),
+        };
+        if manifest.labels.len() < least || distinct.len() != manifest.labels.len() {
+            let why = format!("its labels must be {words}, each another");
             return Err(unusable(why).at(&path));
         }
         Ok(manifest)

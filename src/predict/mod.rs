@@ -1,7 +1,7 @@
 //! An export or a run gives answers for files and texts.
 
-pub mod classifier;
 pub mod manifest;
+pub mod model;
 
-pub use classifier::Classifier;
 pub use manifest::Manifest;
+pub use model::Model;

@@ -5,7 +5,9 @@ use super::recipe::BatchNormChoice;
 use crate::backbone::{Architecture, Backbone, FreezeMask, InputSpec, Kind};
 use crate::data::index::{DatasetIndex, Modality};
 use crate::data::split::{Split, SplitSpec};
+use crate::data::target::TargetKind;
 use crate::problem::{Problem, Result};
+use crate::task::{Task, TaskRecord};
 use candle_core::Device;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,6 +18,8 @@ pub struct Plan {
     pub recipe: Recipe,
     pub index: Arc<DatasetIndex>,
     pub split: Split,
+    /// What is asked of the network, on this data.
+    pub task: Arc<dyn Task>,
     pub backbone: Backbone,
     pub mask: FreezeMask,
     /// Number of the cut at which the frozen ground ends.
@@ -23,6 +27,13 @@ pub struct Plan {
     pub machine: Machine,
     /// What a person should know before training.
     pub warnings: Vec<String>,
+}
+
+/// What a run that goes on must not decide anew.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub split: Split,
+    pub task: TaskRecord,
 }
 
 /// What computes.
@@ -77,7 +88,7 @@ impl Machine {
 }
 
 impl Plan {
-    /// Checks the recipe. `split` is given when a run is resumed, else it follows from the recipe.
+    /// Checks the recipe. What a run goes on with is `kept`, else it follows from the recipe and the data.
     ///
     /// # Errors
     /// The data does not suit the backbone, has fewer than two classes, leaves nothing to train or to validate
@@ -87,20 +98,26 @@ impl Plan {
         index: Arc<DatasetIndex>,
         backbone: Backbone,
         machine: Machine,
-        split: Option<Split>,
+        kept: Option<Kept>,
     ) -> Result<Self> {
         recipe
             .check()
             .map_err(|why| Problem::input("the recipe cannot be used", why, "correct recipe.toml"))?;
         check_modality(&index, &backbone)?;
-        check_classes(&index)?;
+        check_targets(&recipe, &index)?;
         let mask = FreezeMask::from_patterns(backbone.architecture().tree(), &recipe.freeze.thaw)?;
-        let split = match split {
-            Some(split) => split,
-            None => Split::new(&index, &split_spec(&recipe))?,
+        let loss = recipe.training.loss();
+        let (split, record) = match kept {
+            Some(Kept { split, task }) => (split, Some(task)),
+            None => (Split::new(&index, &split_spec(&recipe))?, None),
+        };
+        let task = match record {
+            Some(record) => record.open(index.classes.clone(), &loss)?,
+            None => (recipe.task.fit)(&index, &split.train, &loss)?,
         };
         let frostline = mask.frostline(backbone.architecture().tree(), backbone.architecture().cuts().len());
-        let plan = Self { recipe, index, split, backbone, mask, frostline, machine, warnings: Vec::new() };
+        let plan =
+            Self { recipe, index, split, task, backbone, mask, frostline, machine, warnings: Vec::new() };
         plan.check_split()?;
         let warnings = plan.find_warnings();
         Ok(Self { warnings, ..plan })
@@ -135,9 +152,8 @@ impl Plan {
 
     /// Parameters that are trained, the head included.
     pub fn trainable_parameters(&self) -> usize {
-        let classes = self.index.classes.len();
         self.mask.trainable_parameters(self.architecture().tree())
-            + classes * (self.backbone.feature_size() + 1)
+            + self.task.outputs() * (self.backbone.feature_size() + 1)
     }
 
     fn check_split(&self) -> Result<()> {
@@ -149,11 +165,16 @@ impl Plan {
             )
             .at(&self.index.root)
         };
-        let trained = self.trained_classes();
-        match (trained.len(), self.split.validation.is_empty()) {
-            (0 | 1, _) => Err(lacking("train")),
-            (_, true) => Err(lacking("validate")),
-            _ => Ok(()),
+        let can_train = match self.index.target {
+            TargetKind::Class => self.trained_classes().len() >= 2,
+            TargetKind::Labels | TargetKind::Numbers => !self.split.train.is_empty(),
+        };
+        if !can_train {
+            return Err(lacking("train"));
+        }
+        match self.split.validation.is_empty() {
+            true => Err(lacking("validate")),
+            false => Ok(()),
         }
     }
 
@@ -171,12 +192,15 @@ impl Plan {
             warnings.push(format!("the data has {findings} {noun}; `frostline scan` lists them"));
         }
         let trained = self.trained_classes();
-        for (class, name) in self.index.classes.iter().enumerate() {
-            if !trained.contains(&class) {
-                warnings.push(format!(
-                    "no sample of class {name:?} is trained on; it can never be predicted well"
-                ));
-            }
+        let classes = match self.index.target {
+            TargetKind::Class | TargetKind::Labels => 0..self.index.classes.len(),
+            // A column of numbers is had by every sample.
+            TargetKind::Numbers => 0..0,
+        };
+        for class in classes.filter(|class| !trained.contains(class)) {
+            let name = self.index.name_of(class);
+            warnings
+                .push(format!("no sample of class {name:?} is trained on; it can never be predicted well"));
         }
         let follows = self.recipe.training.batch_norm == BatchNormChoice::Training;
         if follows && !self.mask.thaws_any(self.architecture().tree(), Kind::BatchNorm) {
@@ -212,31 +236,16 @@ fn check_modality(index: &DatasetIndex, backbone: &Backbone) -> Result<()> {
     .at(&index.root))
 }
 
-/// The most classes: more are a mistaken label column, and a confusion matrix of them would fill the memory.
-const MAX_CLASSES: usize = 10_000;
-
-/// At least two classes must have a sample, and there must not be absurdly many.
-pub fn check_classes(index: &DatasetIndex) -> Result<()> {
-    if index.classes.len() > MAX_CLASSES {
-        return Err(Problem::input(
-            "the data has too many classes",
-            format!("there are {}, and at most {MAX_CLASSES} can be told apart", index.classes.len()),
-            "check that the right column holds the label (--label-column)",
-        )
-        .at(&index.root));
+/// The data must be labelled with what the task takes, and there must be something to learn in it.
+fn check_targets(recipe: &Recipe, index: &DatasetIndex) -> Result<()> {
+    if recipe.task.target != index.target {
+        let why = format!(
+            "{} is asked for, and the data holds {}",
+            recipe.task.words,
+            crate::task::usual(index.target).words
+        );
+        let remedy = "choose another label column or another task (--label-column, --task)";
+        return Err(Problem::input("data and task do not fit", why, remedy).at(&index.root));
     }
-    let filled = index.counts().iter().filter(|count| **count > 0).count();
-    if filled >= 2 {
-        return Ok(());
-    }
-    let why = match (filled, index.classes.first()) {
-        (1, Some(name)) => format!("there is only one: {name:?}"),
-        _ => "no labelled sample was found".to_string(),
-    };
-    Err(Problem::input(
-        "the data needs at least two classes",
-        why,
-        "put the samples of each class into a folder of its own, or give a table with a label column",
-    )
-    .at(&index.root))
+    (recipe.task.check)(index)
 }

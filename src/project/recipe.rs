@@ -2,6 +2,7 @@
 
 use crate::data::index::Modality;
 use crate::problem::{Problem, Result};
+use crate::task::{LossChoice, TaskChoice};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,9 @@ pub const RECIPE_VERSION: u32 = 1;
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     pub version: u32,
+    /// What is asked of the network; one class for each sample in recipes that do not say.
+    #[serde(default, skip_serializing_if = "TaskChoice::is_usual")]
+    pub task: TaskChoice,
     pub data: DataChoice,
     pub split: SplitChoice,
     pub backbone: BackboneChoice,
@@ -169,6 +173,11 @@ const SGD_RATE: f64 = 10.0;
 const SGD_DECAY: f64 = 20.0;
 
 impl TrainingChoice {
+    /// How the loss weighs its samples.
+    pub fn loss(&self) -> LossChoice {
+        LossChoice::default()
+    }
+
     /// Chooses the optimiser; learning rate and weight decay move to where the other one needs them.
     pub fn set_optimiser(&mut self, optimiser: OptimiserChoice) {
         let (rate, decay) = match (self.optimiser, optimiser) {
@@ -297,6 +306,7 @@ mod tests {
     pub fn example() -> Recipe {
         Recipe {
             version: RECIPE_VERSION,
+            task: TaskChoice::default(),
             data: DataChoice {
                 path: "../photos".into(),
                 text_column: None,

@@ -11,9 +11,11 @@
 //! | `best-NNNN.safetensors` | the trained tensors after the best epoch |
 
 use super::files;
+pub use crate::control::EpochRecord;
 use crate::data::index::{DatasetIndex, Digest};
 use crate::data::split::Split;
 use crate::problem::{Problem, Result};
+use crate::task::TaskRecord;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -37,6 +39,10 @@ pub struct RunRecord {
     /// Seconds since 1970-01-01, UTC.
     pub started: u64,
     pub environment: Environment,
+    /// What was asked of the network; one class for each sample in records that do not say.
+    #[serde(default, skip_serializing_if = "TaskRecord::is_usual")]
+    pub task: TaskRecord,
+    /// Names of the outputs: classes, labels or columns of numbers.
     pub classes: Vec<String>,
     /// Name of the cut at which the frozen ground ends.
     pub frostline: String,
@@ -75,21 +81,6 @@ pub struct Environment {
     pub system: String,
 }
 
-/// What one epoch gave.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EpochRecord {
-    pub epoch: u32,
-    pub train_loss: f64,
-    /// Share of the training samples answered right while they were trained on; older records lack it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub train_accuracy: Option<f64>,
-    pub val_loss: f64,
-    pub val_accuracy: f64,
-    pub val_macro_f1: f64,
-    pub seconds: f64,
-    pub samples_per_second: f64,
-}
-
 /// `split.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitRecord {
@@ -105,6 +96,13 @@ pub struct SampleRef {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
     pub digest: Digest,
+}
+
+impl RunRecord {
+    /// The best epoch so far.
+    pub fn best(&self) -> Option<&EpochRecord> {
+        self.epochs.iter().find(|epoch| Some(epoch.epoch) == self.best_epoch)
+    }
 }
 
 impl Run {

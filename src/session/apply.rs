@@ -5,7 +5,9 @@ use super::layers::{preset, range};
 use super::open::is_export;
 use super::projects;
 use super::undo::Merge;
-use super::{Effect, JobView, OpenProject, Pending, Purpose, Session, Step, Toast, ToastKind};
+use super::{
+    Effect, EvaluationView, JobView, OpenProject, Pending, Purpose, Session, Step, Toast, ToastKind,
+};
 use crate::backbone::FreezeMask;
 use crate::data::index::Modality;
 use crate::data::split::Split;
@@ -14,6 +16,7 @@ use crate::problem::Problem;
 use crate::project::plan::split_spec;
 use crate::project::recipe::SplitChoice;
 use crate::project::{Project, Recipe};
+use crate::task::Detail;
 use crate::worker::{Command, EvaluateOn};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -137,9 +140,11 @@ impl Session {
                 return Vec::new();
             }
             Action::SelectCell(cell) => {
-                if let Some(view) = &mut project.evaluation {
-                    let classes = view.evaluation.labels.len();
-                    view.cell = cell.filter(|(truth, answer)| *truth < classes && *answer < classes);
+                if let Some(EvaluationView { evaluation, cell: shown, .. }) = &mut project.evaluation
+                    && let Detail::Classes(detail) = &evaluation.detail
+                {
+                    let classes = detail.labels.len();
+                    *shown = cell.filter(|(truth, answer)| *truth < classes && *answer < classes);
                 }
                 return Vec::new();
             }

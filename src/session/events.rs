@@ -3,12 +3,11 @@
 use super::layers::thawed_words;
 use super::projects::Recent;
 use super::runs::{RunView, tell_differences};
-use super::{Asked, Effect, EvaluationView, Exported, JobView, Pending, Session, Step, ToastKind, scores};
+use super::{Asked, Effect, EvaluationView, Exported, JobView, Pending, Session, Step, ToastKind};
 use crate::control::Fact;
 use crate::data::index::DatasetIndex;
 use crate::problem::Problem;
 use crate::project::RunState;
-use crate::project::run::EpochRecord;
 use crate::worker::{Command, Event, JobId, Outcome};
 use std::sync::Arc;
 
@@ -111,7 +110,7 @@ impl Session {
                     job.seconds_left = job.rate.filter(|r| *r > 0.0).map(|r| left / r);
                 }
             }
-            Fact::Step { .. } | Fact::Epoch { .. } => self.on_training(job, &fact),
+            Fact::Step { .. } | Fact::Epoch(_) => self.on_training(job, &fact),
             Fact::Download { .. } => self.on_download(job, &fact),
             Fact::Cache { items, bytes, seconds, .. } => {
                 let what = format!(
@@ -204,17 +203,18 @@ impl Session {
             }
             Outcome::Evaluated { .. } | Outcome::Exported { .. } if !self.is_open(&asked) => Vec::new(),
             Outcome::Evaluated { run, what, evaluation } => {
-                let intervals = scores::intervals(&evaluation);
                 if let Some(project) = &mut self.project {
                     let run = run.unwrap_or_default();
                     self.status = format!("Run {} evaluated", run.trim_start_matches('0'));
+                    let chief = evaluation.task.chief();
+                    let score = chief.of(&evaluation.scores).map(|value| chief.format(value));
                     self.log.push(format!(
-                        "run {run}: accuracy {:.1} % on {} samples",
-                        100.0 * evaluation.accuracy,
+                        "run {run}: {} {} on {} samples",
+                        chief.words.to_lowercase(),
+                        score.unwrap_or_default(),
                         evaluation.samples
                     ));
-                    project.evaluation =
-                        Some(EvaluationView { what, run, evaluation, intervals, cell: None });
+                    project.evaluation = Some(EvaluationView { what, run, evaluation, cell: None });
                 }
                 Vec::new()
             }
@@ -285,7 +285,8 @@ impl Session {
         match project.runs.last_mut().filter(|_| resume) {
             Some(run) => run.state = RunState::Running,
             None => {
-                let run = RunView::live(name, &frostline.unwrap_or_default(), validation);
+                let task = &project.recipe.task;
+                let run = RunView::live(name, &frostline.unwrap_or_default(), validation, task);
                 project.runs.push(RunView { recipe: Some(project.recipe.clone()), ..run });
             }
         }
@@ -308,8 +309,7 @@ impl Session {
     pub(super) fn remember_project(&mut self) {
         let Some(project) = &self.project else { return };
         let result = self.newest_result().map_or("Not trained yet".to_string(), |run| {
-            let share = 100.0 * run.best_accuracy.unwrap_or(0.0);
-            format!("Run {}: {share:.1} %", run.number())
+            format!("Run {}: {}", run.number(), run.chief.format(run.best_score.unwrap_or(0.0)))
         });
         let every = (project.index.items.len() / CARD_SAMPLES).max(1);
         let samples: Vec<_> = project.index.items.iter().step_by(every).take(CARD_SAMPLES).collect();
@@ -358,28 +358,10 @@ fn follow(run: &mut RunView, view: Option<&mut JobView>, fact: &Fact, epochs: u3
             let left = (1.0 - view.done).max(0.0) / (view.done - view.done_at_start).max(1e-9);
             view.seconds_left = (elapsed > 0.3).then_some(elapsed * left);
         }
-        Fact::Epoch {
-            epoch,
-            train_loss,
-            train_accuracy,
-            val_loss,
-            val_accuracy,
-            val_macro_f1,
-            seconds,
-            samples_per_second,
-        } => {
-            run.add_epoch(&EpochRecord {
-                epoch: *epoch,
-                train_loss: *train_loss,
-                train_accuracy: Some(*train_accuracy),
-                val_loss: *val_loss,
-                val_accuracy: *val_accuracy,
-                val_macro_f1: *val_macro_f1,
-                seconds: *seconds,
-                samples_per_second: *samples_per_second,
-            });
+        Fact::Epoch(record) => {
+            run.add_epoch(record.clone());
             if let Some(view) = view {
-                view.rate = Some(*samples_per_second);
+                view.rate = Some(record.samples_per_second);
             }
         }
         _ => {}

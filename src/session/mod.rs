@@ -111,7 +111,6 @@ pub struct EvaluationView {
     pub what: EvaluateOn,
     pub run: String,
     pub evaluation: Evaluation,
-    pub intervals: scores::Intervals,
     pub cell: Option<(usize, usize)>,
 }
 
@@ -409,7 +408,7 @@ impl Session {
             Step::Layers => project.mask.is_some(),
             Step::Train => project.runs.iter().any(|r| r.state == crate::project::RunState::Finished),
             Step::Evaluate => project.evaluation.is_some(),
-            Step::Try => self.tries.predictions.iter().any(|p| p.labels.is_some()),
+            Step::Try => self.tries.predictions.iter().any(|p| p.answer.is_some()),
             Step::Export => self.exported.is_some(),
         };
         if done { StepState::Done } else { StepState::Open }

@@ -110,7 +110,7 @@ impl Session {
 
     /// Makes a project of freshly read data and shows it.
     pub(super) fn project_from(&mut self, index: Arc<DatasetIndex>) -> Result<(), Problem> {
-        crate::project::plan::check_classes(&index)?;
+        (crate::task::usual(index.target).check)(&index)?;
         let backbone = projects::suitable(&self.backbones, index.modality).ok_or_else(|| {
             Problem::input(
                 "there is no backbone for this data",

@@ -10,6 +10,7 @@ use crate::project::recipe::{
 use crate::project::{Project, Recipe};
 use crate::session::Step;
 use crate::session::action::{SampleName, ThemeChoice};
+use crate::task::{TaskChoice, usual};
 use crate::worker::BackboneFacts;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -117,6 +118,7 @@ pub fn recipe_for(index: &DatasetIndex, folder: &Path, backbone: &BackboneFacts)
     let training = TrainingChoice::suited_to(index.modality, true, backbone.dropout);
     Ok(Recipe {
         version: RECIPE_VERSION,
+        task: TaskChoice(usual(index.target)),
         data: DataChoice {
             path: Project::reference(folder, &index.root)?,
             text_column: None,

@@ -1,8 +1,9 @@
 //! Runs as curves, rows and plain words.
 
+use crate::control::EpochRecord;
 use crate::project::recipe::{BatchNormChoice, TrainingChoice};
-use crate::project::run::EpochRecord;
 use crate::project::{Recipe, RunRecord, RunState};
+use crate::task::{ScoreKind, TaskKind, best_epoch};
 use crate::train::optimiser::Rule;
 use crate::worker::protocol::{CURVE_POINTS, RunHistory};
 
@@ -22,12 +23,16 @@ pub struct RunView {
     pub learning_rate: Option<f64>,
     /// (epoch, loss on the validation samples).
     pub val_loss: Vec<[f64; 2]>,
-    /// (epoch, share of validation samples answered right).
-    pub val_accuracy: Vec<[f64; 2]>,
-    /// (epoch, share of training samples answered right while they were trained on).
-    pub train_accuracy: Vec<[f64; 2]>,
+    /// (epoch, first score of the task on the validation samples).
+    pub val_score: Vec<[f64; 2]>,
+    /// (epoch, the same of the training samples while they were trained on).
+    pub train_score: Vec<[f64; 2]>,
+    /// What the task counts first: it is drawn and chooses the best epoch.
+    pub chief: &'static ScoreKind,
+    /// The epochs that have ended.
+    pub epochs: Vec<EpochRecord>,
     pub best_epoch: Option<u32>,
-    pub best_accuracy: Option<f64>,
+    pub best_score: Option<f64>,
     pub seconds: f64,
     /// What was asked for; `None` where it is not known any more.
     pub recipe: Option<Recipe>,
@@ -58,7 +63,7 @@ pub enum AlarmKind {
 
 impl RunView {
     /// A run that begins now.
-    pub fn live(name: &str, frostline: &str, validation_samples: usize) -> Self {
+    pub fn live(name: &str, frostline: &str, validation_samples: usize, task: &TaskKind) -> Self {
         Self {
             name: name.to_string(),
             state: RunState::Running,
@@ -66,10 +71,12 @@ impl RunView {
             smooth_loss: Vec::new(),
             learning_rate: None,
             val_loss: Vec::new(),
-            val_accuracy: Vec::new(),
-            train_accuracy: Vec::new(),
+            val_score: Vec::new(),
+            train_score: Vec::new(),
+            chief: task.chief(),
+            epochs: Vec::new(),
             best_epoch: None,
-            best_accuracy: None,
+            best_score: None,
             seconds: 0.0,
             recipe: None,
             difference: String::new(),
@@ -82,7 +89,8 @@ impl RunView {
     /// A run from disk.
     pub fn of(history: RunHistory) -> Self {
         let record = history.record;
-        let mut view = Self::live(&record.run, &record.frostline, record.validation_samples);
+        let task = record.task.kind;
+        let mut view = Self::live(&record.run, &record.frostline, record.validation_samples, &task);
         for [position, loss] in history.step_losses {
             view.add_step(position, loss);
         }
@@ -93,12 +101,13 @@ impl RunView {
 
     /// Takes the epochs and the end of a run from its record.
     pub fn finish(&mut self, record: &RunRecord) {
-        (self.best_epoch, self.best_accuracy) = (None, None);
-        self.val_loss.clear();
-        self.val_accuracy.clear();
-        self.train_accuracy.clear();
+        (self.best_epoch, self.best_score) = (None, None);
+        self.epochs.clear();
+        for curve in [&mut self.val_loss, &mut self.val_score, &mut self.train_score] {
+            curve.clear();
+        }
         for epoch in &record.epochs {
-            self.add_epoch(epoch);
+            self.add_epoch(epoch.clone());
         }
         self.state = record.state;
         self.seconds = record.seconds;
@@ -131,37 +140,35 @@ impl RunView {
         }
     }
 
-    /// Notes an epoch; best is the highest accuracy, of equals the lowest loss, as the loop decides it.
-    pub fn add_epoch(&mut self, record: &EpochRecord) {
+    /// Notes an epoch. A run that goes on repeats what came after its checkpoint.
+    pub fn add_epoch(&mut self, record: EpochRecord) {
         let position = f64::from(record.epoch);
-        for values in [&mut self.val_loss, &mut self.val_accuracy, &mut self.train_accuracy] {
+        for values in [&mut self.val_loss, &mut self.val_score, &mut self.train_score] {
             values.retain(|point| point[0] < position);
         }
-        let best_loss = self.best_epoch.and_then(|best| {
-            let found = self.val_loss.iter().find(|p| p[0] == f64::from(best));
-            found.map(|p| p[1])
-        });
-        let is_better = match (self.best_accuracy, best_loss) {
-            (Some(accuracy), Some(loss)) => {
-                record.val_accuracy > accuracy || (record.val_accuracy == accuracy && record.val_loss < loss)
-            }
-            _ => true,
-        };
-        if is_better {
-            self.best_epoch = Some(record.epoch);
-            self.best_accuracy = Some(record.val_accuracy);
-        }
         self.val_loss.push([position, record.val_loss]);
-        self.val_accuracy.push([position, record.val_accuracy]);
-        self.train_accuracy.extend(record.train_accuracy.map(|share| [position, share]));
+        self.val_score.extend(self.chief.of(&record.val).map(|score| [position, score]));
+        self.train_score.extend(self.chief.of(&record.train).map(|score| [position, score]));
         self.seconds += record.seconds;
+        self.epochs.retain(|known| known.epoch < record.epoch);
+        let known = self.epochs.iter().filter(|epoch| Some(epoch.epoch) == self.best_epoch);
+        let best = best_epoch(known.chain(std::iter::once(&record)), self.chief);
+        (self.best_epoch, self.best_score) =
+            (best.map(|e| e.epoch), best.and_then(|e| self.chief.of(&e.val)));
+        self.epochs.push(record);
     }
 
-    /// Half a 95 % interval of the best accuracy (Wald; rough for few samples).
+    /// The best score for a person, with half its interval where it has one; a dash before the first epoch's end.
+    pub fn best_words(&self) -> String {
+        let Some(best) = self.best_score else { return "-".to_string() };
+        let half =
+            self.half_width().map_or(String::new(), |half| format!(" ± {}", self.chief.format_margin(half)));
+        format!("{}{half}", self.chief.format(best))
+    }
+
+    /// Half a 95 % interval of the best score, where that is a share of samples.
     pub fn half_width(&self) -> Option<f64> {
-        let accuracy = self.best_accuracy?;
-        let samples = self.validation_samples.max(1) as f64;
-        Some(1.96 * (accuracy * (1.0 - accuracy) / samples).sqrt())
+        self.chief.half_width(self.best_score?, self.validation_samples)
     }
 }
 
@@ -180,25 +187,22 @@ pub fn alarms(run: &RunView, probe: Option<&RunView>) -> Vec<Alarm> {
             text.to_string(),
         ));
     }
-    if let (Some(own), Some(probe)) = (run.best_accuracy, probe.filter(|p| p.name != run.name))
-        && let Some(frozen) = probe.best_accuracy
+    if let (Some(own), Some(probe)) = (run.best_score, probe.filter(|p| p.name != run.name))
+        && let Some(frozen) = probe.best_score
     {
-        let points = 100.0 * (own - frozen);
-        let margin = 100.0 * run.half_width().unwrap_or(0.0);
-        if points < -0.05 {
+        let (gain, difference) = (run.chief.gain(own, frozen), run.chief.format_difference(own - frozen));
+        let margin = run.half_width().unwrap_or(0.0);
+        if gain < -run.chief.grain() {
             let text = format!(
-                "{:.1} points below run {} that trained the head only. Thaw less, or lower the learning rate.",
-                -points,
+                "{difference} below run {} that trained the head only. Thaw less, or lower the learning rate.",
                 probe.number()
             );
             alarms.push(alarm(AlarmKind::Warning, "Below the frozen probe.", text));
-        } else if points > 0.05 {
+        } else if gain > run.chief.grain() {
             let chance =
-                if points < margin { " With so few validation samples that may be chance." } else { "" };
-            let text = format!(
-                "{points:.1} points above run {} that trained the head only.{chance}",
-                probe.number()
-            );
+                if gain < margin { " With so few validation samples that may be chance." } else { "" };
+            let text =
+                format!("{difference} above run {} that trained the head only.{chance}", probe.number());
             alarms.push(alarm(AlarmKind::Good, "Ahead of the frozen probe.", text));
         }
     }
@@ -277,19 +281,18 @@ fn difference(own: &Recipe, before: Option<&Recipe>, thawed: &str) -> String {
 mod tests {
     use super::*;
     use crate::project::recipe::OptimiserChoice;
+    use crate::task::classify::CLASSIFY;
 
     fn run(losses: &[f64], accuracies: &[f64]) -> RunView {
-        let mut run = RunView::live("0002", "blocks.5", 100);
+        let mut run = RunView::live("0002", "blocks.5", 100, &CLASSIFY);
         for (n, (val_loss, val_accuracy)) in losses.iter().zip(accuracies).enumerate() {
-            run.add_epoch(&EpochRecord {
+            run.add_epoch(EpochRecord {
                 epoch: n as u32 + 1,
                 train_loss: 1.0,
-                train_accuracy: Some(0.5),
                 val_loss: *val_loss,
-                val_accuracy: *val_accuracy,
-                val_macro_f1: 0.5,
+                val: [("accuracy", *val_accuracy)].into_iter().collect(),
                 seconds: 1.0,
-                samples_per_second: 1.0,
+                ..EpochRecord::default()
             });
         }
         run
@@ -298,7 +301,7 @@ mod tests {
     #[test]
     fn the_best_epoch_is_the_loops() {
         let view = run(&[0.9, 0.7, 0.6, 0.8], &[0.5, 0.8, 0.8, 0.7]);
-        assert_eq!((view.best_epoch, view.best_accuracy), (Some(3), Some(0.8)));
+        assert_eq!((view.best_epoch, view.best_score), (Some(3), Some(0.8)));
     }
 
     #[test]
@@ -306,8 +309,8 @@ mod tests {
         let titles = |losses: &[f64], accuracies: &[f64], probe: f64| {
             let probe = RunView {
                 name: "0001".into(),
-                best_accuracy: Some(probe),
-                ..RunView::live("0001", "head", 100)
+                best_score: Some(probe),
+                ..RunView::live("0001", "head", 100, &CLASSIFY)
             };
             alarms(&run(losses, accuracies), Some(&probe)).into_iter().map(|a| a.title).collect::<Vec<_>>()
         };
@@ -337,7 +340,7 @@ mod tests {
 
     #[test]
     fn memory_stays_flat_over_a_long_run() {
-        let mut view = RunView::live("0001", "head", 10);
+        let mut view = RunView::live("0001", "head", 10, &CLASSIFY);
         for step in 0..500_000 {
             view.add_step(f64::from(step), 1.0);
         }

@@ -3,14 +3,15 @@
 use super::optimiser::Moments;
 use super::top::Top;
 use crate::backbone::weights::to_f32;
+use crate::network::tensors::Tensors;
 use crate::problem::{Problem, Result};
 use crate::project::files::write_atomically;
 use crate::project::recipe::OptimiserChoice;
 use crate::project::run::{EpochRecord, Run};
-use candle_core::{Device, Tensor, Var};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use candle_core::{Tensor, Var};
+use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// The version that this program writes.
@@ -31,9 +32,9 @@ pub struct Progress {
     pub step: u64,
     /// Sum of the losses of the samples seen in the epoch that has begun.
     pub loss_sum: f64,
-    /// Of these samples, those answered right.
-    #[serde(default)]
-    pub correct_in_epoch: usize,
+    /// Of these samples, what their task adds up for its first score.
+    #[serde(default, alias = "correct_in_epoch", deserialize_with = "one_or_many")]
+    pub sums_in_epoch: Vec<f64>,
     pub samples_in_epoch: usize,
     /// Time spent on the epoch that has begun, in sessions before this one.
     #[serde(default)]
@@ -44,6 +45,20 @@ pub struct Progress {
     pub seconds: f64,
     /// Length of the history that belongs to this state.
     pub history_bytes: u64,
+}
+
+/// Older checkpoints count samples that were answered right, one number.
+fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<f64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Sums {
+        One(f64),
+        Many(Vec<f64>),
+    }
+    Ok(match Sums::deserialize(deserializer)? {
+        Sums::One(sum) => vec![sum],
+        Sums::Many(sums) => sums,
+    })
 }
 
 /// Writes the state of `top` and `progress`.
@@ -139,56 +154,6 @@ pub fn save_trained(path: &Path, top: &Top, doing: &str) -> Result<()> {
         tensors.add(name.clone(), var.as_tensor())?;
     }
     write_atomically(path, &tensors.serialise(None)?, doing)
-}
-
-/// Reads tensors written by [`save_trained`], as f32 on `device`.
-///
-/// # Errors
-/// Missing, damaged, or with values that are not finite.
-pub fn load_trained(path: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>> {
-    let bytes = fs_err::read(path).map_err(|e| Problem::io("read the trained tensors", path, &e))?;
-    let damaged = |why: String| {
-        Problem::input("the trained tensors cannot be used", why, "export or train again").at(path)
-    };
-    let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(e.to_string()))?;
-    let mut tensors = BTreeMap::new();
-    for (name, view) in file.tensors() {
-        let values = to_f32(view.dtype(), view.data())
-            .ok_or_else(|| damaged(format!("{name} has type {:?}", view.dtype())))?;
-        if values.iter().any(|v| !v.is_finite()) {
-            return Err(damaged(format!("{name} holds a value that is not finite")));
-        }
-        tensors.insert(name, Tensor::from_vec(values, view.shape(), device)?);
-    }
-    Ok(tensors)
-}
-
-/// Tensors on their way to a safetensors file, in order of their names.
-#[derive(Default)]
-struct Tensors(BTreeMap<String, (Vec<usize>, Vec<u8>)>);
-
-impl Tensors {
-    fn add(&mut self, name: String, tensor: &Tensor) -> Result<()> {
-        let values = tensor.flatten_all()?.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
-        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.0.insert(name, (tensor.dims().to_vec(), bytes));
-        Ok(())
-    }
-
-    fn add_values(&mut self, name: String, values: Vec<f32>) {
-        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.0.insert(name, (vec![values.len()], bytes));
-    }
-
-    fn serialise(&self, metadata: Option<HashMap<String, String>>) -> Result<Vec<u8>> {
-        let mut views = Vec::with_capacity(self.0.len());
-        for (name, (shape, bytes)) in &self.0 {
-            let view =
-                TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|e| unwritable(&e.to_string()))?;
-            views.push((name.as_str(), view));
-        }
-        safetensors::serialize(views, metadata).map_err(|e| unwritable(&e.to_string()))
-    }
 }
 
 fn unwritable(why: &str) -> Problem {

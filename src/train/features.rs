@@ -1,11 +1,11 @@
 //! Boundary states at the frostline, batch by batch: from the cache, or computed on the way.
 
 use super::cache::{CacheKey, FeatureCache};
-use super::samples::{Loader, Prepared, Sample};
 use super::trunk::Trunk;
 use crate::backbone::{Boundary, Dim, InputSpec, WeightFile};
 use crate::control::{Control, Fact};
 use crate::data::index::Digest;
+use crate::network::samples::{Loader, Prepared, Sample};
 use crate::problem::{Problem, Result};
 use crate::project::Plan;
 use candle_core::{Device, Tensor};

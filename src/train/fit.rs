@@ -3,15 +3,16 @@
 use super::batches::{Purpose, key, shuffled};
 use super::checkpoint::{self, Progress};
 use super::features::Features;
-use super::metrics::{Confusion, argmax};
 use super::schedule::Schedule;
 use super::top::Top;
 use crate::backbone::{Boundary, Pass};
-use crate::control::{Control, Fact};
-use crate::nn::{clip_factor, cross_entropy};
+use crate::control::{Control, EpochRecord, Fact, Scores};
+use crate::data::target::Target;
+use crate::nn::clip_factor;
 use crate::problem::{Problem, Result};
 use crate::project::Plan;
-use crate::project::run::{EpochRecord, Run};
+use crate::project::run::Run;
+use crate::task::{Case, best_epoch};
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::time::Instant;
@@ -69,12 +70,14 @@ pub fn fit(
                 || step(plan, &state, top, items, progress.step, learning_rate),
             );
             ready = ahead;
-            let (loss, correct) = done?;
+            let (loss, output) = done?;
             progress.step += 1;
             progress.steps_in_epoch += 1;
             progress.samples_in_epoch += items.len();
             progress.loss_sum += loss * items.len() as f64;
-            progress.correct_in_epoch += correct;
+            for (row, target) in output.iter().zip(targets(plan, items)) {
+                plan.task.add(&mut progress.sums_in_epoch, row, target);
+            }
             let fact = Fact::Step { epoch, step: progress.step, loss, lr: learning_rate };
             history.add(&fact)?;
             control.report(fact);
@@ -86,50 +89,51 @@ pub fn fit(
         let record = EpochRecord {
             epoch,
             train_loss: progress.loss_sum / progress.samples_in_epoch.max(1) as f64,
-            train_accuracy: Some(progress.correct_in_epoch as f64 / progress.samples_in_epoch.max(1) as f64),
+            train: running_score(plan, progress),
             val_loss: validation.loss,
-            val_accuracy: validation.confusion.accuracy(),
-            val_macro_f1: validation.confusion.macro_f1(),
+            val: validation.scores,
             seconds: progress.seconds_in_epoch + started.elapsed().as_secs_f64(),
             samples_per_second: (progress.samples_in_epoch - samples_before) as f64
                 / trained_seconds.max(1e-9),
         };
-        keep_if_best(run, top, progress, &record)?;
+        keep_if_best(plan, run, top, progress, &record)?;
         close_epoch(progress, record.clone());
-        history.add(&fact_of(&record))?;
+        let fact = Fact::Epoch(record);
+        history.add(&fact)?;
         progress.history_bytes = history.flush()?;
         checkpoint::save(run, top, progress)?;
         epoch_done(progress)?;
         // Last: until then the record of the run may still name the best epoch before.
         remove_old_bests(run, progress);
-        control.report(fact_of(&record));
+        control.report(fact);
     }
     Ok(Ending::Finished)
 }
 
-/// Loss and confusion on the validation samples.
+/// Loss and scores on the validation samples.
 pub struct Validation {
     pub loss: f64,
-    pub confusion: Confusion,
+    pub scores: Scores,
 }
 
 /// Runs `top` over the validation samples, nothing dropped, nothing recorded.
 pub fn validate(plan: &Plan, features: &Features, top: &Top) -> Result<Validation> {
-    let mut confusion = Confusion::new(plan.index.classes.len());
+    let mut tally = plan.task.tally();
     let mut loss_sum = 0.0;
     for items in plan.split.validation.chunks(VALIDATION_BATCH) {
-        let labels = labels(plan, items);
-        let logits = top.predict(&features.batch(plan, items)?)?;
-        loss_sum += f64::from(cross_entropy(&logits, &labels)?.to_scalar::<f32>()?) * items.len() as f64;
-        for (row, label) in logits.to_vec2::<f32>()?.iter().zip(&labels) {
-            confusion.add(*label as usize, argmax(row));
+        let targets = targets(plan, items);
+        let output = top.predict(&features.batch(plan, items)?)?;
+        loss_sum +=
+            f64::from(plan.task.plain_loss(&output, &targets)?.to_scalar::<f32>()?) * items.len() as f64;
+        for (row, truth) in output.to_vec2::<f32>()?.iter().zip(targets) {
+            tally.add(Case { output: row, predicted: &plan.task.decide(row), truth });
         }
     }
-    Ok(Validation { loss: loss_sum / plan.split.validation.len().max(1) as f64, confusion })
+    Ok(Validation { loss: loss_sum / plan.split.validation.len().max(1) as f64, scores: tally.scores() })
 }
 
 /// One optimiser step on one batch with its boundary states; `step` steps were made before. Returns the mean loss of
-/// the batch and how many of its samples were answered right, both before the step.
+/// the batch and the outputs for its samples, both before the step.
 fn step(
     plan: &Plan,
     state: &Boundary,
@@ -137,12 +141,11 @@ fn step(
     items: &[usize],
     step: u64,
     learning_rate: f64,
-) -> Result<(f64, usize)> {
+) -> Result<(f64, Vec<Vec<f32>>)> {
     let training = &plan.recipe.training;
     let pass = Pass { dropout: training.dropout as f32, key: key(training.seed, Purpose::Dropout, step) };
-    let logits = top.forward(state, &pass)?;
-    let labels = labels(plan, items);
-    let loss = cross_entropy(&logits, &labels)?;
+    let output = top.forward(state, &pass)?;
+    let loss = plan.task.loss(&output, &targets(plan, items))?;
     let value = f64::from(loss.to_scalar::<f32>()?);
     require_finite(value, || format!("the loss of step {}", step + 1))?;
     top.optimiser().begin_step();
@@ -156,9 +159,7 @@ fn step(
         false => 1.0,
     };
     top.optimiser_mut().update(&gradients, learning_rate, factor)?;
-    let right = |(row, label): (&Vec<f32>, &u32)| argmax(row) == *label as usize;
-    let correct = logits.to_vec2::<f32>()?.iter().zip(&labels).filter(|pair| right(*pair)).count();
-    Ok((value, correct))
+    Ok((value, output.to_vec2::<f32>()?))
 }
 
 /// An error where `value`, called `name`, is not a number or infinite.
@@ -173,19 +174,27 @@ fn require_finite(value: f64, name: impl Fn() -> String) -> Result<()> {
     ))
 }
 
-/// Class numbers of `items`.
-fn labels(plan: &Plan, items: &[usize]) -> Vec<u32> {
-    items.iter().filter_map(|n| plan.index.items.get(*n)).filter_map(|item| item.target.class()).map(|class| class as u32).collect()
+/// What `items` should be answered with.
+fn targets<'p>(plan: &'p Plan, items: &[usize]) -> Vec<&'p Target> {
+    items.iter().filter_map(|n| plan.index.items.get(*n)).map(|item| &item.target).collect()
 }
 
-/// The best epoch has the highest validation accuracy, of equals the lowest validation loss.
-fn keep_if_best(run: &Run, top: &Top, progress: &mut Progress, record: &EpochRecord) -> Result<()> {
-    let best = progress.best_epoch.and_then(|epoch| progress.epochs.iter().find(|e| e.epoch == epoch));
-    let is_better = best.is_none_or(|best| {
-        record.val_accuracy > best.val_accuracy
-            || (record.val_accuracy == best.val_accuracy && record.val_loss < best.val_loss)
-    });
-    if is_better {
+/// The first score of the training samples, as they were answered before each step.
+fn running_score(plan: &Plan, progress: &Progress) -> Scores {
+    let value = plan.task.running(&progress.sums_in_epoch, progress.samples_in_epoch);
+    std::iter::once((plan.task.kind().chief().name, value)).collect()
+}
+
+fn keep_if_best(
+    plan: &Plan,
+    run: &Run,
+    top: &Top,
+    progress: &mut Progress,
+    record: &EpochRecord,
+) -> Result<()> {
+    let epochs = progress.epochs.iter().chain(std::iter::once(record));
+    let best = best_epoch(epochs, plan.task.kind().chief());
+    if best.is_some_and(|best| best.epoch == record.epoch) {
         checkpoint::save_trained(&run.best_path(record.epoch), top, "write the best epoch")?;
         progress.best_epoch = Some(record.epoch);
     }
@@ -200,7 +209,7 @@ fn close_epoch(progress: &mut Progress, record: EpochRecord) {
     progress.steps_in_epoch = 0;
     progress.samples_in_epoch = 0;
     progress.loss_sum = 0.0;
-    progress.correct_in_epoch = 0;
+    progress.sums_in_epoch.clear();
 }
 
 /// Bests of earlier epochs are of no use once the checkpoint names a newer one.
@@ -208,19 +217,6 @@ fn remove_old_bests(run: &Run, progress: &Progress) {
     for epoch in progress.epochs.iter().map(|e| e.epoch).filter(|e| Some(*e) != progress.best_epoch) {
         // A file that stays behind costs some disk and nothing else.
         let _ = std::fs::remove_file(run.best_path(epoch));
-    }
-}
-
-fn fact_of(record: &EpochRecord) -> Fact {
-    Fact::Epoch {
-        epoch: record.epoch,
-        train_loss: record.train_loss,
-        train_accuracy: record.train_accuracy.unwrap_or_default(),
-        val_loss: record.val_loss,
-        val_accuracy: record.val_accuracy,
-        val_macro_f1: record.val_macro_f1,
-        seconds: record.seconds,
-        samples_per_second: record.samples_per_second,
     }
 }
 

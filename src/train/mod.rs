@@ -1,4 +1,4 @@
-//! The data path of a training run, bottom to top: [`samples`] decodes, [`trunk`] runs the frozen ground once,
+//! The data path of a training run, bottom to top: [`trunk`] runs the frozen ground once,
 //! [`cache`] keeps what it gave, [`top`] is what learns, [`fit`] is the loop.
 
 pub mod batches;
@@ -8,9 +8,7 @@ pub mod estimate;
 pub mod features;
 pub mod fit;
 mod memory;
-pub mod metrics;
 pub mod optimiser;
-pub mod samples;
 pub mod schedule;
 pub mod top;
 pub mod trunk;

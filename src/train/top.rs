@@ -3,16 +3,13 @@
 use super::batches::{Purpose, key, uniform};
 use super::optimiser::{Optimiser, Rule};
 use crate::backbone::{Boundary, Pass, Role, Segment, TensorSource, WeightFile};
+use crate::network::head::{HEAD_BIAS, HEAD_WEIGHT, load_head};
 use crate::nn::{Activation, Linear, Param, Statistic};
 use crate::problem::{Problem, Result};
 use crate::project::Plan;
 use crate::project::recipe::BatchNormChoice;
 use candle_core::{Device, Tensor, Var};
 use std::collections::{BTreeMap, HashMap, HashSet};
-
-/// Names of the head's tensors, in checkpoints and exports.
-pub const HEAD_WEIGHT: &str = "head.weight";
-pub const HEAD_BIAS: &str = "head.bias";
 
 /// Two views of the same tensors: one records for the backward pass, one does not.
 pub struct Top {
@@ -55,17 +52,18 @@ impl Top {
         let training = Network { segments, head };
         let mut shared = SharedSource { tensors: &tensors };
         let segments = above.map(|n| architecture.load_segment(n, &mut shared)).collect::<Result<_>>()?;
-        let inference = Network { segments, head: frozen_head(&mut shared, plan)? };
+        let head = load_head(&mut shared, plan.task.outputs(), plan.backbone.feature_size())?;
+        let inference = Network { segments, head };
         Ok(Self { training, inference, optimiser, statistics, tensors })
     }
 
-    /// Logits `[batch, classes]`, recorded for the backward pass. Statistics that follow the batches move, so this is
+    /// Outputs of the head `[batch, outputs]`, recorded for the backward pass. Statistics that follow the batches move, so this is
     /// called once for each step.
     pub fn forward(&self, state: &Boundary, pass: &Pass) -> Result<Tensor> {
         Ok(self.training.forward(state, pass)?)
     }
 
-    /// Logits `[batch, classes]` with the same weights, nothing recorded, nothing dropped.
+    /// Outputs of the head `[batch, outputs]` with the same weights, nothing recorded, nothing dropped.
     pub fn predict(&self, state: &Boundary) -> Result<Tensor> {
         Ok(self.inference.forward(state, &Pass::INFERENCE)?)
     }
@@ -192,29 +190,15 @@ impl TensorSource for SharedSource<'_> {
     }
 }
 
-/// The head as a linear layer over pooled features, its tensors taken from `source`.
-pub fn frozen_head(source: &mut dyn TensorSource, plan: &Plan) -> Result<Linear> {
-    load_head(source, plan.index.classes.len(), plan.backbone.feature_size())
-}
-
-/// A head of known size from `source`.
-pub fn load_head(source: &mut dyn TensorSource, classes: usize, features: usize) -> Result<Linear> {
-    Ok(Linear {
-        weight: source.param(HEAD_WEIGHT, &[classes, features])?,
-        bias: Some(source.param(HEAD_BIAS, &[classes])?),
-        activation: Activation::None,
-    })
-}
-
 /// Small random weights and zero biases: the first answers are nearly even.
 fn new_head(plan: &Plan, source: &mut TopSource) -> Result<Linear> {
-    let (classes, features) = (plan.index.classes.len(), plan.backbone.feature_size());
+    let (outputs, features) = (plan.task.outputs(), plan.backbone.feature_size());
     let stream = key(plan.recipe.training.seed, Purpose::HeadInit, 0);
     let bound = 0.1 / (features.max(1) as f32).sqrt();
     let weight: Vec<f32> =
-        (0..classes * features).map(|n| (2.0 * uniform(stream, n as u64) - 1.0) * bound).collect();
-    let weight = Tensor::from_vec(weight, (classes, features), &source.device)?;
-    let bias = Tensor::from_vec(vec![0f32; classes], classes, &source.device)?;
+        (0..outputs * features).map(|n| (2.0 * uniform(stream, n as u64) - 1.0) * bound).collect();
+    let weight = Tensor::from_vec(weight, (outputs, features), &source.device)?;
+    let bias = Tensor::from_vec(vec![0f32; outputs], outputs, &source.device)?;
     Ok(Linear {
         weight: source.train(HEAD_WEIGHT, &weight, Role::Weight, 1.0)?,
         bias: Some(source.train(HEAD_BIAS, &bias, Role::Vector, 1.0)?),

@@ -6,10 +6,10 @@ use crate::support::{describe, golden_path};
 use candle_core::{Device, Tensor};
 use frostline::backbone::{Boundary, Pass, Role, Segment, TensorSource, WeightFile, mix};
 use frostline::hub;
+use frostline::network::head::load_head;
 use frostline::nn::{Linear, Param, Statistic, cross_entropy};
 use frostline::problem::Result;
 use frostline::train::optimiser::{Optimiser, Rule};
-use frostline::train::top::load_head;
 use serde_json::{Value, json};
 
 const BATCH: usize = 8;

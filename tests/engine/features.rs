@@ -7,7 +7,7 @@ use candle_core::Device;
 use frostline::backbone::FrozenSource;
 use frostline::backbone::Pass;
 use frostline::hub;
-use frostline::train::samples::{Loader, Sample};
+use frostline::network::samples::{Loader, Sample};
 use frostline::train::trunk::Trunk;
 
 const PICTURES: [&str; 9] = [

@@ -3,9 +3,9 @@
 use crate::support::{TrainedSource, assert_near, describe, distance, golden, norm, values};
 use candle_core::Tensor;
 use frostline::backbone::{Boundary, Pass, Segment};
+use frostline::network::head::load_head;
 use frostline::nn::{Linear, cross_entropy, is_fast};
 use frostline::train::optimiser::{Optimiser, Rule};
-use frostline::train::top::load_head;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 

@@ -4,9 +4,9 @@ use crate::support::{norm, plan_for, recipe, subjects, values, write_pictures, w
 use candle_core::Device;
 use frostline::backbone::{Backbone, Boundary, Dim, FrozenSource, InputSpec, Pass, Segment, WeightFile};
 use frostline::hub;
+use frostline::network::samples::{Loader, Sample};
 use frostline::nn::cross_entropy;
 use frostline::project::Plan;
-use frostline::train::samples::{Loader, Sample};
 use frostline::train::top::Top;
 
 fn samples(backbone: &Backbone) -> Vec<Sample> {

@@ -8,11 +8,11 @@ use frostline::control::{Control, Fact, Silent};
 use frostline::data::index::Modality;
 use frostline::hub;
 use frostline::jobs;
-use frostline::predict::{Classifier, Manifest, manifest::GoldenInput};
+use frostline::network::samples::Sample;
+use frostline::predict::{Manifest, Model, manifest::GoldenInput};
 use frostline::problem::Cause;
 use frostline::project::recipe::{BatchNormChoice, OptimiserChoice, TrainingChoice};
 use frostline::project::{Machine, Plan, Project, Recipe, RunState};
-use frostline::train::samples::Sample;
 use frostline::train::top::Top;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -69,7 +69,7 @@ fn what_is_frozen_stays_bit_identical() {
         let trained = jobs::train(&project, false, &machine(), &Silent).unwrap();
         let weights = plan.backbone.open_weights().unwrap();
         let best = trained.run.best_path(trained.record.best_epoch.unwrap());
-        let kept = frostline::train::checkpoint::load_trained(&best, &candle_core::Device::Cpu).unwrap();
+        let kept = frostline::network::tensors::load_trained(&best, &candle_core::Device::Cpu).unwrap();
         let checkpointed = frozen_after_training(&plan, &project);
         for tensor in plan.architecture().tree().tensors() {
             let before = weights.values(&tensor.name, &tensor.shape).unwrap();
@@ -101,7 +101,7 @@ fn statistics_of_thawed_norms_follow_and_all_others_stay() {
     let project = project(&folder.path().join("project"), &plan.recipe);
     let trained = jobs::train(&project, false, &machine(), &Silent).unwrap();
     let best = trained.run.best_path(trained.record.best_epoch.unwrap());
-    let kept = frostline::train::checkpoint::load_trained(&best, &candle_core::Device::Cpu).unwrap();
+    let kept = frostline::network::tensors::load_trained(&best, &candle_core::Device::Cpu).unwrap();
     let moved: Vec<&str> = kept.keys().map(String::as_str).filter(|name| name.contains("running")).collect();
     let expected =
         ["bn2.running_mean", "bn2.running_var", "blocks.6.0.bn2.running_mean", "blocks.6.0.bn2.running_var"];
@@ -177,7 +177,7 @@ fn the_cache_changes_no_loss() {
     }
 }
 
-/// Invariant 7. Sabotage seen to fail: forgetting the thawed tensors in `Classifier::from_export` (the export's own
+/// Invariant 7. Sabotage seen to fail: forgetting the thawed tensors in `Model::from_export` (the export's own
 /// comparison refuses it).
 #[test]
 fn an_export_answers_as_the_run_does() {
@@ -196,15 +196,15 @@ fn an_export_answers_as_the_run_does() {
         assert_eq!(Manifest::read(&out).unwrap(), manifest);
         let has_statistics = manifest.thawed.iter().any(|name| name == "bn2.running_var");
         assert_eq!(has_statistics, batch_norm == training);
-        let app = Classifier::from_run(&trained.run, &plan.backbone, &machine()).unwrap();
-        let export = Classifier::from_export(&out, &machine()).unwrap();
+        let app = Model::from_run(&trained.run, &plan.backbone, &machine()).unwrap();
+        let export = Model::from_export(&out, &machine()).unwrap();
         for golden in &manifest.golden {
             let sample = match &golden.input {
                 GoldenInput::Image(path) => Sample::image(out.join(path)),
                 GoldenInput::Text(text) => Sample::Text(text.clone()),
             };
-            let ask = |classifier: &Classifier| {
-                classifier.logits(std::slice::from_ref(&sample), &mut |_| true).unwrap().remove(0).unwrap()
+            let ask = |model: &Model| {
+                model.outputs(std::slice::from_ref(&sample), &mut |_| true).unwrap().remove(0).unwrap()
             };
             let (ours, theirs) = (ask(&app), ask(&export));
             for (a, b) in ours.iter().zip(&theirs).chain(ours.iter().zip(&golden.logits)) {

@@ -43,7 +43,7 @@ fn names_with_spaces_and_accents(window: &mut Window, data: &Path) {
     window.drop_all(&[&first, &second]);
     window.wait("answers", |s| s.tries.predictions.len() == 2);
     let answers = &window.session().tries.predictions;
-    let label = |n: usize| answers[n].labels.as_ref().unwrap()[0].label.as_str();
+    let label = |n: usize| answers[n].answer.as_ref().unwrap().labels()[0].label.as_str();
     assert_eq!((label(0), label(1)), ("red", "blue"));
     for path in [first, second] {
         let name = path.file_name().unwrap().to_str().unwrap();
@@ -87,7 +87,7 @@ fn the_sample_is_opened_trained_judged_tried_and_exported() {
         window.go_to("Try");
         window.drop(&picture);
         window.wait("answer", |s| !s.tries.predictions.is_empty());
-        let label = window.session().tries.predictions[0].labels.as_ref().unwrap()[0].label.clone();
+        let label = window.session().tries.predictions[0].answer.as_ref().unwrap().labels()[0].label.clone();
         let out = window.project().folder.join("exports/second");
         window.act(Action::SetExportPath(out.display().to_string()));
         window.go_to("Export");
@@ -128,7 +128,7 @@ fn a_dropped_table_of_texts_is_trained_and_asked() {
         window.wait("answer", |s| !s.tries.predictions.is_empty() && !s.tries.waiting);
         let answer = &window.session().tries.predictions[0];
         assert_eq!(answer.input, "The lamp is superb.");
-        let label = answer.labels.as_ref().unwrap()[0].label.clone();
+        let label = answer.answer.as_ref().unwrap().labels()[0].label.clone();
         window.go_to("Export");
         window.press("Export");
         window.wait("export", |s| s.exported.is_some());
@@ -297,7 +297,7 @@ fn a_run_is_paused_asked_stopped_and_resumed() {
         // An answer is given between two batches: the worker has come to where it waits.
         window.act(Action::TryFiles(vec![data.path().join("red/1.png")]));
         window.wait("answer", |s| !s.tries.predictions.is_empty());
-        assert_eq!(window.session().tries.predictions[0].labels.as_ref().unwrap()[0].label, "red");
+        assert_eq!(window.session().tries.predictions[0].answer.as_ref().unwrap().labels()[0].label, "red");
         let paused_at = epochs(&window);
         for _ in 0..40 {
             window.harness.step();
@@ -365,7 +365,7 @@ fn an_export_is_asked_without_its_project() {
         let ask = |window: &mut Window| {
             window.drop(&picture);
             window.wait("an answer", |s| !s.tries.waiting && !s.tries.predictions.is_empty());
-            window.session().tries.predictions[0].labels.clone().unwrap()
+            window.session().tries.predictions[0].answer.clone().unwrap()
         };
         window.go_to("Try");
         let of_run = ask(&mut window);

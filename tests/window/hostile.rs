@@ -108,7 +108,7 @@ fn what_is_dropped_while_training_waits_its_turn() {
         window.go_to("Try");
         window.drop(&other.join("red/1.png"));
         window.wait("answer", |s| s.tries.predictions.len() == 1);
-        let label = window.session().tries.predictions[0].labels.as_ref().unwrap()[0].label.clone();
+        let label = window.session().tries.predictions[0].answer.as_ref().unwrap().labels()[0].label.clone();
         assert_eq!(label, "red");
         window.drop(&folder.path().join("no such.png"));
         window.wait("answer", |s| s.tries.predictions.first().is_some_and(|p| p.error.is_some()));

@@ -4,15 +4,18 @@
 use crate::harness::{Window, in_private_home, pictures, reviews};
 use eframe::egui::{self, Event, Key, Modifiers, MouseWheelUnit, PointerButton, Pos2, vec2};
 use egui_kittest::kittest::NodeT;
-use frostline::control::{Control, Fact};
+use frostline::control::{Control, EpochRecord, Fact};
+use frostline::data::Target;
 use frostline::data::index::{DatasetIndex, Modality, Part};
 use frostline::data::scan::ScanOptions;
-use frostline::evaluate::{Answer, Evaluation};
-use frostline::jobs::{LabelProbability, Prediction};
+use frostline::evaluate::{Answered, Evaluation, Judged};
+use frostline::jobs::Prediction;
 use frostline::problem::Problem;
 use frostline::project::recipe::{BatchNormChoice, OptimiserChoice, SplitChoice, TrainingChoice};
 use frostline::project::{Project, Recipe, RunRecord};
 use frostline::session::{Action, Preset, SampleName, Step, ThemeChoice};
+use frostline::task::detail::ClassDetail;
+use frostline::task::{Answer, Detail, LabelProbability, TaskChoice};
 use frostline::train::estimate::Calibration;
 use frostline::worker::{Command, EvaluateOn, Outcome, StandIn};
 use std::collections::BTreeMap;
@@ -421,8 +424,10 @@ impl Monkey {
         let items = project.index.items.len();
         assert!(project.data.selected.is_none_or(|n| n < items));
         assert!(project.data.visible.iter().all(|n| *n < items));
-        if let Some(view) = &project.evaluation {
-            let classes = view.evaluation.labels.len();
+        if let Some(view) = &project.evaluation
+            && let Detail::Classes(detail) = &view.evaluation.detail
+        {
+            let classes = detail.labels.len();
             assert!(view.cell.is_none_or(|(a, b)| a < classes && b < classes));
         }
         if session.is_training() {
@@ -541,16 +546,15 @@ fn train(dice: &mut Dice, control: &dyn Control) -> Result<Outcome, Problem> {
             control.report(Fact::Step { epoch, step, loss: number(dice), lr: number(dice) });
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
-        control.report(Fact::Epoch {
-            train_accuracy: 0.5,
+        control.report(Fact::Epoch(EpochRecord {
             epoch,
             train_loss: number(dice),
+            train: [("accuracy", 0.5)].into_iter().collect(),
             val_loss: number(dice),
-            val_accuracy: number(dice),
-            val_macro_f1: number(dice),
+            val: [("accuracy", number(dice)), ("macro_f1", number(dice))].into_iter().collect(),
             seconds: number(dice),
             samples_per_second: number(dice),
-        });
+        }));
     }
     Ok(Outcome::Trained { record })
 }
@@ -558,36 +562,48 @@ fn train(dice: &mut Dice, control: &dyn Control) -> Result<Outcome, Problem> {
 fn evaluation(dice: &mut Dice) -> Evaluation {
     let classes = 1 + dice.below(3);
     let mut confusion = vec![vec![0; classes]; classes];
-    let answers: Vec<Answer> = (0..dice.below(20))
+    let answers: Vec<Answered> = (0..dice.below(20))
         .map(|number| {
             let (truth, predicted) = (dice.below(classes), dice.below(classes));
             confusion[truth][predicted] += 1;
             let text = (number % 2 == 0).then(|| "a text".to_string());
             let confidence = dice.share() as f32;
-            Answer { path: format!("{number}.png").into(), text, truth, predicted, confidence }
+            Answered {
+                path: format!("{number}.png").into(),
+                text,
+                truth: Target::Class(truth),
+                predicted: Target::Class(predicted),
+                confidence: Some(confidence),
+                error: if truth == predicted { 0.0 } else { f64::from(confidence) },
+                output: Vec::new(),
+            }
         })
         .collect();
     Evaluation {
-        split: "val".into(),
+        task: TaskChoice::default(),
+        split: Judged::Val,
         samples: answers.len() as u64,
-        accuracy: dice.share(),
-        macro_f1: dice.share(),
-        per_class: Vec::new(),
-        confusion,
-        labels: (0..classes).map(|n| format!("class {n}")).collect(),
-        largest_class_accuracy: dice.share(),
+        scores: [("accuracy", dice.share()), ("macro_f1", dice.share())].into_iter().collect(),
+        detail: Detail::Classes(ClassDetail {
+            per_class: Vec::new(),
+            confusion,
+            labels: (0..classes).map(|n| format!("class {n}")).collect(),
+            largest_class_accuracy: dice.share(),
+        }),
         chosen_on_these_samples: dice.below(2) == 0,
         unusable: 0,
+        intervals: Vec::new(),
         answers,
     }
 }
 
 fn prediction(dice: &mut Dice, input: String) -> Prediction {
     match dice.below(3) {
-        0 => Prediction { input, labels: None, error: Some("it cannot be read".into()) },
+        0 => Prediction { input, answer: None, error: Some("it cannot be read".into()) },
         _ => {
             let label = |probability: f32| LabelProbability { label: "red".into(), probability };
-            Prediction { input, labels: Some(vec![label(0.9), label(f32::NAN)]), error: None }
+            let answer = Answer::Classes { labels: vec![label(0.9), label(f32::NAN)] };
+            Prediction { input, answer: Some(answer), error: None }
         }
     }
 }

@@ -1,10 +1,11 @@
 //! What runs of the bundled sample gave on one machine, kept so that the pictures are the same on every machine.
 
 use frostline::control::{Control, Fact, Silent};
-use frostline::evaluate::{Answer, Evaluation};
+use frostline::evaluate::{Answered, Evaluation, intervals};
 use frostline::jobs::{self, EvaluateWhat, ModelSource, NewProject, Prediction};
 use frostline::problem::Problem;
 use frostline::project::Machine;
+use frostline::task::{Detail, LossChoice, TaskRecord};
 use frostline::train::estimate::Calibration;
 use frostline::worker::protocol::RunHistory;
 use frostline::worker::{Command, Outcome, StandIn};
@@ -27,7 +28,7 @@ pub struct Recorded {
     runs: Vec<RunHistory>,
     evaluation: Evaluation,
     /// Of the evaluation, with paths below the sample's folder.
-    answers: Vec<Answer>,
+    answers: Vec<Answered>,
     predictions: Vec<Prediction>,
     text_predictions: Vec<Prediction>,
 }
@@ -56,7 +57,8 @@ impl Recorded {
 
     /// The cell of the confusion matrix with the most mistakes.
     pub fn worst_cell(&self) -> Option<(usize, usize)> {
-        let cells = self.evaluation.confusion.iter().enumerate();
+        let Detail::Classes(detail) = &self.evaluation.detail else { return None };
+        let cells = detail.confusion.iter().enumerate();
         let all = cells.flat_map(|(truth, row)| row.iter().enumerate().map(move |(p, n)| (*n, (truth, p))));
         all.filter(|(_, (truth, predicted))| truth != predicted).max().map(|(_, cell)| cell)
     }
@@ -93,6 +95,10 @@ impl Recorded {
                 for answer in &mut evaluation.answers {
                     answer.path = sample().join(&answer.path);
                 }
+                let Detail::Classes(detail) = &evaluation.detail else { return None };
+                let task = TaskRecord::default().open(detail.labels.clone(), &LossChoice::default()).ok()?;
+                evaluation.intervals =
+                    intervals::intervals(task.as_ref(), &evaluation.scores, &evaluation.answers);
                 Some(Ok(Outcome::Evaluated { run: run.clone(), what: what.clone(), evaluation }))
             }
             Command::Try { texts, .. } => {
@@ -119,16 +125,7 @@ impl Recorded {
                 let step = (at * per_epoch).round() as u64;
                 control.report(Fact::Step { epoch: epoch.epoch, step, loss: *loss, lr });
             }
-            control.report(Fact::Epoch {
-                epoch: epoch.epoch,
-                train_loss: epoch.train_loss,
-                train_accuracy: epoch.train_accuracy.unwrap_or_default(),
-                val_loss: epoch.val_loss,
-                val_accuracy: epoch.val_accuracy,
-                val_macro_f1: epoch.val_macro_f1,
-                seconds: epoch.seconds,
-                samples_per_second: epoch.samples_per_second,
-            });
+            control.report(Fact::Epoch(epoch.clone()));
         }
         while !control.stop_requested() {
             std::thread::sleep(std::time::Duration::from_millis(5));

@@ -5,6 +5,7 @@ use super::super::widgets::{card, section};
 use crate::session::OpenProject;
 use crate::session::curve::thinned;
 use crate::session::runs::RunView;
+use crate::task::{Format, ScoreKind};
 use egui::{Align, Color32, CornerRadius, Layout, RichText, Role, Sense, Ui, WidgetInfo, vec2};
 use egui_plot::{
     AxisHints, GridInput, GridMark, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, PlotUi,
@@ -31,10 +32,10 @@ pub fn curves(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
         });
         card(&mut columns[1], |ui| {
             ui.horizontal(|ui| {
-                section(ui, "Accuracy");
+                section(ui, chief(project, shown).words);
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| legend(ui, shown, project));
             });
-            accuracy_plot(ui, project, shown);
+            score_plot(ui, project, shown);
         });
     });
     ui.data_mut(|d| d.insert_temp(log_id, log));
@@ -137,24 +138,36 @@ fn loss_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>, log: b
     response.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &spoken));
 }
 
-fn accuracy_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
+/// What the second chart shows.
+fn chief(project: &OpenProject, shown: Option<&RunView>) -> &'static ScoreKind {
+    shown.map_or(project.recipe.task.chief(), |run| run.chief)
+}
+
+fn score_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>) {
     let tokens = Tokens::of(ui.ctx());
-    let percent = |y: f64| format!("{:.0} %", 100.0 * y);
-    let plot = plot("accuracy", tokens, percent).include_y(0.0).include_y(1.0);
+    let chief = chief(project, shown);
+    let words = move |y: f64| match chief.format {
+        Format::Share => format!("{:.0} %", 100.0 * y),
+        Format::Index | Format::Amount => chief.format(y),
+    };
+    let mut plot = plot("accuracy", tokens, words).include_y(0.0);
+    if !matches!(chief.format, Format::Amount) {
+        plot = plot.include_y(1.0);
+    }
     let plot = plot.include_x(0.0).include_x(epochs(shown));
     let response = plot.show(ui, |plot| {
-        for run in other_runs(project, shown) {
-            let points = points(plot, &run.val_accuracy, false);
+        for run in other_runs(project, shown).filter(|run| run.chief == chief) {
+            let points = points(plot, &run.val_score, false);
             let line = Line::new(format!("run {} validation", run.number()), points);
             plot.line(line.color(tokens.faint).style(LineStyle::dashed_dense()));
         }
         if let Some(run) = shown {
-            let train = points(plot, &run.train_accuracy, false);
+            let train = points(plot, &run.train_score, false);
             plot.line(Line::new("train", train).color(tokens.ember).width(1.5));
-            validation(plot, &run.val_accuracy, false, tokens);
+            validation(plot, &run.val_score, false, tokens);
         }
     });
-    let spoken = spoken("Accuracy", shown.map(|r| r.val_accuracy.as_slice()));
+    let spoken = spoken(chief.words, shown.map(|r| r.val_score.as_slice()));
     response.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &spoken));
 }
 

@@ -94,8 +94,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
         fact_row(ui, "Trained tensors", &done.thawed.to_string());
     }
     if let Some(run) = scene.session.newest_result() {
-        let half = run.half_width().map_or(String::new(), |h| format!(" ± {:.1}", 100.0 * h));
-        fact_row(ui, "Validation", &format!("{:.1} %{half}", 100.0 * run.best_accuracy.unwrap_or(0.0)));
+        fact_row(ui, "Validation", &run.best_words());
     }
     ui.add_space(4.0);
     dim(ui, "The backbone itself is not copied: the other side finds it by the hash of its weights.");

@@ -9,6 +9,7 @@ use crate::project::RunState;
 use crate::project::recipe::{BatchNormChoice, MOST_CLIP, MOST_MOMENTUM, OptimiserChoice, TrainingChoice};
 use crate::session::runs::{AlarmKind, RunView, alarms};
 use crate::session::{Action, OpenProject};
+use crate::task::Format;
 use egui::{Align, Color32, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 
 /// Width of a field of the recipe.
@@ -43,11 +44,14 @@ fn shown_run(project: &OpenProject) -> Option<&RunView> {
 
 /// The best run that trained the head only.
 fn probe<'p>(project: &'p OpenProject, run: &RunView) -> Option<&'p RunView> {
-    let frozen = project
-        .runs
-        .iter()
-        .filter(|r| r.frostline == "head" && r.name != run.name && r.best_accuracy.is_some());
-    frozen.max_by(|a, b| a.best_accuracy.unwrap_or(0.0).total_cmp(&b.best_accuracy.unwrap_or(0.0)))
+    let is_probe = |r: &&RunView| {
+        r.frostline == "head" && r.name != run.name && r.chief == run.chief && r.best_score.is_some()
+    };
+    let frozen = project.runs.iter().filter(is_probe);
+    frozen.max_by(|a, b| {
+        let gain = run.chief.gain(a.best_score.unwrap_or(0.0), b.best_score.unwrap_or(0.0));
+        gain.total_cmp(&0.0)
+    })
 }
 
 fn sentence(project: &OpenProject, run: Option<&RunView>) -> String {
@@ -55,9 +59,9 @@ fn sentence(project: &OpenProject, run: Option<&RunView>) -> String {
         return "Nothing has been trained yet. The values on the right are a good start.".to_string();
     };
     let epochs = run.recipe.as_ref().unwrap_or(&project.recipe).training.epochs;
-    let best = match (run.best_epoch, run.best_accuracy) {
-        (Some(epoch), Some(accuracy)) => {
-            format!("Best so far: epoch {epoch}, {:.1} % on validation.", 100.0 * accuracy)
+    let best = match (run.best_epoch, run.best_score) {
+        (Some(epoch), Some(score)) => {
+            format!("Best so far: epoch {epoch}, {} on validation.", scored(run, score))
         }
         _ => "No epoch has ended yet.".to_string(),
     };
@@ -67,6 +71,14 @@ fn sentence(project: &OpenProject, run: Option<&RunView>) -> String {
             format!("Epoch {epoch} of {epochs}. {best}")
         }
         _ => format!("Run {}. {best}", run.number()),
+    }
+}
+
+/// A share speaks for itself, another score with its name.
+fn scored(run: &RunView, score: f64) -> String {
+    match run.chief.format {
+        Format::Share => run.chief.format(score),
+        Format::Index | Format::Amount => format!("{} {}", run.chief.words, run.chief.format(score)),
     }
 }
 
@@ -101,9 +113,7 @@ fn runs_table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
             None,
         );
         for run in project.runs.iter().rev() {
-            let half = run.half_width().map_or(String::new(), |h| format!(" ± {:.1}", 100.0 * h));
-            let validation =
-                run.best_accuracy.map_or("-".to_string(), |a| format!("{:.1} %{half}", 100.0 * a));
+            let validation = run.best_words();
             let (state, colour) = match run.state {
                 RunState::Running => ("running", tokens.ice),
                 RunState::Finished => ("done", tokens.ok),

@@ -3,8 +3,9 @@
 use super::super::theme::{self, Tokens};
 use super::super::widgets::{action_button, bar, card, cell, dim, empty, fact_row, line, page_head, section};
 use super::super::{Actions, Scene};
-use crate::jobs::{LabelProbability, Prediction};
+use crate::jobs::Prediction;
 use crate::session::{Action, Step};
+use crate::task::{Answer, LabelProbability};
 use egui::{RichText, ScrollArea, Sense, Ui};
 use std::path::Path;
 
@@ -109,23 +110,45 @@ fn answer(ui: &mut Ui, scene: &Scene, prediction: &Prediction, takes_text: bool)
                 if let Some(error) = &prediction.error {
                     ui.label(RichText::new(error).color(tokens.error));
                 }
-                let said =
-                    |(rank, label): &(usize, &LabelProbability)| *rank < 2 || label.probability > LEAST;
-                for (rank, label) in prediction.labels.iter().flatten().enumerate().filter(said) {
-                    line(ui, |ui| {
-                        // The percentage behind the bar must be seen in a narrow window too.
-                        let (name, rest) =
-                            if ui.available_width() < 440.0 { (96.0, 80.0) } else { (150.0, 80.0) };
-                        let width = (ui.available_width() - name - rest).clamp(40.0, 220.0);
-                        let font = if rank == 0 { theme::section() } else { theme::body() };
-                        cell(ui, name, RichText::new(&label.label).font(font));
-                        bar(ui, label.probability, width, if rank == 0 { tokens.ice } else { tokens.faint });
-                        dim(ui, format!("{:.1} %", 100.0 * label.probability));
-                    });
+                match &prediction.answer {
+                    Some(Answer::Classes { labels }) => probabilities(ui, labels, |rank, _| rank == 0),
+                    Some(Answer::Labels { labels, chosen }) => {
+                        probabilities(ui, labels, |_, label| chosen.contains(&label.label));
+                    }
+                    Some(Answer::Numbers { numbers }) => {
+                        for number in numbers {
+                            fact_row(ui, &number.name, &super::evaluate::short(number.value));
+                        }
+                    }
+                    None => {}
                 }
             });
         });
     });
+}
+
+/// A bar for each label; those that are the answer stand out.
+fn probabilities(
+    ui: &mut Ui,
+    labels: &[LabelProbability],
+    is_answer: impl Fn(usize, &LabelProbability) -> bool,
+) {
+    let tokens = Tokens::of(ui.ctx());
+    let said = |(rank, label): &(usize, &LabelProbability)| *rank < 2 || label.probability > LEAST;
+    for (rank, label) in labels.iter().enumerate().filter(said) {
+        line(ui, |ui| {
+            // The percentage behind the bar must be seen in a narrow window too.
+            let (name, rest) = if ui.available_width() < 440.0 { (96.0, 80.0) } else { (150.0, 80.0) };
+            let width = (ui.available_width() - name - rest).clamp(40.0, 220.0);
+            let (font, colour) = match is_answer(rank, label) {
+                true => (theme::section(), tokens.ice),
+                false => (theme::body(), tokens.faint),
+            };
+            cell(ui, name, RichText::new(&label.label).font(font));
+            bar(ui, label.probability, width, colour);
+            dim(ui, format!("{:.1} %", 100.0 * label.probability));
+        });
+    }
 }
 
 /// What was asked: a text, or a file's name with its path at the pointer.
@@ -146,8 +169,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
         Some(run) => {
             fact_row(ui, "Run", run.number());
             fact_row(ui, "Epoch", &run.best_epoch.unwrap_or_default().to_string());
-            let accuracy = run.best_accuracy.unwrap_or(0.0);
-            fact_row(ui, "Validation", &format!("{:.1} %", 100.0 * accuracy));
+            fact_row(ui, "Validation", &run.chief.format(run.best_score.unwrap_or(0.0)));
         }
         None => {
             dim(ui, "No run has a result yet.");

@@ -3,28 +3,30 @@
 use super::manifest::{HEAD_FILE, Manifest};
 use crate::backbone::{Backbone, Boundary, InputSpec, Pass, Segment, TensorSource, WeightFile};
 use crate::hub;
-use crate::nn::{Linear, Param, Statistic, softmax_rows};
+use crate::network::head::load_head;
+use crate::network::samples::{Loader, Prepared, Sample};
+use crate::network::tensors::load_trained;
+use crate::nn::{Linear, Param, Statistic};
 use crate::problem::{Problem, Result};
 use crate::project::{Machine, Recipe, Run};
-use crate::train::checkpoint::load_trained;
-use crate::train::samples::{Loader, Prepared, Sample};
-use crate::train::top::load_head;
+use crate::task::{LossChoice, Task};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Samples that are answered together.
 const BATCH: usize = 16;
 
 /// Answers for samples; made from an export or from a run.
-pub struct Classifier {
-    labels: Vec<String>,
+pub struct Model {
+    task: Arc<dyn Task>,
     segments: Vec<Box<dyn Segment>>,
     head: Linear,
     loader: Loader,
 }
 
-impl Classifier {
+impl Model {
     /// Loads an export; its backbone is found on this machine by the hash of its weights.
     ///
     /// # Errors
@@ -48,7 +50,8 @@ impl Classifier {
         })?;
         let trained = load_trained(&export.join(HEAD_FILE), &machine.device)?;
         let weights = backbone.open_pinned_weights(&manifest.backbone.sha256)?;
-        Self::assemble(backbone, &weights, &manifest.input, manifest.labels, &trained, machine)
+        let task = manifest.task.open(manifest.labels, &LossChoice::default());
+        task.and_then(|task| Self::assemble(backbone, &weights, &manifest.input, task, &trained, machine))
             .map_err(|p| if p.path.is_none() { p.at(export) } else { p })
     }
 
@@ -69,7 +72,9 @@ impl Classifier {
         let trained = load_trained(&run.best_path(best), &machine.device)?;
         let recipe = Recipe::read(&run.recipe_path())?;
         let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
-        Self::assemble(backbone, &weights, &backbone.input, record.classes, &trained, machine)
+        let task =
+            record.task.open(record.classes, &LossChoice::default()).map_err(|p| p.at(run.folder()))?;
+        Self::assemble(backbone, &weights, &backbone.input, task, &trained, machine)
     }
 
     /// Puts a network together from a backbone and trained tensors, which win over the backbone's own.
@@ -80,7 +85,7 @@ impl Classifier {
         backbone: &Backbone,
         weights: &WeightFile,
         input: &InputSpec,
-        labels: Vec<String>,
+        task: Arc<dyn Task>,
         trained: &BTreeMap<String, Tensor>,
         machine: &Machine,
     ) -> Result<Self> {
@@ -88,14 +93,14 @@ impl Classifier {
         let mut source = Overlay { weights, trained, device: machine.device.clone() };
         let segments = (0..architecture.cuts().len() - 1).map(|n| architecture.load_segment(n, &mut source));
         let segments = segments.collect::<Result<_>>()?;
-        let head = load_head(&mut source, labels.len(), backbone.feature_size())?;
+        let head = load_head(&mut source, task.outputs(), backbone.feature_size())?;
         let loader = Loader::new(backbone, input, &machine.device)?;
-        Ok(Self { labels, segments, head, loader })
+        Ok(Self { task, segments, head, loader })
     }
 
-    /// Class names in the order of the logits.
-    pub fn labels(&self) -> &[String] {
-        &self.labels
+    /// What it was asked to learn, with the names of its outputs.
+    pub fn task(&self) -> &dyn Task {
+        self.task.as_ref()
     }
 
     /// Whether it answers for texts rather than images.
@@ -103,12 +108,12 @@ impl Classifier {
         self.loader.takes_text()
     }
 
-    /// Logits of each sample, or why there are none. `done` hears after each batch how many were answered and
+    /// Outputs of the head for each sample, or why there are none. `done` hears after each batch how many were answered and
     /// says whether to go on.
     ///
     /// # Errors
     /// The user stopped it, or a computation failed. A sample that cannot be decoded is an error of its own.
-    pub fn logits(
+    pub fn outputs(
         &self,
         samples: &[Sample],
         done: &mut dyn FnMut(usize) -> bool,
@@ -139,11 +144,6 @@ impl Classifier {
             }
         }
         Ok(answers)
-    }
-
-    /// Probabilities from logits.
-    pub fn probabilities(logits: &[f32]) -> Vec<f32> {
-        softmax_rows(logits, logits.len().max(1))
     }
 
     fn forward(&self, prepared: &[Prepared]) -> Result<Vec<Vec<f32>>> {

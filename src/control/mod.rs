@@ -3,6 +3,10 @@
 //! The engine knows no thread, no channel and no screen. Whoever runs a job passes a [`Control`];
 //! the command line prints what it hears, a window turns it into events, a test records it.
 
+mod epoch;
+
+pub use epoch::{EpochRecord, Scores};
+
 use serde::Serialize;
 
 /// What a job wants known, and whether it may go on.
@@ -53,17 +57,7 @@ pub enum Fact {
     /// One optimiser step. `epoch` counts from 1, `step` from 1 over the whole run.
     Step { epoch: u32, step: u64, loss: f64, lr: f64 },
     /// One pass over the training samples, measured on the validation samples.
-    Epoch {
-        epoch: u32,
-        train_loss: f64,
-        /// Share of the training samples answered right while they were trained on.
-        train_accuracy: f64,
-        val_loss: f64,
-        val_accuracy: f64,
-        val_macro_f1: f64,
-        seconds: f64,
-        samples_per_second: f64,
-    },
+    Epoch(EpochRecord),
     /// Something a person should know; the job goes on.
     Warning { what: String },
 }
