@@ -1,5 +1,6 @@
 //! The arguments. Other programs depend on them: add, never change.
 
+use crate::data::target::TargetKind;
 use crate::project::recipe::{BatchNormChoice, OptimiserChoice};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -39,6 +40,9 @@ pub enum Command {
         path: PathBuf,
         #[command(flatten)]
         columns: Columns,
+        /// What the labels are taken for; found out where not given
+        #[arg(long, value_enum, value_name = "T")]
+        task: Option<TaskName>,
         /// One JSON object instead of a table
         #[arg(long)]
         json: bool,
@@ -152,9 +156,30 @@ pub struct Columns {
     /// Column of a table that holds the text
     #[arg(long, value_name = "C")]
     pub text_column: Option<String>,
-    /// Column of a table that holds the label
+    /// Column of a table that holds the label; several, given one by one, hold a label (1 or 0) or a number each
     #[arg(long, value_name = "C")]
-    pub label_column: Option<String>,
+    pub label_column: Vec<String>,
+}
+
+/// What is asked of the network.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum TaskName {
+    /// One of the classes for each sample
+    Classify,
+    /// Any of the labels: lists with ; or |, or a column of 1 and 0 for each
+    MultiLabel,
+    /// Numbers
+    Regress,
+}
+
+impl From<TaskName> for TargetKind {
+    fn from(task: TaskName) -> Self {
+        match task {
+            TaskName::Classify => Self::Class,
+            TaskName::MultiLabel => Self::Labels,
+            TaskName::Regress => Self::Numbers,
+        }
+    }
 }
 
 /// What computes.
@@ -181,6 +206,9 @@ pub struct New {
     pub out: PathBuf,
     #[command(flatten)]
     pub columns: Columns,
+    /// What the labels are taken for; found out where not given
+    #[arg(long, value_enum, value_name = "T")]
+    pub task: Option<TaskName>,
     /// Layers to train besides the head: paths with * and ?; may be given several times; * means all
     #[arg(long, value_name = "GLOB")]
     pub thaw: Vec<String>,

@@ -5,6 +5,7 @@ use crate::backbone::{Backbone, FreezeMask, InputSpec};
 use crate::control::Control;
 use crate::data::index::Modality;
 use crate::data::scan::ScanOptions;
+use crate::data::target::TargetKind;
 use crate::hub;
 use crate::problem::{Problem, Result};
 use crate::project::recipe::{
@@ -22,7 +23,9 @@ pub struct NewProject {
     pub backbone: String,
     pub folder: PathBuf,
     pub text_column: Option<String>,
-    pub label_column: Option<String>,
+    pub label_columns: Vec<String>,
+    /// What the labels are taken for; found out where not given.
+    pub target: Option<TargetKind>,
     pub thaw: Vec<String>,
     pub epochs: Option<u32>,
     pub batch_size: Option<usize>,
@@ -46,8 +49,11 @@ pub struct NewProject {
 pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)> {
     let backbone = hub::open(&new.backbone)?;
     let mask = FreezeMask::from_patterns(backbone.architecture().tree(), &new.thaw)?;
-    let options =
-        ScanOptions { text_column: new.text_column.clone(), label_column: new.label_column.clone() };
+    let options = ScanOptions {
+        text_column: new.text_column.clone(),
+        label_columns: new.label_columns.clone(),
+        target: new.target,
+    };
     let index = Arc::new(scan(&new.data, &options, control)?);
     let modality = match backbone.input {
         InputSpec::Image(_) => Modality::Image,
@@ -62,7 +68,7 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
         data: DataChoice {
             path: Project::reference(&new.folder, &new.data)?,
             text_column: new.text_column.clone(),
-            label_column: new.label_column.clone(),
+            label_columns: new.label_columns.clone(),
         },
         split: SplitChoice {
             validation_fraction: new.validation_fraction.unwrap_or(split.validation_fraction),

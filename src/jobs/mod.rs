@@ -44,7 +44,8 @@ pub fn scan(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result
 fn scan_of(project: &Project, recipe: &Recipe, control: &dyn Control) -> Result<DatasetIndex> {
     let options = ScanOptions {
         text_column: recipe.data.text_column.clone(),
-        label_column: recipe.data.label_column.clone(),
+        label_columns: recipe.data.label_columns.clone(),
+        target: None,
     };
     let path = project.resolve(&recipe.data.path);
     match path.exists() {

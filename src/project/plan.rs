@@ -5,6 +5,7 @@ use super::recipe::BatchNormChoice;
 use crate::backbone::{Architecture, Backbone, FreezeMask, InputSpec, Kind};
 use crate::data::index::{DatasetIndex, Modality};
 use crate::data::split::{Split, SplitSpec};
+use crate::data::target::TargetKind;
 use crate::problem::{Problem, Result};
 use candle_core::Device;
 use std::collections::BTreeSet;
@@ -215,8 +216,13 @@ fn check_modality(index: &DatasetIndex, backbone: &Backbone) -> Result<()> {
 /// The most classes: more are a mistaken label column, and a confusion matrix of them would fill the memory.
 const MAX_CLASSES: usize = 10_000;
 
-/// At least two classes must have a sample, and there must not be absurdly many.
+/// At least two classes, or one label, must have a sample, and there must not be absurdly many.
 pub fn check_classes(index: &DatasetIndex) -> Result<()> {
+    let least = match index.target {
+        TargetKind::Class => 2,
+        TargetKind::Labels => 1,
+        TargetKind::Numbers => return Ok(()),
+    };
     if index.classes.len() > MAX_CLASSES {
         return Err(Problem::input(
             "the data has too many classes",
@@ -226,7 +232,7 @@ pub fn check_classes(index: &DatasetIndex) -> Result<()> {
         .at(&index.root));
     }
     let filled = index.counts().iter().filter(|count| **count > 0).count();
-    if filled >= 2 {
+    if filled >= least {
         return Ok(());
     }
     let why = match (filled, index.classes.first()) {

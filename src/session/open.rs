@@ -72,7 +72,8 @@ impl Session {
             Ok((recipe, project)) => {
                 let options = crate::data::scan::ScanOptions {
                     text_column: recipe.data.text_column.clone(),
-                    label_column: recipe.data.label_column.clone(),
+                    label_columns: recipe.data.label_columns.clone(),
+                    target: None,
                 };
                 let data = project.resolve(&recipe.data.path);
                 let pending = Pending::OpenProject { folder: folder.to_path_buf(), recipe: Box::new(recipe) };

@@ -175,7 +175,12 @@ fn require_finite(value: f64, name: impl Fn() -> String) -> Result<()> {
 
 /// Class numbers of `items`.
 fn labels(plan: &Plan, items: &[usize]) -> Vec<u32> {
-    items.iter().filter_map(|n| plan.index.items.get(*n)).filter_map(|item| item.target.class()).map(|class| class as u32).collect()
+    items
+        .iter()
+        .filter_map(|n| plan.index.items.get(*n))
+        .filter_map(|item| item.target.class())
+        .map(|class| class as u32)
+        .collect()
 }
 
 /// The best epoch has the highest validation accuracy, of equals the lowest validation loss.
