@@ -92,6 +92,16 @@ enum Label {
     Numbers(Vec<f64>),
 }
 
+impl Label {
+    /// The name of the class; empty for labels and numbers, which folders do not give.
+    fn class(&self) -> &str {
+        match self {
+            Self::Class(name) => name,
+            Self::Labels(_) | Self::Numbers(_) => "",
+        }
+    }
+}
+
 /// A sample as the readers of the layouts give it.
 struct Sample {
     path: std::path::PathBuf,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::folders::{ClassFile, Kind};
-use super::{Sample, ScanError};
+use super::{Label, Sample, ScanError};
 use crate::control::{Control, Fact};
 use crate::data::image::{self, ImageError};
 use crate::data::index::{Digest, Finding, FindingKind, Modality, portable};

@@ -54,7 +54,7 @@ fn counts(ui: &mut Ui, project: &OpenProject) {
 /// The histogram and the figures of a column; where there are several, one is chosen above it.
 fn numbers(ui: &mut Ui, project: &OpenProject) {
     let columns = &project.data.columns;
-    let id = ui.id().with("column of numbers");
+    let id = ui.scope_id().with("column of numbers");
     let chosen = ui.data(|d| d.get_temp::<usize>(id)).filter(|column| *column < columns.len()).unwrap_or(0);
     let Some(column) = columns.get(chosen) else { return };
     match columns.len() {
