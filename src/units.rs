@@ -23,6 +23,24 @@ pub fn signed(value: f64, digits: usize) -> String {
     format!("{value:.digits$}").replace('-', "\u{2212}")
 }
 
+/// A measured value, to four digits or to the whole: 3.142, 1986, −0.05, 1.5e30.
+pub fn number(value: f64) -> String {
+    let size = value.abs();
+    let text = if size >= 1e15 || (size > 0.0 && size < 1e-4) {
+        let text = format!("{value:.3e}");
+        let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+        format!("{}e{power}", digits.trim_end_matches('0').trim_end_matches('.'))
+    } else {
+        let digits = if size >= 1000.0 || size == 0.0 { 0 } else { 3 - size.log10().floor() as i32 };
+        let text = format!("{value:.0$}", digits.clamp(0, 8) as usize);
+        match text.contains('.') {
+            true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+            false => text,
+        }
+    };
+    text.replace('-', "\u{2212}")
+}
+
 fn short(mut value: f64, units: &[&str]) -> String {
     let mut unit = 0;
     while value >= 999.5 && unit + 1 < units.len() {
@@ -68,6 +86,15 @@ mod tests {
         check(grouped(8_640), "8,640");
         check(grouped(2_223_872), "2,223,872");
         check(grouped(12), "12");
+        check(number(0.0), "0");
+        check(number(1986.0), "1986");
+        check(number(1234.56), "1235");
+        check(number(0.1 + 0.2), "0.3");
+        check(number(-12.3456), "\u{2212}12.35");
+        check(number(999.99), "1000");
+        check(number(0.000_123_456), "0.0001235");
+        check(number(1.5e30), "1.5e30");
+        check(number(-2e-9), "\u{2212}2e\u{2212}9");
         check(signed(-0.2249, 2), "\u{2212}0.22");
         check(duration(0.0002), "< 1 ms");
         check(duration(0.25), "250 ms");

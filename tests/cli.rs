@@ -53,7 +53,7 @@ fn scan_gives_one_object() {
     let data = scratch.images("photos", 3);
     scratch.file("photos/red/empty.png", "");
     let found = run!("scan", data, "--json").code(0).object();
-    assert_eq!(keys(&found), ["classes", "findings", "modality"]);
+    assert_eq!(keys(&found), ["classes", "findings", "modality", "target"]);
     assert_eq!(found["modality"], "image");
     let classes: Vec<Value> = COLOURS.iter().map(|(name, _)| json!({"name": name, "items": 3})).collect();
     assert_eq!(found["classes"], json!(classes));
@@ -64,6 +64,47 @@ fn scan_gives_one_object() {
         (&json!("red/empty.png"), &Value::Null, &json!("empty"))
     );
     assert!(run!("scan", data).code(0).stdout.contains("red/empty.png"));
+}
+
+/// A table of labels and one of numbers: taken for what they are, or for what is said.
+#[test]
+fn scan_tells_classes_labels_and_numbers_apart() {
+    let scratch = Scratch::new();
+    let rows = ["one,a;b", "two,b;c", "three,", "four,c;a", "five,b"];
+    let tags = scratch.file("tags.csv", format!("text,tags\n{}\n", rows.join("\n")));
+    let found = run!("scan", tags, "--json").code(0).object();
+    assert_eq!((&found["target"], &found["without_label"]), (&json!("labels"), &json!(1)));
+    assert_eq!(found["classes"][1], json!({"name": "b", "items": 3}));
+    let words = run!("scan", tags).code(0).stdout.clone();
+    assert!(words.contains("label lists in “tags”") && words.contains("(no label)"), "{words}");
+    assert!(words.contains("--task classify"), "{words}");
+    let classes = run!("scan", tags, "--task", "classify", "--json").code(0).object();
+    assert_eq!((&classes["target"], classes["classes"].as_array().map(Vec::len)), (&json!("class"), Some(4)));
+
+    let rows: String = (0..40).map(|n| format!("text {n},{}.5,{}\n", 2 * n, n % 7)).collect();
+    let prices = scratch.file("prices.csv", format!("text,price,stars\n{rows}"));
+    let found = run!("scan", prices, "--json", "--label-column", "price").code(0).object();
+    assert_eq!((&found["target"], keys(&found).contains(&"classes")), (&json!("numbers"), false));
+    let column = &found["columns"][0];
+    assert_eq!(keys(column), ["count", "max", "mean", "min", "name", "std"]);
+    assert_eq!(
+        (&column["name"], &column["min"], &column["max"]),
+        (&json!("price"), &json!(0.5), &json!(78.5))
+    );
+    let both = ["--label-column", "price", "--label-column", "stars"];
+    let found = run!("scan", prices, "--json", both[0], both[1], both[2], both[3]).code(0).object();
+    assert_eq!(found["columns"].as_array().map(Vec::len), Some(2));
+    let words = run!("scan", prices, "--label-column", "price").code(0).stdout.clone();
+    assert!(words.contains("price: 0.5 to 78.5, mean 39.5") && words.contains("--task classify"), "{words}");
+    let stars = run!("scan", prices, "--json").code(0).object();
+    assert_eq!(stars["target"], "class");
+    let told =
+        run!("scan", prices, "--json", "--label-column", "stars", "--task", "regress").code(0).object();
+    assert_eq!(told["columns"][0]["max"], 6.0);
+    run!("scan", prices, both[0], both[1], both[2], both[3], "--task", "classify").code(2).says("one column");
+    let photos = scratch.images("photos", 2);
+    run!("scan", photos, "--task", "regress").code(2).says("so they give no numbers");
+    run!("scan", prices, "--task", "guess").code(2).says("multi-label");
 }
 
 #[test]

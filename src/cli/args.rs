@@ -1,6 +1,8 @@
 //! The arguments. Other programs depend on them: add, never change.
 
 use crate::project::recipe::{BatchNormChoice, OptimiserChoice};
+use crate::task::{TASKS, TaskChoice};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -39,6 +41,9 @@ pub enum Command {
         path: PathBuf,
         #[command(flatten)]
         columns: Columns,
+        /// What the labels are taken for; found out where not given
+        #[arg(long, value_name = "T", value_parser = task_names())]
+        task: Option<TaskChoice>,
         /// One JSON object instead of a table
         #[arg(long)]
         json: bool,
@@ -152,9 +157,15 @@ pub struct Columns {
     /// Column of a table that holds the text
     #[arg(long, value_name = "C")]
     pub text_column: Option<String>,
-    /// Column of a table that holds the label
+    /// Column of a table that holds the label; several, given one by one, hold a label (1 or 0) or a number each
     #[arg(long, value_name = "C")]
-    pub label_column: Option<String>,
+    pub label_column: Vec<String>,
+}
+
+/// The names of the tasks.
+fn task_names() -> impl clap::builder::TypedValueParser<Value = TaskChoice> {
+    let names = TASKS.iter().map(|kind| PossibleValue::new(kind.name).help(kind.words));
+    PossibleValuesParser::new(names).map(|name| TaskChoice::named(&name).unwrap_or_default())
 }
 
 /// What computes.
@@ -181,6 +192,9 @@ pub struct New {
     pub out: PathBuf,
     #[command(flatten)]
     pub columns: Columns,
+    /// What the labels are taken for; found out where not given
+    #[arg(long, value_name = "T", value_parser = task_names())]
+    pub task: Option<TaskChoice>,
     /// Layers to train besides the head: paths with * and ?; may be given several times; * means all
     #[arg(long, value_name = "GLOB")]
     pub thaw: Vec<String>,

@@ -5,10 +5,12 @@ use super::control::{Console, stop_on_interrupt, tell};
 use super::{DONE, FAILED, show};
 use crate::data::index::Modality;
 use crate::data::scan::ScanOptions;
+use crate::data::target::TargetKind;
 use crate::hub;
 use crate::jobs::{self, EvaluateWhat, ModelSource, NewProject};
 use crate::problem::{Cause, Problem};
 use crate::project::{Machine, Project};
+use crate::task::TaskChoice;
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -18,7 +20,7 @@ use std::path::{Path, PathBuf};
 pub fn run(command: Command) -> Result<u8> {
     stop_on_interrupt()?;
     match command {
-        Command::Scan { path, columns, json } => scan(&path, &columns, json),
+        Command::Scan { path, columns, task, json } => scan(&path, &columns, task, json),
         Command::Backbones { json } => backbones(json),
         Command::Tree { backbone, json } => tree(&backbone, json),
         Command::New(new) => create(new),
@@ -40,26 +42,37 @@ pub fn run(command: Command) -> Result<u8> {
     }
 }
 
-fn scan(path: &Path, columns: &Columns, json: bool) -> Result<u8> {
+fn scan(path: &Path, columns: &Columns, task: Option<TaskChoice>, json: bool) -> Result<u8> {
     let console = Console::new();
-    let index = jobs::scan(path, &options(columns), &console);
+    let index = jobs::scan(path, &options(columns, task), &console);
     console.finish();
     let index = index?;
     if !json {
         print_text(&show::dataset(&index))?;
+        if task.is_none() {
+            print_text(show::guess(&index))?;
+        }
         return Ok(DONE);
     }
     let modality = match index.modality {
         Modality::Image => "image",
         Modality::Text => "text",
     };
-    let classes: Vec<Value> = index
-        .classes
-        .iter()
-        .zip(index.counts())
-        .map(|(name, items)| json!({"name": name, "items": items}))
-        .collect();
-    print_json(&json!({"modality": modality, "classes": classes, "findings": index.findings}))?;
+    let with_items = |(name, items): (&String, usize)| json!({"name": name, "items": items});
+    let classes: Vec<Value> = index.classes.iter().zip(index.counts()).map(with_items).collect();
+    let (target, findings) = (index.target, &index.findings);
+    print_json(&match target {
+        TargetKind::Class => {
+            json!({"modality": modality, "target": target, "classes": classes, "findings": findings})
+        }
+        TargetKind::Labels => json!({
+            "modality": modality, "target": target, "classes": classes, "without_label": index.unlabelled(),
+            "findings": findings,
+        }),
+        TargetKind::Numbers => json!({
+            "modality": modality, "target": target, "columns": index.summaries(), "findings": findings,
+        }),
+    })?;
     Ok(DONE)
 }
 
@@ -99,7 +112,8 @@ fn create(new: New) -> Result<u8> {
         backbone: new.backbone,
         folder: new.out,
         text_column: new.columns.text_column,
-        label_column: new.columns.label_column,
+        label_columns: new.columns.label_column,
+        task: new.task,
         thaw: new.thaw,
         epochs: new.epochs,
         batch_size: new.batch_size,
@@ -122,8 +136,9 @@ fn create(new: New) -> Result<u8> {
     let cut = plan.architecture().cuts().get(plan.frostline);
     let split = &plan.split;
     print_text(&format!(
-        "{}\n{} train, {} validate, {} test\nfrostline at {} ({}); {} parameters are trained\nproject {}: train it with `frostline train {}`\n",
+        "{}\n{}{} train, {} validate, {} test\nfrostline at {} ({}); {} parameters are trained\nproject {}: train it with `frostline train {}`\n",
         show::layout(&plan.index),
+        if new.task.is_none() { show::guess(&plan.index) } else { "" },
         split.train.len(),
         split.validation.len(),
         split.test.len(),
@@ -196,8 +211,8 @@ fn evaluate(
     machine: &MachineArgs,
 ) -> Result<u8> {
     let console = Console::new();
-    let evaluation =
-        machine_of(machine).and_then(|m| jobs::evaluate(folder, run, what, &options(columns), &m, &console));
+    let evaluation = machine_of(machine)
+        .and_then(|m| jobs::evaluate(folder, run, what, &options(columns, None), &m, &console));
     console.finish();
     let evaluation = evaluation?;
     match json {
@@ -268,8 +283,12 @@ fn runs(project: &Path, json: bool) -> Result<u8> {
     Ok(DONE)
 }
 
-fn options(columns: &Columns) -> ScanOptions {
-    ScanOptions { text_column: columns.text_column.clone(), label_column: columns.label_column.clone() }
+fn options(columns: &Columns, task: Option<TaskChoice>) -> ScanOptions {
+    ScanOptions {
+        text_column: columns.text_column.clone(),
+        label_columns: columns.label_column.clone(),
+        target: task.map(|task| task.target),
+    }
 }
 
 fn machine_of(machine: &MachineArgs) -> crate::problem::Result<Machine> {

@@ -3,12 +3,15 @@
 use crate::backbone::{Backbone, Dim, InputSpec, Node};
 use crate::control::{EpochRecord, Scores};
 use crate::data::index::DatasetIndex;
+use crate::data::numbers::{Histogram, NumberSummary};
+use crate::data::target::TargetKind;
 use crate::evaluate::Evaluation;
 use crate::jobs::Prediction;
 use crate::project::RunRecord;
 use crate::task::detail::{ClassDetail, LabelDetail, NumberDetail};
 use crate::task::regress::REGRESS;
 use crate::task::{Answer, Detail, Format, LabelProbability, NamedNumber, ScoreKind, TaskKind};
+use crate::units::number;
 pub use crate::units::{bytes, count, duration};
 use std::fmt::Write;
 
@@ -106,13 +109,16 @@ pub fn layout(index: &DatasetIndex) -> String {
 /// What a scan found.
 pub fn dataset(index: &DatasetIndex) -> String {
     let mut out = format!("{}\n", layout(index));
-    let counts = index.counts();
-    let names: Vec<String> = index.classes.iter().map(|c| short_name(c)).collect();
-    let widest = names.iter().map(|c| c.chars().count()).max().unwrap_or(0);
-    let largest = counts.iter().copied().max().unwrap_or(1).max(1);
-    for (class, items) in names.iter().zip(&counts) {
-        let bar = "█".repeat((items * 30).div_ceil(largest));
-        let _ = writeln!(out, "  {class:<widest$} {items:>7}  {bar}");
+    match index.target {
+        TargetKind::Class => add_bars(&mut out, &named_counts(index)),
+        TargetKind::Labels => {
+            let mut counts = named_counts(index);
+            counts.extend(Some(index.unlabelled()).filter(|n| *n > 0).map(|n| ("(no label)".to_owned(), n)));
+            add_bars(&mut out, &counts);
+        }
+        TargetKind::Numbers => index.summaries().iter().enumerate().for_each(|(number, column)| {
+            add_column(&mut out, column, &Histogram::new(&index.numbers_of(number)));
+        }),
     }
     if !index.findings.is_empty() {
         let _ = writeln!(out, "{} findings", index.findings.len());
@@ -123,6 +129,45 @@ pub fn dataset(index: &DatasetIndex) -> String {
         let _ = writeln!(out, "  {file}{line}: {}\n    {}", one_line(&finding.reason), finding.remedy);
     }
     out
+}
+
+/// How to get something else than what the labels were taken for without being told; nothing for classes.
+pub fn guess(index: &DatasetIndex) -> &'static str {
+    match index.target {
+        TargetKind::Class => "",
+        TargetKind::Labels => {
+            "Any of these labels may apply to a text; for one class each, say --task classify.\n"
+        }
+        TargetKind::Numbers => {
+            "Many different numbers, so they are learnt as numbers; for classes, say --task classify.\n"
+        }
+    }
+}
+
+fn named_counts(index: &DatasetIndex) -> Vec<(String, usize)> {
+    index.classes.iter().map(|name| short_name(name)).zip(index.counts()).collect()
+}
+
+fn add_bars(out: &mut String, counts: &[(String, usize)]) {
+    let widest = counts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let largest = counts.iter().map(|(_, items)| *items).max().unwrap_or(1).max(1);
+    for (name, items) in counts {
+        let bar = "█".repeat((items * 30).div_ceil(largest));
+        let _ = writeln!(out, "  {name:<widest$} {items:>7}  {bar}");
+    }
+}
+
+fn add_column(out: &mut String, column: &NumberSummary, histogram: &Histogram) {
+    let [min, max, mean, std] = [column.min, column.max, column.mean, column.std].map(number);
+    let name = short_name(&column.name);
+    let _ = writeln!(out, "{name}: {min} to {max}, mean {mean}, standard deviation {std}");
+    let counts: Vec<(String, usize)> = histogram
+        .counts
+        .iter()
+        .enumerate()
+        .map(|(bin, count)| (format!("{:>9}", number(histogram.ends(bin).0)), *count))
+        .collect();
+    add_bars(out, &counts);
 }
 
 /// A table of backbones.

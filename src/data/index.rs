@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::target::{Target, TargetKind};
+use super::label_columns;
+use super::target::{Target, TargetForm, TargetKind};
 
 /// The version of the serialised form that this build writes.
 pub const INDEX_VERSION: u32 = 1;
@@ -51,6 +52,12 @@ impl DatasetIndex {
             hasher.update(row);
         }
         Digest(*hasher.finalize().as_bytes())
+    }
+
+    /// Items of a dataset of labels that have none of them; 0 for other targets.
+    pub fn unlabelled(&self) -> usize {
+        let has_none = |item: &&Item| matches!(&item.target, Target::Labels(labels) if labels.is_empty());
+        self.items.iter().filter(has_none).count()
     }
 
     /// The number of items of each class or label, `[classes]`; zeros for columns of numbers.
@@ -198,6 +205,8 @@ pub enum FindingKind {
     NotUtf8,
     /// A row without a label, or samples in no class folder; left out.
     MissingLabel,
+    /// A row with something else where a number, or 0 or 1, should be; left out.
+    BadTarget,
     /// A text with nothing but white space; it is left out.
     EmptyText,
     /// A row that cannot be read as a record; it is left out.
@@ -206,6 +215,8 @@ pub enum FindingKind {
     SingleItemClass,
     /// A class none of whose items may be trained on.
     NoTrainingItem,
+    /// A label that all items have or none has, or a column with one number in all rows: nothing can be learnt of it.
+    ConstantTarget,
     /// The same content twice with the same label; both stay, on one side of the split.
     Duplicate,
     /// The same content with two labels; both stay.
@@ -229,10 +240,12 @@ impl FindingKind {
             FindingKind::TooLarge => "too_large",
             FindingKind::NotUtf8 => "not_utf8",
             FindingKind::MissingLabel => "missing_label",
+            FindingKind::BadTarget => "bad_target",
             FindingKind::EmptyText => "empty_text",
             FindingKind::BadRow => "bad_row",
             FindingKind::SingleItemClass => "single_item_class",
             FindingKind::NoTrainingItem => "no_training_item",
+            FindingKind::ConstantTarget => "constant_target",
             FindingKind::Duplicate => "duplicate",
             FindingKind::ConflictingDuplicate => "conflicting_duplicate",
             FindingKind::LeakAcrossParts => "leak_across_parts",
@@ -253,7 +266,12 @@ pub enum Layout {
         files: Vec<PathBuf>,
         rows: u64,
         text_column: String,
-        label_column: String,
+        /// One, or a column for each label or number; a single one is written as a string.
+        #[serde(rename = "label_column", with = "label_columns")]
+        label_columns: Vec<String>,
+        /// What the label columns were taken for; older indexes know names of classes alone.
+        #[serde(default)]
+        form: TargetForm,
         parts: Vec<Part>,
         /// Whether the root of the index is the table itself, not a folder that holds it.
         is_root: bool,
@@ -271,13 +289,14 @@ impl fmt::Display for Layout {
                 write!(f, "{} in {}", counted(*items, noun), counted(*folders, "folder"))?;
                 parts
             }
-            Layout::Table { files, rows, text_column, label_column, parts, .. } => {
+            Layout::Table { files, rows, text_column, label_columns, form, parts, .. } => {
                 write!(f, "{} in ", counted(*rows, "text"))?;
                 match files.as_slice() {
                     [file] => write!(f, "{}", file.display())?,
                     files => write!(f, "{}", counted(files.len() as u64, "table"))?,
                 }
-                write!(f, ", text in column “{text_column}”, label in “{label_column}”")?;
+                write!(f, ", text in column “{text_column}”, ")?;
+                f.write_str(&label_columns::in_words(*form, label_columns))?;
                 parts
             }
         };
@@ -398,6 +417,26 @@ mod tests {
             "label_column":"label","parts":[],"is_root":true}"#;
         let layout: Layout = serde_json::from_str(table).unwrap();
         assert_eq!(layout.to_string(), "2,000 texts in a.csv, text in column “text”, label in “label”");
+        assert!(serde_json::to_string(&layout).unwrap().contains(r#""label_column":"label""#));
+    }
+
+    #[test]
+    fn the_digest_knows_labels_and_numbers() {
+        let with = |target: Target| {
+            let mut index = example();
+            index.items[0].target = target;
+            index.digest()
+        };
+        let targets = [
+            Target::Labels(Vec::new()),
+            Target::Labels(vec![0]),
+            Target::Labels(vec![0, 1]),
+            Target::Numbers(vec![1.0]),
+            Target::Numbers(vec![2.0]),
+            Target::Numbers(vec![1.0, 2.0]),
+        ];
+        let digests: std::collections::BTreeSet<Digest> = targets.into_iter().map(with).collect();
+        assert_eq!(digests.len(), 6);
     }
 
     #[test]

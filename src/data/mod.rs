@@ -18,6 +18,8 @@
 mod goldens;
 pub mod image;
 pub mod index;
+pub(crate) mod label_columns;
+pub mod numbers;
 pub mod preprocess;
 mod resample;
 pub mod scan;
@@ -26,8 +28,9 @@ pub mod target;
 pub mod text;
 
 pub use index::{DatasetIndex, Digest, Finding, FindingKind, Item, Layout, Modality, Part};
+pub use numbers::{Histogram, NumberSummary};
 pub use preprocess::{ImageSpec, ResizeFilter};
 pub use scan::{ScanError, ScanOptions, scan};
 pub use split::{Split, SplitError, SplitSpec};
-pub use target::{Target, TargetKind};
+pub use target::{Target, TargetForm, TargetKind};
 pub use text::{TextError, TextSpec, TextTokenizer};

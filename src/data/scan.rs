@@ -4,15 +4,19 @@
 //! be used becomes a finding; only where nothing is left there is an error.
 
 mod audit;
+mod cells;
 mod columns;
 mod error;
 mod files;
 mod folders;
+mod forms;
 mod jsonl;
 mod records;
+mod sampled;
 mod table;
 mod walk;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 pub use error::ScanError;
@@ -20,7 +24,7 @@ pub use files::MAX_TEXT_BYTES;
 
 use super::image::named_like_an_image;
 use super::index::{DatasetIndex, Digest, Finding, FindingKind, INDEX_VERSION, Item, Layout, Modality, Part};
-use super::target::{Target, TargetKind};
+use super::target::{Target, TargetForm, TargetKind};
 use crate::control::Control;
 use walk::Tree;
 
@@ -29,8 +33,10 @@ use walk::Tree;
 pub struct ScanOptions {
     /// The column or key of a table that holds the text.
     pub text_column: Option<String>,
-    /// The column or key of a table that holds the label.
-    pub label_column: Option<String>,
+    /// The column or key of a table that holds the label; several where each holds a label or a number of its own.
+    pub label_columns: Vec<String>,
+    /// What the labels are to be taken for.
+    pub target: Option<TargetKind>,
 }
 
 /// Reads the dataset at `root`: a folder with a folder of images or `.txt` files for each class,
@@ -42,7 +48,7 @@ pub struct ScanOptions {
 /// # Errors
 ///
 /// When there is nothing at `root`, its layout is not one of these, a column that was asked for
-/// does not exist, or no item is left.
+/// does not exist or cannot be what was asked for, or no item is left.
 pub fn scan(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result<DatasetIndex, ScanError> {
     let path = || root.to_owned();
     if root.to_str().is_none() {
@@ -62,12 +68,15 @@ pub fn scan(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result
     let tree = Tree::walk(root, control)?;
     let found = match folders::recognise(root, &tree)? {
         Some(layout) => {
-            if let Some(asked) = options.text_column.as_ref().or(options.label_column.as_ref()) {
+            if let Some(asked) = options.text_column.iter().chain(&options.label_columns).next() {
                 return Err(ScanError::UnknownColumn {
                     path: path(),
                     asked: asked.clone(),
                     available: Vec::new(),
                 });
+            }
+            if let Some(asked) = options.target.filter(|target| *target != TargetKind::Class) {
+                return Err(ScanError::FoldersAreClasses { path: path(), asked });
             }
             layout.read(root, tree.findings, control)?
         }
@@ -76,12 +85,29 @@ pub fn scan(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result
     found.into_index(root)
 }
 
-/// A sample as the readers of the layouts give it, with the name of its class.
+/// What a sample is labelled with, before classes and labels have numbers.
+enum Label {
+    Class(String),
+    Labels(BTreeSet<String>),
+    Numbers(Vec<f64>),
+}
+
+impl Label {
+    /// The name of the class; empty for labels and numbers, which folders do not give.
+    fn class(&self) -> &str {
+        match self {
+            Self::Class(name) => name,
+            Self::Labels(_) | Self::Numbers(_) => "",
+        }
+    }
+}
+
+/// A sample as the readers of the layouts give it.
 struct Sample {
     path: std::path::PathBuf,
     line: Option<u64>,
     text: Option<String>,
-    label: String,
+    label: Label,
     digest: Digest,
     part: Option<Part>,
 }
@@ -99,15 +125,12 @@ impl Found {
     fn into_index(self, root: &Path) -> Result<DatasetIndex, ScanError> {
         let Found { modality, mut samples, mut findings, mut layout } = self;
         samples.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
-        let mut classes: Vec<String> = samples.iter().map(|s| s.label.clone()).collect();
-        classes.sort_unstable();
-        classes.dedup();
+        let (target, classes) = names(&layout, &samples);
         let items: Vec<Item> = samples
             .into_iter()
             .filter_map(|sample| {
-                let class = classes.binary_search(&sample.label).ok()?;
-                let Sample { path, line, text, digest, part, .. } = sample;
-                Some(Item { path, line, text, target: Target::Class(class), digest, part })
+                let Sample { path, line, text, label, digest, part } = sample;
+                Some(Item { path, line, text, target: numbered(label, &classes)?, digest, part })
             })
             .collect();
         if items.is_empty() {
@@ -123,12 +146,42 @@ impl Found {
                 *number = items.len() as u64;
             }
         }
-        findings.extend(audit::findings(&classes, &items));
+        findings.extend(audit::findings(target, &classes, &items));
         findings.sort_by(|a, b| (&a.file, a.line, a.kind).cmp(&(&b.file, b.line, b.kind)));
         let root = root.to_owned();
-        let target = TargetKind::Class;
         Ok(DatasetIndex { version: INDEX_VERSION, root, modality, target, classes, items, findings, layout })
     }
+}
+
+/// What the samples are labelled with, and the names of the classes, labels or columns of numbers.
+fn names(layout: &Layout, samples: &[Sample]) -> (TargetKind, Vec<String>) {
+    let (form, columns) = match layout {
+        Layout::Folders { .. } => (TargetForm::Name, &[][..]),
+        Layout::Table { form, label_columns, .. } => (*form, &label_columns[..]),
+    };
+    if form.kind() == TargetKind::Numbers {
+        return (TargetKind::Numbers, columns.to_vec());
+    }
+    // A column of marks is a label, whether or not a sample has it.
+    let mut names: BTreeSet<&String> = columns.iter().filter(|_| form == TargetForm::Marks).collect();
+    for sample in samples {
+        match &sample.label {
+            Label::Class(name) => names.extend([name]),
+            Label::Labels(labels) => names.extend(labels),
+            Label::Numbers(_) => {}
+        }
+    }
+    (form.kind(), names.into_iter().cloned().collect())
+}
+
+/// The label with the numbers that its names have among the sorted `names`.
+fn numbered(label: Label, names: &[String]) -> Option<Target> {
+    let number = |name: &String| names.binary_search(name).ok();
+    Some(match label {
+        Label::Class(name) => Target::Class(number(&name)?),
+        Label::Labels(labels) => Target::Labels(labels.iter().filter_map(number).collect()),
+        Label::Numbers(numbers) => Target::Numbers(numbers),
+    })
 }
 
 fn what_a_file_is(path: &Path) -> &'static str {
@@ -139,5 +192,7 @@ fn what_a_file_is(path: &Path) -> &'static str {
     }
 }
 
+#[cfg(test)]
+mod target_tests;
 #[cfg(test)]
 mod tests;

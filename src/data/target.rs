@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::units;
+
 /// The label of one sample, of the kind that its dataset has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,6 +27,49 @@ pub enum TargetKind {
     Labels,
     /// One number, or several.
     Numbers,
+}
+
+/// How the rows of a table write their targets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetForm {
+    /// The cell is the name of the class.
+    #[default]
+    Name,
+    /// The cell holds labels with `;` between them.
+    SemicolonList,
+    /// The cell holds labels with `|` between them.
+    BarList,
+    /// The value is a JSON list of labels.
+    JsonList,
+    /// A column for each label, with 1 or 0, true or false, yes or no.
+    Marks,
+    /// Numbers as programs write them: `-1234.5`, `1.2e3`.
+    Numbers,
+    /// Numbers with a comma before the fraction: `3,5`.
+    DecimalCommas,
+}
+
+impl TargetForm {
+    /// What such cells are targets of.
+    pub fn kind(self) -> TargetKind {
+        match self {
+            Self::Name => TargetKind::Class,
+            Self::SemicolonList | Self::BarList | Self::JsonList | Self::Marks => TargetKind::Labels,
+            Self::Numbers | Self::DecimalCommas => TargetKind::Numbers,
+        }
+    }
+}
+
+impl TargetKind {
+    /// As it is written in files: `class`, `labels`, `numbers`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Class => "class",
+            Self::Labels => "labels",
+            Self::Numbers => "numbers",
+        }
+    }
 }
 
 impl Target {
@@ -57,14 +102,15 @@ impl Target {
         }
     }
 
-    /// In words, by the names that it counts.
+    /// In words, by the names that it counts; numbers are shortened for people.
     pub fn words(&self, names: &[String]) -> String {
         let name = |number: &usize| names.get(*number).map_or("", String::as_str);
         match self {
             Self::Class(class) => name(class).to_string(),
+            Self::Labels(labels) if labels.is_empty() => "no label".to_owned(),
             Self::Labels(labels) => labels.iter().map(name).collect::<Vec<_>>().join(", "),
             Self::Numbers(numbers) => {
-                numbers.iter().map(|number| number.to_string()).collect::<Vec<_>>().join(", ")
+                numbers.iter().map(|number| units::number(*number)).collect::<Vec<_>>().join(", ")
             }
         }
     }
@@ -83,6 +129,28 @@ impl Target {
         match self {
             Self::Numbers(numbers) => numbers,
             Self::Class(_) | Self::Labels(_) => &[],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_told_in_words() {
+        let names = ["bug", "docs"].map(str::to_owned);
+        let check = |target: Target, expected: &str| assert_eq!(target.words(&names), expected);
+        check(Target::Class(1), "docs");
+        check(Target::Labels(vec![0, 1]), "bug, docs");
+        check(Target::Labels(Vec::new()), "no label");
+        check(Target::Numbers(vec![3.0, -0.5]), "3, \u{2212}0.5");
+    }
+
+    #[test]
+    fn kinds_are_written_as_they_are_named() {
+        for kind in [TargetKind::Class, TargetKind::Labels, TargetKind::Numbers] {
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.name()));
         }
     }
 }

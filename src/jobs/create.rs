@@ -23,7 +23,9 @@ pub struct NewProject {
     pub backbone: String,
     pub folder: PathBuf,
     pub text_column: Option<String>,
-    pub label_column: Option<String>,
+    pub label_columns: Vec<String>,
+    /// What is asked of the network; found out from the labels where not given.
+    pub task: Option<TaskChoice>,
     pub thaw: Vec<String>,
     pub epochs: Option<u32>,
     pub batch_size: Option<usize>,
@@ -47,8 +49,11 @@ pub struct NewProject {
 pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)> {
     let backbone = hub::open(&new.backbone)?;
     let mask = FreezeMask::from_patterns(backbone.architecture().tree(), &new.thaw)?;
-    let options =
-        ScanOptions { text_column: new.text_column.clone(), label_column: new.label_column.clone() };
+    let options = ScanOptions {
+        text_column: new.text_column.clone(),
+        label_columns: new.label_columns.clone(),
+        target: new.task.map(|task| task.target),
+    };
     let index = Arc::new(scan(&new.data, &options, control)?);
     let modality = match backbone.input {
         InputSpec::Image(_) => Modality::Image,
@@ -60,11 +65,11 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
     let (split, seed) = (SplitChoice::default(), new.seed.unwrap_or(0));
     let recipe = Recipe {
         version: RECIPE_VERSION,
-        task: TaskChoice(usual(index.target)),
+        task: new.task.unwrap_or(TaskChoice(usual(index.target))),
         data: DataChoice {
             path: Project::reference(&new.folder, &new.data)?,
             text_column: new.text_column.clone(),
-            label_column: new.label_column.clone(),
+            label_columns: new.label_columns.clone(),
         },
         split: SplitChoice {
             validation_fraction: new.validation_fraction.unwrap_or(split.validation_fraction),

@@ -42,10 +42,7 @@ pub fn scan(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result
 
 /// Reads the data that a recipe names.
 fn scan_of(project: &Project, recipe: &Recipe, control: &dyn Control) -> Result<DatasetIndex> {
-    let options = ScanOptions {
-        text_column: recipe.data.text_column.clone(),
-        label_column: recipe.data.label_column.clone(),
-    };
+    let options = recipe.scan_options();
     let path = project.resolve(&recipe.data.path);
     match path.exists() {
         true => scan(&path, &options, control),

@@ -4,6 +4,7 @@ use super::{in_pool, scan, scan_of};
 use crate::control::{Control, Fact};
 use crate::data::image::Format;
 use crate::data::scan::ScanOptions;
+use crate::data::target::TargetKind;
 use crate::evaluate::{Evaluation, Judged};
 use crate::network::samples::Sample;
 use crate::predict::Model;
@@ -92,7 +93,12 @@ fn evaluate_data(
     options: &ScanOptions,
     control: &dyn Control,
 ) -> Result<Evaluation> {
-    let index = scan(data, options, control)?;
+    let task = model.task();
+    let mut options = ScanOptions { target: Some(task.kind().target), ..options.clone() };
+    if options.label_columns.is_empty() && task.kind().target == TargetKind::Numbers {
+        options.label_columns = task.names().to_vec();
+    }
+    let index = scan(data, &options, control)?;
     let items: Vec<usize> = (0..index.items.len()).collect();
     crate::evaluate::evaluate(model, &index, &items, Judged::Data, control)
 }

@@ -1,6 +1,7 @@
 //! Everything the user chose, as one TOML file that the window and the command line share.
 
 use crate::data::index::Modality;
+use crate::data::scan::ScanOptions;
 use crate::problem::{Problem, Result};
 use crate::task::{LossChoice, TaskChoice};
 use serde::{Deserialize, Serialize};
@@ -34,8 +35,14 @@ pub struct DataChoice {
     pub path: PathBuf,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_column: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label_column: Option<String>,
+    /// One, or a column for each label or number; a single one is written as a string, none not at all.
+    #[serde(
+        default,
+        rename = "label_column",
+        with = "crate::data::label_columns",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub label_columns: Vec<String>,
 }
 
 /// How the samples are divided.
@@ -254,6 +261,15 @@ impl Recipe {
         Ok(recipe)
     }
 
+    /// How its data is to be read.
+    pub fn scan_options(&self) -> ScanOptions {
+        ScanOptions {
+            text_column: self.data.text_column.clone(),
+            label_columns: self.data.label_columns.clone(),
+            target: Some(self.task.target),
+        }
+    }
+
     /// The text of `recipe.toml`.
     ///
     /// # Errors
@@ -310,7 +326,7 @@ mod tests {
             data: DataChoice {
                 path: "../photos".into(),
                 text_column: None,
-                label_column: Some("label".into()),
+                label_columns: vec!["label".into()],
             },
             split: SplitChoice::default(),
             backbone: BackboneChoice {
@@ -342,6 +358,24 @@ mod tests {
         assert_eq!(training.optimiser, OptimiserChoice::AdamW);
         assert_eq!((training.momentum, training.clip), (0.9, 0.0));
         assert_eq!(training.batch_norm, BatchNormChoice::Fixed);
+    }
+
+    #[test]
+    fn one_label_column_is_a_string_and_several_are_a_list() {
+        let check = |columns: &[&str], line: Option<&str>| {
+            let mut recipe = example();
+            recipe.data.label_columns = columns.iter().map(|column| column.to_string()).collect();
+            let text = recipe.to_toml().unwrap();
+            assert_eq!(text.lines().find(|l| l.starts_with("label_column")), line);
+            assert_eq!(Recipe::parse(&text).unwrap(), recipe);
+        };
+        check(&[], None);
+        check(&["a"], Some("label_column = \"a\""));
+        let listed = example().to_toml().unwrap().replace("\"label\"", "[\"a\", \"b\"]");
+        assert_eq!(Recipe::parse(&listed).unwrap().data.label_columns, ["a", "b"]);
+        let mut two = example();
+        two.data.label_columns = vec!["a".into(), "b".into()];
+        assert_eq!(Recipe::parse(&two.to_toml().unwrap()).unwrap(), two);
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Which samples a screen shows.
 
 use crate::data::index::{DatasetIndex, Finding, FindingKind, Item, Part};
+use crate::data::numbers::{Histogram, NumberSummary};
 use crate::data::split::Split;
+use crate::data::target::TargetKind;
+use crate::units;
 use std::collections::HashSet;
 
 /// Filters and selection of the data screen, and what they leave. What follows from the data alone is worked out once:
@@ -15,12 +18,25 @@ pub struct DataView {
     pub selected: Option<usize>,
     /// Numbers of the items that are shown.
     pub visible: Vec<usize>,
-    /// Items of each class, `[classes]`.
+    /// What was recognised.
+    pub sentence: String,
+    /// Items of each class or label, `[classes]`.
     pub counts: Vec<usize>,
+    /// Items without any label; 0 unless they have labels.
+    pub unlabelled: usize,
+    /// What the numbers are like, column by column; empty unless they have numbers.
+    pub columns: Vec<NumberColumn>,
     /// Findings by kind, the most frequent first.
     pub findings: Vec<FindingGroup>,
     /// What the filters ask of each item.
     items: Vec<ItemFacts>,
+}
+
+/// The numbers of one column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NumberColumn {
+    pub summary: NumberSummary,
+    pub histogram: Histogram,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -41,9 +57,17 @@ impl DataView {
             ItemFacts { labels: item.target.labels().to_vec(), part: None, has_finding }
         };
         let items: Vec<ItemFacts> = index.items.iter().map(facts).collect();
+        let column = |(number, summary): (usize, NumberSummary)| NumberColumn {
+            histogram: Histogram::new(&index.numbers_of(number)),
+            summary,
+        };
+        let columns: Vec<NumberColumn> = index.summaries().into_iter().enumerate().map(column).collect();
         Self {
             visible: (0..items.len()).collect(),
+            sentence: sentence(index, &columns),
             counts: index.counts(),
+            unlabelled: index.unlabelled(),
+            columns,
             findings: finding_groups(&index.findings),
             items,
             ..Self::default()
@@ -79,6 +103,21 @@ impl DataView {
     pub fn part_of(&self, number: usize) -> Option<Part> {
         self.items.get(number)?.part
     }
+}
+
+/// The layout and what the samples are labelled with.
+fn sentence(index: &DatasetIndex, columns: &[NumberColumn]) -> String {
+    let layout = &index.layout;
+    let recognised = match (index.target, index.classes.len(), columns) {
+        (TargetKind::Class, classes, _) => format!("{layout} = {classes} classes"),
+        (TargetKind::Labels, 1, _) => format!("{layout}, 1 label"),
+        (TargetKind::Labels, labels, _) => format!("{layout}, {labels} labels"),
+        (TargetKind::Numbers, _, [NumberColumn { summary, .. }]) => {
+            format!("{layout}, from {} to {}", units::number(summary.min), units::number(summary.max))
+        }
+        (TargetKind::Numbers, _, _) => layout.to_string(),
+    };
+    format!("{recognised}. Your files are never changed.")
 }
 
 /// Findings of one kind as one card: how many, and the first few by name.
@@ -134,10 +173,12 @@ fn title(kind: FindingKind, count: usize) -> String {
         FindingKind::TooLarge => ("file is too large", "files are too large"),
         FindingKind::NotUtf8 => ("text is not UTF-8", "texts are not UTF-8"),
         FindingKind::MissingLabel => ("sample has no label", "samples have no label"),
+        FindingKind::BadTarget => ("label cannot be used", "labels cannot be used"),
         FindingKind::EmptyText => ("text is empty", "texts are empty"),
         FindingKind::BadRow => ("row cannot be read", "rows cannot be read"),
         FindingKind::SingleItemClass => ("class has one sample", "classes have one sample"),
         FindingKind::NoTrainingItem => ("class cannot be trained on", "classes cannot be trained on"),
+        FindingKind::ConstantTarget => ("label never varies", "labels never vary"),
         FindingKind::Duplicate => ("duplicate", "duplicates"),
         FindingKind::ConflictingDuplicate => {
             ("duplicate with another label", "duplicates with another label")
@@ -211,10 +252,48 @@ mod tests {
         assert_eq!(view.part_of(3), None);
     }
 
+    fn with_targets(target: TargetKind, names: &[&str], targets: &[Target]) -> DatasetIndex {
+        let mut index = index();
+        index.target = target;
+        index.classes = names.iter().map(|name| name.to_string()).collect();
+        for (item, target) in index.items.iter_mut().zip(targets) {
+            item.target = target.clone();
+        }
+        index
+    }
+
+    #[test]
+    fn samples_with_several_labels_are_found_by_each() {
+        let labels = [vec![0, 1], vec![], vec![1], vec![0], vec![], vec![1]].map(Target::Labels);
+        let mut view = DataView::new(&with_targets(TargetKind::Labels, &["bug", "docs"], &labels));
+        assert_eq!((&view.counts[..], view.unlabelled), (&[2, 3][..], 2));
+        assert_eq!(view.sentence, "6 images in 2 folders, 2 labels. Your files are never changed.");
+        for (class, expected) in [(Some(0), &[0, 3][..]), (Some(1), &[0, 2, 5])] {
+            view.class = class;
+            view.refresh();
+            assert_eq!(view.visible, expected);
+        }
+    }
+
+    #[test]
+    fn numbers_have_a_histogram_for_each_column() {
+        let numbers = [3.0, 980.0, 41.5, 7.0, 8.0, 9.0].map(|n| Target::Numbers(vec![n]));
+        let view = DataView::new(&with_targets(TargetKind::Numbers, &["price"], &numbers));
+        assert_eq!(view.sentence, "6 images in 2 folders, from 3 to 980. Your files are never changed.");
+        let [column] = &view.columns[..] else { panic!("{:?}", view.columns) };
+        assert_eq!((column.summary.name.as_str(), column.summary.count), ("price", 6));
+        assert_eq!((column.histogram.counts[0], column.histogram.counts[9]), (5, 1));
+        let pairs = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0].map(|n| Target::Numbers(vec![n, -n]));
+        let view = DataView::new(&with_targets(TargetKind::Numbers, &["x", "y"], &pairs));
+        assert_eq!((view.columns.len(), view.columns[1].summary.min), (2, -6.0));
+        assert_eq!(view.sentence, "6 images in 2 folders. Your files are never changed.");
+    }
+
     #[test]
     fn counts_and_findings_are_of_the_data() {
         let view = DataView::new(&index());
-        assert_eq!(view.counts, [3, 3]);
+        assert_eq!((&view.counts[..], view.unlabelled), (&[3, 3][..], 0));
+        assert_eq!(view.sentence, "6 images in 2 folders = 2 classes. Your files are never changed.");
         let groups: Vec<_> = view.findings.iter().map(|g| (g.title.as_str(), g.count)).collect();
         assert_eq!(groups, [("2 duplicates", 2), ("1 file has a wrong ending", 1)]);
     }

@@ -70,10 +70,7 @@ impl Session {
         let opened = Project::open(folder).and_then(|project| Ok((project.recipe()?, project)));
         match opened {
             Ok((recipe, project)) => {
-                let options = crate::data::scan::ScanOptions {
-                    text_column: recipe.data.text_column.clone(),
-                    label_column: recipe.data.label_column.clone(),
-                };
+                let options = recipe.scan_options();
                 let data = project.resolve(&recipe.data.path);
                 let pending = Pending::OpenProject { folder: folder.to_path_buf(), recipe: Box::new(recipe) };
                 self.scan(data, options, pending)

@@ -1,6 +1,7 @@
 //! Projects that the window makes and remembers.
 
 use crate::data::index::{DatasetIndex, Modality, Part};
+use crate::data::target::TargetKind;
 use crate::hub::places;
 use crate::problem::{Problem, Result};
 use crate::project::files::{read_json, write_json};
@@ -122,7 +123,7 @@ pub fn recipe_for(index: &DatasetIndex, folder: &Path, backbone: &BackboneFacts)
         data: DataChoice {
             path: Project::reference(folder, &index.root)?,
             text_column: None,
-            label_column: None,
+            label_columns: Vec::new(),
         },
         split: SplitChoice::default(),
         backbone: choice_of(backbone),
@@ -172,14 +173,20 @@ pub fn new_folder(data: &Path) -> Result<PathBuf> {
     })
 }
 
-/// What a person calls a project: the data's name and its number of classes.
+/// What a person calls a project: the data's name and its number of classes or labels, or its numbers.
 pub fn title(index: &DatasetIndex) -> String {
     let name = index.root.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let mut words = name.replace(['-', '_'], " ");
     if let Some(first) = words.get(..1).map(str::to_uppercase) {
         words.replace_range(..1, &first);
     }
-    format!("{words}, {} classes", index.classes.len())
+    match (index.target, index.classes.as_slice()) {
+        (TargetKind::Class, classes) => format!("{words}, {} classes", classes.len()),
+        (TargetKind::Labels, [_]) => format!("{words}, 1 label"),
+        (TargetKind::Labels, labels) => format!("{words}, {} labels", labels.len()),
+        (TargetKind::Numbers, [column]) => format!("{words}, numbers in {column}"),
+        (TargetKind::Numbers, columns) => format!("{words}, {} numbers each", columns.len()),
+    }
 }
 
 /// A bundled dataset as a card of the start screen.

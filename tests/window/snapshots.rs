@@ -88,6 +88,59 @@ fn settings_look_as_they_did() {
     });
 }
 
+/// The Data step with samples that have several labels, and with numbers.
+#[test]
+fn labels_and_numbers_look_as_they_did() {
+    in_private_home(|| {
+        let recorded = Recorded::load();
+        let tables = tempfile::tempdir().unwrap();
+        let (tags, prices) = (tables.path().join("tickets.csv"), tables.path().join("wines.csv"));
+        std::fs::write(&tags, tickets()).unwrap();
+        std::fs::write(&prices, wines()).unwrap();
+        let mut faults = Vec::new();
+        for (theme, theme_name) in [(Theme::Dark, "dark"), (Theme::Light, "light")] {
+            let mut stage = Stage::open(&recorded, theme, [1280.0, 800.0], 1.0);
+            stage.wait("backbones", |s| !s.backbones.is_empty());
+            for (table, name, selected) in [(&tags, "1-data-labels", 1), (&prices, "1-data-numbers", 3)] {
+                stage.open_table(table);
+                stage.act(Action::SelectSample(Some(selected)));
+                stage.settle();
+                let name = format!("{name}-{theme_name}-1280x800");
+                faults.extend(stage.faults(&name));
+                faults.extend(stage.compare(&name));
+            }
+        }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    });
+}
+
+/// Tickets with any of six labels.
+fn tickets() -> String {
+    let labels = ["billing", "bug", "delivery", "praise", "refund", "urgent"];
+    let rows = (0..90usize).map(|n| {
+        let chosen: Vec<&str> =
+            (0..6).filter(|label| (n * 7 + label * 5) % (label + 3) == 0).map(|l| labels[l]).collect();
+        let what =
+            ["The parcel came late", "The invoice shows a wrong sum", "The app closes when I pay"][n % 3];
+        format!("\"{what}, and order {} is the one I mean\",{}\n", 4000 + n * 37, chosen.join(";"))
+    });
+    format!("text,tags\n{}", rows.collect::<String>())
+}
+
+/// Tasting notes with a price; two of them have none that can be used.
+fn wines() -> String {
+    let rows = (0..120usize).map(|n| {
+        let fruit = ["cherry", "plum", "citrus", "apple"][n % 4];
+        let price = match n {
+            17 => "ask".to_string(),
+            18 => String::new(),
+            n => format!("{:.2}", 4.0 + ((n * 37 % 97) as f64).powi(2) / 60.0),
+        };
+        format!("A wine of {fruit} with {} months in the barrel,{price}\n", 3 + n % 20)
+    });
+    format!("description,price\n{}", rows.collect::<String>())
+}
+
 fn all_steps(theme: Theme) {
     let recorded = Recorded::load();
     let mut faults = Vec::new();
@@ -227,6 +280,15 @@ impl Stage {
         for backbone in &mut self.harness.state_mut().session_mut().backbones {
             backbone.folder = PathBuf::from("/usr/share/frostline/backbones").join(&backbone.id);
         }
+    }
+
+    fn open_table(&mut self, table: &Path) {
+        self.act(Action::OpenPath(table.to_path_buf()));
+        let table = table.to_path_buf();
+        self.wait("project", move |s| {
+            let known = s.backbone().is_some_and(|b| s.weights.contains_key(&b.id));
+            s.project.as_ref().is_some_and(|p| p.index.root == table) && known && s.job.is_none()
+        });
     }
 
     fn act(&mut self, action: Action) {

@@ -1,12 +1,32 @@
-//! What only the whole dataset shows: duplicates, leaks, classes that are too small.
+//! What only the whole dataset shows: duplicates, leaks, classes that are too small, targets that never vary.
 
 use std::collections::BTreeMap;
 
 use crate::data::index::{Digest, Finding, FindingKind, Item, Part, portable};
+use crate::data::target::TargetKind;
+use crate::units;
 
 /// Findings about the items together. `items` are sorted.
-pub(super) fn findings(classes: &[String], items: &[Item]) -> Vec<Finding> {
+pub(super) fn findings(target: TargetKind, classes: &[String], items: &[Item]) -> Vec<Finding> {
     let mut findings = duplicates(classes, items);
+    match target {
+        TargetKind::Class => findings.extend(small(target, classes, items)),
+        TargetKind::Labels => {
+            findings.extend(small(target, classes, items));
+            findings.extend(constant_labels(classes, items));
+        }
+        TargetKind::Numbers => findings.extend(constant_columns(classes, items)),
+    }
+    findings
+}
+
+/// Classes or labels with too few items.
+fn small(target: TargetKind, classes: &[String], items: &[Item]) -> Vec<Finding> {
+    let noun = match target {
+        TargetKind::Class => "class",
+        TargetKind::Labels | TargetKind::Numbers => "label",
+    };
+    let mut findings = Vec::new();
     // Of each class: its first item, how many there are, how many may be trained on.
     let mut classed: BTreeMap<usize, (&Item, usize, usize)> = BTreeMap::new();
     for item in items {
@@ -21,20 +41,61 @@ pub(super) fn findings(classes: &[String], items: &[Item]) -> Vec<Finding> {
         let (kind, reason, remedy) = match (number, trained) {
             (_, 0) => (
                 FindingKind::NoTrainingItem,
-                format!("the class “{name}” has no item to train on, so it cannot be learnt"),
-                "Add items of the class to the training part, or remove it.",
+                format!("the {noun} “{name}” has no item to train on, so it cannot be learnt"),
+                format!("Add items of the {noun} to the training part, or remove it."),
             ),
             (1, _) => (
                 FindingKind::SingleItemClass,
-                format!("the only item of the class “{name}”: it is trained on and never checked"),
-                "Add items to the class, or merge it with another.",
+                format!("the only item of the {noun} “{name}”: it is trained on and never checked"),
+                format!("Add items to the {noun}, or merge it with another."),
             ),
             _ => continue,
         };
-        let (file, line, remedy) = (first.path.clone(), first.line, remedy.to_owned());
-        findings.push(Finding { file, line, kind, reason, remedy });
+        findings.push(about(first, kind, reason, remedy));
     }
     findings
+}
+
+/// Labels that all items have or none has.
+fn constant_labels(labels: &[String], items: &[Item]) -> Vec<Finding> {
+    let mut counts = vec![0; labels.len()];
+    for label in items.iter().flat_map(|item| item.target.labels()) {
+        if let Some(count) = counts.get_mut(*label) {
+            *count += 1;
+        }
+    }
+    let remedy = "Nothing can be learnt of it: remove the label, or add items that differ in it.";
+    let constant = labels.iter().zip(counts).filter_map(|(name, count)| {
+        let who = match count {
+            0 => "no item has",
+            count if count == items.len() && count > 1 => "every item has",
+            _ => return None,
+        };
+        Some((FindingKind::ConstantTarget, format!("{who} the label “{name}”"), remedy.to_owned()))
+    });
+    let first = items.iter().take(1).cycle();
+    constant.zip(first).map(|((kind, reason, remedy), item)| about(item, kind, reason, remedy)).collect()
+}
+
+/// Columns with the same number in every row.
+fn constant_columns(columns: &[String], items: &[Item]) -> Vec<Finding> {
+    let Some(first) = items.first() else {
+        return Vec::new();
+    };
+    let constant = columns.iter().zip(first.target.numbers()).enumerate().filter(|(column, (_, number))| {
+        items.len() > 1 && items.iter().all(|item| item.target.numbers().get(*column) == Some(number))
+    });
+    let finding = |(_, (name, number)): (usize, (&String, &f64))| {
+        let reason = format!("“{name}” is {} in every row", units::number(*number));
+        let remedy = "Nothing can be learnt of it: choose another column, or add rows that differ.";
+        about(first, FindingKind::ConstantTarget, reason, remedy.to_owned())
+    };
+    constant.map(finding).collect()
+}
+
+/// A finding that is shown with `item`.
+fn about(item: &Item, kind: FindingKind, reason: String, remedy: String) -> Finding {
+    Finding { file: item.path.clone(), line: item.line, kind, reason, remedy }
 }
 
 fn duplicates(classes: &[String], items: &[Item]) -> Vec<Finding> {

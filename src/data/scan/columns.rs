@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::forms;
+use super::sampled::Sampled;
 use super::{ScanError, ScanOptions};
+use crate::data::target::{TargetForm, TargetKind};
 
 /// Names that columns of texts usually have, the surest first.
 const TEXT_NAMES: [&str; 16] = [
@@ -43,54 +46,82 @@ const LABEL_NAMES: [&str; 14] = [
     "type",
 ];
 
-/// The numbers of the text and the label column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is known of the columns before a table is read: what the user says, and for a further table what the first one
+/// showed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Choice {
+    pub options: ScanOptions,
+    pub form: Option<TargetForm>,
+}
+
+/// The numbers of the text and the label columns, and what the latter hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Columns {
     pub text: usize,
-    pub label: usize,
+    pub labels: Vec<usize>,
+    pub form: TargetForm,
 }
 
 impl Columns {
     /// Chooses by what the user asked for, then by name, then by content: the text is what is
-    /// longest on average, the label what has the fewest values. `rows` are the first rows, which
-    /// may be short.
+    /// longest on average, the label what has the fewest values; see [`Sampled::labels`].
     ///
     /// # Errors
     ///
-    /// When a column that was asked for is not there, or none can be told to be the label.
-    pub fn choose(
-        path: &Path,
-        options: &ScanOptions,
-        names: &[String],
-        rows: &[Vec<String>],
-    ) -> Result<Columns, ScanError> {
-        let asked = |option: &Option<String>| match option {
-            None => Ok(None),
-            Some(asked) => position(names, asked).map(Some).ok_or_else(|| {
+    /// When a column that was asked for is not there or cannot be what it is to be, or none can be told to be the
+    /// label.
+    pub fn choose(path: &Path, choice: &Choice, table: Sampled) -> Result<Columns, ScanError> {
+        let names = table.names;
+        let find = |asked: &String| {
+            position(names, asked).ok_or_else(|| {
                 let (path, asked) = (path.to_owned(), asked.clone());
                 ScanError::UnknownColumn { path, asked, available: names.to_vec() }
-            }),
+            })
         };
         let unclear =
             |what| ScanError::UnclearColumn { path: path.to_owned(), what, available: names.to_vec() };
-        let (asked_text, asked_label) = (asked(&options.text_column)?, asked(&options.label_column)?);
-        if asked_text.is_some() && asked_text == asked_label {
+        let asked_text = choice.options.text_column.as_ref().map(find).transpose()?;
+        let mut asked_labels: Vec<usize> = Vec::new();
+        for asked in &choice.options.label_columns {
+            let column = find(asked)?;
+            if !asked_labels.contains(&column) {
+                asked_labels.push(column);
+            }
+        }
+        if asked_text.is_some_and(|text| asked_labels.contains(&text)) {
             return Err(unclear("label"));
         }
         let named_text =
-            asked_text.or_else(|| by_name(names, &TEXT_NAMES).filter(|text| Some(*text) != asked_label));
-        let label =
-            asked_label.or_else(|| by_name(names, &LABEL_NAMES).filter(|label| Some(*label) != named_text));
-        let text = named_text.or_else(|| longest(names.len(), rows, label));
+            asked_text.or_else(|| by_name(names, &TEXT_NAMES).filter(|text| !asked_labels.contains(text)));
+        let named_label = by_name(names, &LABEL_NAMES).or_else(|| by_name(names, &forms::LIST_NAMES));
+        let named_label = named_label.filter(|label| asked_labels.is_empty() && Some(*label) != named_text);
+        let labels: Vec<usize> = asked_labels.iter().copied().chain(named_label).collect();
+        let text = named_text.or_else(|| table.longest(&labels));
         let text = text.ok_or_else(|| unclear("text"))?;
-        let label = label.or_else(|| fewest_values(names.len(), rows, text));
-        Ok(Columns { text, label: label.ok_or_else(|| unclear("label"))? })
+        let target = choice.options.target;
+        let (labels, form) = match (choice.form, asked_labels.as_slice()) {
+            (_, []) => table.labels(named_label, text, target).ok_or_else(|| {
+                unclear(if target == Some(TargetKind::Numbers) { "number" } else { "label" })
+            })?,
+            (Some(form), _) => (asked_labels, form),
+            (None, [one]) => (vec![*one], table.form_of(*one, target)),
+            (None, several) => {
+                let form = table.common_form(several, target).map_err(|columns| {
+                    let columns =
+                        columns.into_iter().filter_map(|column| names.get(column).cloned()).collect();
+                    ScanError::UnfitColumns { path: path.to_owned(), columns, asked: target }
+                })?;
+                (asked_labels, form)
+            }
+        };
+        Ok(Columns { text, labels, form })
     }
 }
 
 /// Whether the first row of a table names the columns.
-pub(super) fn is_header(first: &[String], rest: &[Vec<String>], options: &ScanOptions) -> bool {
-    let asked: Vec<&String> = options.text_column.iter().chain(&options.label_column).collect();
+pub(super) fn is_header(first: &[String], rest: &[Vec<String>], choice: &Choice) -> bool {
+    let options = &choice.options;
+    let asked: Vec<&String> = options.text_column.iter().chain(&options.label_columns).collect();
     if asked.iter().any(|asked| position(first, asked).is_some()) {
         return true;
     }
@@ -99,19 +130,35 @@ pub(super) fn is_header(first: &[String], rest: &[Vec<String>], options: &ScanOp
         // "column 2" is how a table without names is spoken of.
         return !asked.iter().all(|asked| position(&unnamed, asked).is_some());
     }
-    let known = TEXT_NAMES.iter().chain(&LABEL_NAMES);
+    let known = TEXT_NAMES.iter().chain(&LABEL_NAMES).chain(&forms::LIST_NAMES);
     if known.into_iter().any(|name| position(first, name).is_some()) {
         return true;
     }
-    // Above a column of few values that come again and again, a value of its own is a name.
-    let Ok(columns) = Columns::choose(Path::new(""), options, &unnamed, rest) else {
+    let table = Sampled { names: &unnamed, rows: rest, lists: &[] };
+    let Ok(columns) = Columns::choose(Path::new(""), choice, table) else {
         return false;
     };
-    let labels: Vec<&str> =
-        rest.iter().filter_map(|row| row.get(columns.label)).map(|label| label.trim()).collect();
+    let Some(&label) = columns.labels.first() else {
+        return false;
+    };
+    let name = first.get(label).map_or("", |name| name.trim());
+    stands_above(name, columns.form, rest.iter().filter_map(|row| row.get(label)).map(|label| label.trim()))
+}
+
+/// Whether `first` names the column: above few values that come again and again, a value of its own is a name, and so
+/// is what is no number above numbers.
+fn stands_above<'a>(first: &str, form: TargetForm, cells: impl Iterator<Item = &'a str>) -> bool {
+    let labels: Vec<&str> = match form {
+        TargetForm::Name | TargetForm::Marks | TargetForm::JsonList => cells.collect(),
+        TargetForm::SemicolonList => cells.flat_map(|cell| cell.split(';')).map(str::trim).collect(),
+        TargetForm::BarList => cells.flat_map(|cell| cell.split('|')).map(str::trim).collect(),
+        TargetForm::Numbers | TargetForm::DecimalCommas => return forms::number_form(&[first]).is_none(),
+    };
     let distinct: BTreeSet<&str> = labels.iter().copied().collect();
-    let name = first.get(columns.label).map_or("", |name| name.trim());
-    distinct.len() * 2 <= labels.len() && !distinct.contains(name) && name.parse::<f64>().is_err()
+    let parts = first.split([';', '|']).map(str::trim);
+    distinct.len() * 2 <= labels.len()
+        && !parts.chain([first]).any(|part| distinct.contains(part))
+        && first.parse::<f64>().is_err()
 }
 
 /// What columns without names are called.
@@ -130,32 +177,6 @@ fn by_name(names: &[String], known: &[&str]) -> Option<usize> {
     known.iter().find_map(|known| position(names, known))
 }
 
-fn longest(columns: usize, rows: &[Vec<String>], label: Option<usize>) -> Option<usize> {
-    let length = |column: usize| -> usize {
-        rows.iter().filter_map(|row| row.get(column)).map(|text| text.chars().count()).sum()
-    };
-    // The first of equals.
-    (0..columns)
-        .filter(|column| Some(*column) != label)
-        .max_by_key(|&column| (length(column), columns - column))
-        .filter(|&column| length(column) > 0)
-}
-
-fn fewest_values(columns: usize, rows: &[Vec<String>], text: usize) -> Option<usize> {
-    let mut others = (0..columns).filter(|column| *column != text);
-    if let (Some(only), None) = (others.next(), others.next()) {
-        return Some(only);
-    }
-    let values = |column: usize| -> usize {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.trim());
-        cells.filter(|cell| !cell.is_empty()).collect::<BTreeSet<&str>>().len()
-    };
-    (0..columns)
-        .filter(|&column| column != text)
-        .filter(|&column| (2..=(rows.len() / 2).max(2)).contains(&values(column)))
-        .min_by_key(|&column| values(column))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,14 +185,22 @@ mod tests {
         text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect()
     }
 
-    fn check(text: &str, header: bool, expected: (usize, usize)) {
+    fn chosen(text: &str, header: bool, options: ScanOptions) -> Result<Columns, ScanError> {
         let rows = table(text);
-        let options = ScanOptions::default();
-        assert_eq!(is_header(&rows[0], &rows[1..], &options), header, "{text}");
+        let choice = Choice { options, form: None };
+        assert_eq!(is_header(&rows[0], &rows[1..], &choice), header, "{text}");
         let names = if header { rows[0].clone() } else { unnamed(rows[0].len()) };
         let rows = if header { &rows[1..] } else { &rows[..] };
-        let columns = Columns::choose(Path::new("t.csv"), &options, &names, rows).unwrap();
-        assert_eq!((columns.text, columns.label), expected, "{text}");
+        Columns::choose(Path::new("t.csv"), &choice, Sampled { names: &names, rows, lists: &[] })
+    }
+
+    fn check(text: &str, header: bool, (label_text, label): (usize, usize)) {
+        check_form(text, header, label_text, &[label], TargetForm::Name);
+    }
+
+    fn check_form(text: &str, header: bool, text_column: usize, labels: &[usize], form: TargetForm) {
+        let columns = chosen(text, header, ScanOptions::default()).unwrap();
+        assert_eq!(columns, Columns { text: text_column, labels: labels.to_vec(), form }, "{text}");
     }
 
     #[test]
@@ -193,16 +222,94 @@ mod tests {
     }
 
     #[test]
+    fn columns_of_marks_are_labels_together() {
+        let toxic = "id,comment_text,toxic,threat,insult\na1,you are nice,0,0,0\na2,you are not,1,0,1\n\
+                     a3,go away now,1,0,0\na4,hello there all,0,0,1";
+        check_form(toxic, true, 1, &[2, 3, 4], TargetForm::Marks);
+        let words = "what,rude,loud\nsome words,yes,no\nmore words,no,no\nlast words,no,yes";
+        check_form(words, true, 0, &[1, 2], TargetForm::Marks);
+        // Without names, with a column in another writing, and with a better column.
+        let bare = "some words,true,1,0\nmore words,false,0,1\nmany words,true,1,1\nlast words,false,0,1";
+        check_form(bare, false, 0, &[2, 3], TargetForm::Marks);
+        let labelled = "text,label,rude,loud\nsome,x,1,0\nmore,y,0,1\nmany,x,1,1";
+        check(labelled, true, (0, 1));
+        // A single one is a class of two.
+        check("what,rude\nsome words,1\nmore words,0\nlast words,0\nno words,1", true, (0, 1));
+    }
+
+    #[test]
+    fn a_column_of_lists_is_found() {
+        let tags = "what,things\nsome words,a;b\nmore words,b;c\nmany words,a\nno words,c;a\nlast words,b;c";
+        check_form(tags, true, 0, &[1], TargetForm::SemicolonList);
+        let bare = "some words,a|b\nmore words,b|c\nmany words,a\nno words,c|a";
+        check_form(bare, false, 0, &[1], TargetForm::BarList);
+        let beside = "id,what,genres\n1,some words,a|b\n2,more words,b|c\n3,many words,a\n4,no words,c|a";
+        check_form(beside, true, 1, &[2], TargetForm::BarList);
+    }
+
+    #[test]
+    fn a_column_of_numbers_is_found() {
+        check_form(
+            "what,cost\nsome words,1.5\nmore words,2.25\nlast words,9.75",
+            true,
+            0,
+            &[1],
+            TargetForm::Numbers,
+        );
+        check_form("some words,1.5\nmore words,2.25\nlast words,9.75", false, 0, &[1], TargetForm::Numbers);
+        let rows: String = (0..30).map(|n| format!("\n{n},words of {n},{}", n * n + 7)).collect();
+        check_form(&format!("number,what,cost{rows}"), true, 1, &[2], TargetForm::Numbers);
+        let rows: String = (0..30).map(|n| format!("\nwords of {n},{},{}.5", n * n + 7, 3 * n)).collect();
+        check_form(&format!("what,weight,price{rows}"), true, 0, &[2], TargetForm::Numbers);
+        // Of two that are called nothing known, neither is meant.
+        let unclear = chosen(&format!("what,width,height{rows}"), true, ScanOptions::default());
+        assert!(matches!(unclear, Err(ScanError::UnclearColumn { what: "label", .. })), "{unclear:?}");
+    }
+
+    #[test]
     fn what_was_asked_for_counts() {
-        let names: Vec<String> = ["text", "label", "mood"].map(str::to_owned).to_vec();
-        let choose = |text: Option<&str>, label: Option<&str>| {
-            let options =
-                ScanOptions { text_column: text.map(str::to_owned), label_column: label.map(str::to_owned) };
-            Columns::choose(Path::new("t.csv"), &options, &names, &[])
+        let text = "text,label,mood\na,1,x\nb,0,y";
+        let choose = |text_column: Option<&str>, labels: &[&str], target: Option<TargetKind>| {
+            let label_columns = labels.iter().map(|label| label.to_string()).collect();
+            let options = ScanOptions { text_column: text_column.map(str::to_owned), label_columns, target };
+            chosen(text, true, options)
         };
-        assert_eq!(choose(None, Some("Mood")).unwrap(), Columns { text: 0, label: 2 });
-        assert_eq!(choose(Some("label"), Some("mood")).unwrap(), Columns { text: 1, label: 2 });
-        assert!(matches!(choose(Some("txt"), None), Err(ScanError::UnknownColumn { .. })));
-        assert!(matches!(choose(Some("text"), Some("text")), Err(ScanError::UnclearColumn { .. })));
+        let columns = |text, labels: &[usize], form| Columns { text, labels: labels.to_vec(), form };
+        let name = TargetForm::Name;
+        assert_eq!(choose(None, &["Mood"], None).unwrap(), columns(0, &[2], name));
+        assert_eq!(choose(Some("label"), &["mood"], None).unwrap(), columns(1, &[2], name));
+        assert!(matches!(choose(Some("txt"), &[], None), Err(ScanError::UnknownColumn { .. })));
+        assert!(matches!(choose(Some("text"), &["text"], None), Err(ScanError::UnclearColumn { .. })));
+        let kinds = [
+            (TargetKind::Class, name),
+            (TargetKind::Labels, TargetForm::Marks),
+            (TargetKind::Numbers, TargetForm::Numbers),
+        ];
+        for (kind, form) in kinds {
+            assert_eq!(choose(None, &["label"], Some(kind)).unwrap(), columns(0, &[1], form));
+            assert_eq!(choose(None, &[], Some(kind)).unwrap(), columns(0, &[1], form));
+        }
+        assert_eq!(
+            choose(None, &["mood"], Some(TargetKind::Labels)).unwrap(),
+            columns(0, &[2], TargetForm::SemicolonList)
+        );
+    }
+
+    #[test]
+    fn several_label_columns_are_marks_or_numbers_or_refused() {
+        let text = "text,a,b,c,d\nx,1,0,2.5,red\ny,0,1,3,blue\nz,1,1,4,red";
+        let choose = |labels: &[&str], target: Option<TargetKind>| {
+            let label_columns = labels.iter().map(|label| label.to_string()).collect();
+            chosen(text, true, ScanOptions { text_column: None, label_columns, target })
+        };
+        let form = |labels, target| choose(labels, target).map(|columns| columns.form).unwrap();
+        assert_eq!(form(&["a", "b"], None), TargetForm::Marks);
+        assert_eq!(form(&["a", "b"], Some(TargetKind::Numbers)), TargetForm::Numbers);
+        assert_eq!(form(&["c", "a"], None), TargetForm::Numbers);
+        assert_eq!(choose(&["c", "a", "c"], None).unwrap().labels, [3, 1]);
+        let Err(ScanError::UnfitColumns { columns, .. }) = choose(&["a", "d"], None) else { panic!() };
+        assert_eq!(columns, ["d"]);
+        let two = choose(&["a", "b"], Some(TargetKind::Class));
+        assert!(matches!(two, Err(ScanError::UnfitColumns { .. })));
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::data::index::{Finding, portable};
+use crate::data::target::TargetKind;
 
 /// Why a scan ends without an index. Displays what happened and why; [`ScanError::remedy`] says
 /// what to try.
@@ -25,7 +26,12 @@ pub enum ScanError {
     Mixed { path: PathBuf, images: u64, texts: u64 },
     #[error("{} has no column “{asked}”; it has {}", path.display(), listed(available))]
     UnknownColumn { path: PathBuf, asked: String, available: Vec<String> },
-    /// `what` is "text" or "label".
+    /// `columns` are neither all numbers nor all marks, or one of n was asked of several.
+    #[error("{}", unfit(path, columns, *asked))]
+    UnfitColumns { path: PathBuf, columns: Vec<String>, asked: Option<TargetKind> },
+    #[error("the folders of {} name one class for each sample, so they give no {}", path.display(), asked.name())]
+    FoldersAreClasses { path: PathBuf, asked: TargetKind },
+    /// `what` is "text", "label" or "number".
     #[error("which column of {} is the {what} cannot be told; it has {}", path.display(), listed(available))]
     UnclearColumn { path: PathBuf, what: &'static str, available: Vec<String> },
     #[error("the scan of {} was stopped", path.display())]
@@ -44,6 +50,8 @@ impl ScanError {
             | ScanError::Mixed { path, .. }
             | ScanError::UnknownColumn { path, .. }
             | ScanError::UnclearColumn { path, .. }
+            | ScanError::UnfitColumns { path, .. }
+            | ScanError::FoldersAreClasses { path, .. }
             | ScanError::Stopped { path } => path,
         }
     }
@@ -71,6 +79,19 @@ impl ScanError {
             ScanError::UnclearColumn { what: "text", .. } => {
                 "Name the column that holds the text with --text-column."
             }
+            ScanError::UnclearColumn { what: "number", .. } => {
+                "Name the column of numbers with --label-column; it may be given several times."
+            }
+            ScanError::UnfitColumns { asked: Some(TargetKind::Class), .. } => {
+                "Name one column that holds the class, or leave --task away."
+            }
+            ScanError::UnfitColumns { .. } => {
+                "Name one label column, columns that hold only numbers, or columns that hold only 1 and 0 (true and \
+                 false, yes and no)."
+            }
+            ScanError::FoldersAreClasses { .. } => {
+                "Leave --task away, or give a CSV, TSV or JSON-lines file with texts and their labels or numbers."
+            }
             ScanError::UnclearColumn { .. } => "Name the column that holds the label with --label-column.",
             ScanError::Stopped { .. } => "Start it again when you like; nothing was changed.",
         }
@@ -86,6 +107,16 @@ pub(super) fn in_words(finding: &Finding) -> String {
 
 fn because(first: &Option<String>) -> String {
     first.as_ref().map(|first| format!(" ({first})")).unwrap_or_default()
+}
+
+fn unfit(path: &Path, columns: &[String], asked: Option<TargetKind>) -> String {
+    let (path, columns) = (path.display(), listed(columns));
+    match asked {
+        Some(TargetKind::Class) => format!("{path} cannot have one class in several columns: {columns}"),
+        Some(TargetKind::Labels | TargetKind::Numbers) | None => {
+            format!("of the label columns of {path}, {columns} hold neither numbers nor 1 and 0")
+        }
+    }
 }
 
 fn listed(columns: &[String]) -> String {

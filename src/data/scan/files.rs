@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::folders::{ClassFile, Kind};
-use super::{Sample, ScanError};
+use super::{Label, Sample, ScanError};
 use crate::control::{Control, Fact};
 use crate::data::image::{self, ImageError};
 use crate::data::index::{Digest, Finding, FindingKind, Modality, portable};
@@ -119,7 +119,8 @@ fn text_sample(root: &Path, file: &ClassFile) -> Outcome {
 
 fn sample(file: &ClassFile, text: Option<String>, digest: Digest) -> Sample {
     let ClassFile { path, label, part, .. } = file;
-    Sample { path: path.clone(), line: None, text, label: label.clone(), digest, part: *part }
+    let label = Label::Class(label.clone());
+    Sample { path: path.clone(), line: None, text, label, digest, part: *part }
 }
 
 fn of_error(path: &Path, error: &ImageError) -> Finding {

@@ -89,7 +89,7 @@ impl ClassFolders {
         findings.extend(of_layout);
         let samples = files::read(root, modality, files, &mut findings, control)?;
         let holding: BTreeSet<(&str, Option<Part>)> =
-            samples.iter().map(|sample| (sample.label.as_str(), sample.part)).collect();
+            samples.iter().map(|sample| (sample.label.class(), sample.part)).collect();
         let mut used = 0;
         for (path, folder) in folders {
             if holding.contains(&(folder.label.as_str(), folder.part)) {

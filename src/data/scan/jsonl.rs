@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::cells::Cell;
+
 /// What a line holds.
 pub(super) enum Line {
     Object { line: u64, object: Map<String, Value> },
@@ -32,17 +34,25 @@ pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = Line> {
     })
 }
 
-/// The value as a label, where it can be one: a string, a number, true or false. Nothing for null
-/// and white space.
-pub(super) fn label(value: Option<&Value>) -> Result<Option<String>, &'static str> {
-    let label = match value {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(label)) => label.trim().to_owned(),
-        Some(Value::Number(number)) => number.to_string(),
-        Some(Value::Bool(answer)) => answer.to_string(),
-        Some(other) => return Err(kind(other)),
-    };
-    Ok(Some(label).filter(|label| !label.is_empty()))
+/// The value as a cell of a table: a string, a number, true or false, or a list of such.
+pub(super) fn cell(value: Option<&Value>) -> Cell {
+    match value {
+        None | Some(Value::Null) => Cell::Absent,
+        Some(Value::Array(values)) => {
+            let parts: Option<Vec<String>> = values.iter().map(scalar).collect();
+            parts.map_or(Cell::Other("a list of lists or objects"), Cell::List)
+        }
+        Some(value) => scalar(value).map_or(Cell::Other(kind(value)), Cell::Text),
+    }
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(answer) => Some(answer.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 /// "a list", "a number".

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::columns::{Columns, is_header, unnamed};
+use super::cells::{self, Cell, VALUE_REMEDY};
+use super::columns::{Choice, Columns, is_header, unnamed};
 use super::records::{Records, Row};
+use super::sampled::Sampled;
 use super::walk::Tree;
 use super::{Found, Sample, ScanError, ScanOptions, jsonl};
 use crate::control::{Control, Fact};
@@ -30,7 +32,7 @@ pub(super) fn scan_file(
 ) -> Result<Found, ScanError> {
     let name = PathBuf::from(root.file_name().unwrap_or_default());
     let mut reader = Reader::new(root.to_owned(), name.clone(), None, control);
-    let chosen = reader.read(options)?;
+    let chosen = reader.read(&Choice { options: options.clone(), form: None })?;
     Ok(reader.found(vec![name], chosen, Vec::new(), true))
 }
 
@@ -50,6 +52,7 @@ pub(super) fn scan_folder(
 
     let mut whole = Reader::new(root.to_owned(), PathBuf::new(), None, control);
     whole.findings = tree.findings;
+    let asked = Choice { options: options.clone(), form: None };
     let (mut files, mut parts, mut chosen) = (Vec::new(), Vec::new(), None);
     for (part, path) in tables {
         if parted && part.is_none() {
@@ -57,7 +60,7 @@ pub(super) fn scan_folder(
             continue;
         }
         let mut reader = Reader::new(root.join(&path), path.clone(), part, control);
-        match reader.read(chosen.as_ref().unwrap_or(options)) {
+        match reader.read(chosen.as_ref().unwrap_or(&asked)) {
             Ok(columns) => {
                 chosen.get_or_insert(columns);
                 parts.extend(part);
@@ -93,8 +96,8 @@ impl<'a> Reader<'a> {
         Reader { full_path, path, part, control, samples, findings }
     }
 
-    /// Reads all rows, and gives the names of the columns that were chosen.
-    fn read(&mut self, options: &ScanOptions) -> Result<ScanOptions, ScanError> {
+    /// Reads all rows, and gives the names of the columns that were chosen and what they were taken for.
+    fn read(&mut self, choice: &Choice) -> Result<Choice, ScanError> {
         let unreadable = |why: String| ScanError::Unreadable { path: self.full_path.clone(), why };
         let size = std::fs::metadata(&self.full_path).map_err(|e| unreadable(e.to_string()))?.len();
         if size > MAX_BYTES {
@@ -104,29 +107,29 @@ impl<'a> Reader<'a> {
         let content = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         if content.trim_ascii().is_empty() {
             self.find(None, FindingKind::Empty, "has no rows", "Choose a table with rows.");
-            return Ok(options.clone());
+            return Ok(choice.clone());
         }
         // Wide characters of UTF-16 have a zero in every other byte; so have many other formats.
         let start = &content[..content.len().min(4096)];
         if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") || start.contains(&0) {
             let reason = "is not UTF-8 but UTF-16 or no text at all";
             self.find(None, FindingKind::NotUtf8, reason, "Save the table as CSV in UTF-8.");
-            return Ok(options.clone());
+            return Ok(choice.clone());
         }
         match extension(&self.path).as_str() {
-            "csv" | "tsv" | "tab" => self.read_records(content, options),
-            _ => self.read_json(content, options),
+            "csv" | "tsv" | "tab" => self.read_records(content, choice),
+            _ => self.read_json(content, choice),
         }
     }
 
-    fn read_records(&mut self, bytes: &[u8], options: &ScanOptions) -> Result<ScanOptions, ScanError> {
+    fn read_records(&mut self, bytes: &[u8], choice: &Choice) -> Result<Choice, ScanError> {
         let delimiter = delimiter(bytes, extension(&self.path) != "csv");
         let sample = sample(bytes, delimiter, SAMPLED_ROWS);
         let Some((first, rest)) = sample.split_first() else {
             self.find(None, FindingKind::BadRow, "has no row that can be read", ROW_REMEDY);
-            return Ok(options.clone());
+            return Ok(choice.clone());
         };
-        let header = is_header(first, rest, options);
+        let header = is_header(first, rest, choice);
         // Texts with commas that nobody quoted make rows wider: then most of the rows decide.
         let width = if header { first.len() } else { usual_width(&sample) };
         let names = if header { first.clone() } else { unnamed(width) };
@@ -135,7 +138,9 @@ impl<'a> Reader<'a> {
             .filter(|row| row.len() == width)
             .cloned()
             .collect();
-        let columns = Columns::choose(&self.full_path, options, &names, &rows)?;
+        let table = Sampled { names: &names, rows: &rows, lists: &[] };
+        let columns = Columns::choose(&self.full_path, choice, table)?;
+        let chosen = chosen(&names, &columns);
 
         let mut records = Records::new(bytes, delimiter, Some(width));
         let mut number = 0;
@@ -144,44 +149,52 @@ impl<'a> Reader<'a> {
             number += 1;
             match row {
                 Row::Record { .. } if header && number == 1 => {}
-                Row::Record { line, fields } => self.take_record(line, fields, columns, width),
+                Row::Record { line, fields } => self.take_record(line, fields, (&columns, &chosen), width),
                 Row::Broken { line, why } => {
                     self.find(Some(line), FindingKind::BadRow, &why, ROW_REMEDY);
                 }
             }
         }
-        Ok(chosen(&names, columns))
+        Ok(chosen)
     }
 
-    fn take_record(&mut self, line: u64, fields: Vec<Vec<u8>>, columns: Columns, width: usize) {
-        let found = fields.len();
-        let mut fields: BTreeMap<usize, Vec<u8>> = fields.into_iter().enumerate().collect();
-        let (Some(text), Some(label)) = (fields.remove(&columns.text), fields.remove(&columns.label)) else {
-            let why = format!("{found} fields where there should be {width}");
-            return self.find(Some(line), FindingKind::BadRow, &why, ROW_REMEDY);
-        };
-        match (String::from_utf8(text), String::from_utf8(label)) {
-            (Ok(text), Ok(label)) => {
-                self.take(line, text, Some(label.trim().to_owned()).filter(|l| !l.is_empty()));
+    fn take_record(
+        &mut self,
+        line: u64,
+        fields: Vec<Vec<u8>>,
+        (columns, chosen): (&Columns, &Choice),
+        width: usize,
+    ) {
+        let text_of = |column: &usize| fields.get(*column).map(|field| std::str::from_utf8(field));
+        let labels: Option<Result<Vec<Cell>, _>> = columns
+            .labels
+            .iter()
+            .map(|column| text_of(column).map(|text| text.map(|text| Cell::Text(text.trim().to_owned()))))
+            .collect();
+        match (text_of(&columns.text), labels) {
+            (Some(Ok(text)), Some(Ok(labels))) => self.take(line, text.to_owned(), &labels, chosen),
+            (Some(_), Some(_)) => self.not_utf8(line),
+            (None, _) | (_, None) => {
+                let why = format!("{} fields where there should be {width}", fields.len());
+                self.find(Some(line), FindingKind::BadRow, &why, ROW_REMEDY);
             }
-            _ => self.not_utf8(line),
         }
     }
 
-    fn read_json(&mut self, bytes: &[u8], options: &ScanOptions) -> Result<ScanOptions, ScanError> {
-        let (names, rows) = json_sample(bytes);
+    fn read_json(&mut self, bytes: &[u8], choice: &Choice) -> Result<Choice, ScanError> {
+        let (names, rows, lists) = json_sample(bytes);
         if names.is_empty() {
             let why = match bytes.trim_ascii_start().first() {
                 Some(b'[') => "is one JSON list, not an object on each line",
                 _ => "has no line that is a JSON object",
             };
             self.find(None, FindingKind::BadRow, why, LINES_REMEDY);
-            return Ok(options.clone());
+            return Ok(choice.clone());
         }
-        let columns = Columns::choose(&self.full_path, options, &names, &rows)?;
-        let chosen = chosen(&names, columns);
-        let key = |column: &Option<String>| column.clone().unwrap_or_default();
-        let (text_key, label_key) = (key(&chosen.text_column), key(&chosen.label_column));
+        let table = Sampled { names: &names, rows: &rows, lists: &lists };
+        let columns = Columns::choose(&self.full_path, choice, table)?;
+        let chosen = chosen(&names, &columns);
+        let text_key = chosen.options.text_column.clone().unwrap_or_default();
         let total = bytes.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
         for (number, line) in jsonl::lines(bytes).enumerate() {
             self.go_on(number, number as u64, total)?;
@@ -191,21 +204,16 @@ impl<'a> Reader<'a> {
                     self.find(Some(line), FindingKind::BadRow, &why, LINES_REMEDY);
                 }
                 jsonl::Line::Object { line, mut object } => {
-                    let label = jsonl::label(object.get(&label_key));
-                    match (object.remove(&text_key), label) {
-                        (Some(serde_json::Value::String(text)), Ok(label)) => {
-                            self.take(line, text, label);
-                        }
-                        (Some(serde_json::Value::String(_)), Err(kind)) => {
-                            let why = format!("“{label_key}” is {kind} where a label should be");
-                            self.find(Some(line), FindingKind::BadRow, &why, VALUE_REMEDY);
-                        }
-                        (Some(other), _) => {
+                    let keys = chosen.options.label_columns.iter();
+                    let labels: Vec<Cell> = keys.map(|key| jsonl::cell(object.get(key))).collect();
+                    match object.remove(&text_key) {
+                        Some(serde_json::Value::String(text)) => self.take(line, text, &labels, &chosen),
+                        Some(other) => {
                             let kind = jsonl::kind(&other);
                             let why = format!("“{text_key}” is {kind} where a string should be");
                             self.find(Some(line), FindingKind::BadRow, &why, VALUE_REMEDY);
                         }
-                        (None, _) => {
+                        None => {
                             let why = format!("there is no “{text_key}”");
                             self.find(Some(line), FindingKind::BadRow, &why, VALUE_REMEDY);
                         }
@@ -216,15 +224,16 @@ impl<'a> Reader<'a> {
         Ok(chosen)
     }
 
-    /// Takes a row that could be read.
-    fn take(&mut self, line: u64, text: String, label: Option<String>) {
+    /// Takes a row that could be read; `cells` are those of the label columns.
+    fn take(&mut self, line: u64, text: String, cells: &[Cell], chosen: &Choice) {
         if text.trim().is_empty() {
             let why = "the text is empty";
             return self.find(Some(line), FindingKind::EmptyText, why, "Write a text, or remove the row.");
         }
-        let Some(label) = label else {
-            let why = "the label is missing";
-            return self.find(Some(line), FindingKind::MissingLabel, why, "Label the row, or remove it.");
+        let form = chosen.form.unwrap_or_default();
+        let label = match cells::label(form, &chosen.options.label_columns, cells) {
+            Ok(label) => label,
+            Err(refused) => return self.find(Some(line), refused.kind, &refused.why, refused.remedy),
         };
         let digest = Digest::of(text.as_bytes());
         let (path, part) = (self.path.clone(), self.part);
@@ -253,12 +262,13 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn found(self, files: Vec<PathBuf>, chosen: ScanOptions, parts: Vec<Part>, is_root: bool) -> Found {
+    fn found(self, files: Vec<PathBuf>, chosen: Choice, parts: Vec<Part>, is_root: bool) -> Found {
         let layout = Layout::Table {
             files,
             rows: 0,
-            text_column: chosen.text_column.unwrap_or_default(),
-            label_column: chosen.label_column.unwrap_or_default(),
+            text_column: chosen.options.text_column.unwrap_or_default(),
+            label_columns: chosen.options.label_columns,
+            form: chosen.form.unwrap_or_default(),
             parts,
             is_root,
         };
@@ -269,11 +279,15 @@ impl<'a> Reader<'a> {
 const ROW_REMEDY: &str = "Put texts that hold quotes, commas or line breaks in double quotes, and \
                           write a quote within them twice.";
 const LINES_REMEDY: &str = "Write one JSON object on each line, with a text and a label.";
-const VALUE_REMEDY: &str = "Give the text as a string and the label as a string or a number.";
 
-fn chosen(names: &[String], columns: Columns) -> ScanOptions {
-    let name = |column: usize| names.get(column).cloned();
-    ScanOptions { text_column: name(columns.text), label_column: name(columns.label) }
+fn chosen(names: &[String], columns: &Columns) -> Choice {
+    let name = |column: &usize| names.get(*column).cloned();
+    let options = ScanOptions {
+        text_column: name(&columns.text),
+        label_columns: columns.labels.iter().filter_map(name).collect(),
+        target: Some(columns.form.kind()),
+    };
+    Choice { options, form: Some(columns.form) }
 }
 
 /// The first rows as text, broken ones left out.
@@ -313,8 +327,9 @@ fn usual_width(rows: &[Vec<String>]) -> usize {
     counts.into_iter().max_by_key(|&(width, rows)| (rows, width)).map_or(1, |(width, _)| width)
 }
 
-/// The keys of the first objects, in the order in which they come up, and their values as text.
-fn json_sample(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
+/// The keys of the first objects, in the order in which they come up, their values as text, and the numbers of the
+/// keys whose values are mostly lists.
+fn json_sample(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>, Vec<usize>) {
     let mut names: Vec<String> = Vec::new();
     let mut objects = Vec::new();
     for line in jsonl::lines(bytes).take(SAMPLED_ROWS) {
@@ -327,13 +342,20 @@ fn json_sample(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>) {
             objects.push(object);
         }
     }
-    let text = |value: Option<&serde_json::Value>| match value {
-        Some(serde_json::Value::String(text)) => text.clone(),
-        value => jsonl::label(value).ok().flatten().unwrap_or_default(),
+    let text = |value: Option<&serde_json::Value>| match (value, jsonl::cell(value)) {
+        (Some(serde_json::Value::String(text)), _) => text.clone(),
+        (_, Cell::Text(text)) => text,
+        (_, Cell::Absent | Cell::List(_) | Cell::Other(_)) => String::new(),
     };
     let rows =
         objects.iter().map(|object| names.iter().map(|name| text(object.get(name))).collect()).collect();
-    (names, rows)
+    let has_lists = |name: &String| {
+        let cells: Vec<Cell> = objects.iter().map(|object| jsonl::cell(object.get(name))).collect();
+        let lists = cells.iter().filter(|cell| matches!(cell, Cell::List(_))).count();
+        lists > 0 && lists * 2 >= cells.iter().filter(|cell| **cell != Cell::Absent).count()
+    };
+    let lists = (0..names.len()).filter(|column| names.get(*column).is_some_and(has_lists)).collect();
+    (names, rows, lists)
 }
 
 /// The part that a table is named after: `train.csv`, `reviews_test.tsv`, `dev-0001.jsonl`.

@@ -318,8 +318,9 @@ fn columns_can_be_chosen() {
     let folder = folder(&[("a.csv", content)]);
     let root = folder.path().join("a.csv");
     let scan = |text: Option<&str>, label: Option<&str>| {
-        let (text_column, label_column) = (text.map(str::to_owned), label.map(str::to_owned));
-        scan(&root, &ScanOptions { text_column, label_column }, &Silent)
+        let (text_column, label_columns) =
+            (text.map(str::to_owned), label.map(str::to_owned).into_iter().collect());
+        scan(&root, &ScanOptions { text_column, label_columns, target: None }, &Silent)
     };
     assert_eq!(scan(None, Some("mood")).unwrap().classes, ["x", "y"]);
     assert_eq!(scan(Some("LABEL"), Some("mood")).unwrap().items[0].text.as_deref(), Some("a"));

@@ -2,10 +2,13 @@
 
 use super::super::shell::chip;
 use super::super::theme::{self, Tokens, icon};
-use super::super::widgets::{card, class_mark, dim, line, page_title, section, sign, text_in};
+use super::super::widgets::{card, class_mark, dim, fact_row, page_title, section, sign, text_in};
 use super::super::{Actions, Scene};
+use super::targets;
 use crate::data::index::{Item, Modality, Part};
+use crate::data::target::{Target, TargetKind};
 use crate::session::{Action, OpenProject};
+use crate::units;
 use egui::{Align, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo};
 
 /// Least side of a picture in the grid.
@@ -17,12 +20,7 @@ const GAP: f32 = 12.0;
 /// Filters and samples.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let Some(project) = &scene.session.project else { return };
-    let sentence = format!(
-        "{} = {} classes. Your files are never changed.",
-        project.index.layout,
-        project.index.classes.len()
-    );
-    page_title(ui, "Data", &sentence);
+    page_title(ui, "Data", &project.data.sentence);
     filters(ui, project, out);
     ui.add_space(4.0);
     match project.index.modality {
@@ -33,21 +31,12 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
 
 fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
     let tokens = Tokens::of(ui.ctx());
-    let classes = &project.index.classes;
     ui.horizontal(|ui| {
-        let chosen = project.data.class.and_then(|c| classes.get(c)).map_or("All classes", String::as_str);
-        ui.menu_button(format!("{chosen} ▾"), |ui| {
-            ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
-                for (class, name) in std::iter::once((None, "All classes"))
-                    .chain(classes.iter().enumerate().map(|(n, c)| (Some(n), c.as_str())))
-                {
-                    if ui.selectable_label(project.data.class == class, name).clicked() {
-                        out.push(Action::FilterClass(class));
-                        ui.close();
-                    }
-                }
-            });
-        });
+        match project.index.target {
+            TargetKind::Class => class_menu(ui, project, "All classes", out),
+            TargetKind::Labels => class_menu(ui, project, "All labels", out),
+            TargetKind::Numbers => {}
+        }
         let parts = [
             (None, "Any split"),
             (Some(Part::Train), "Train"),
@@ -93,12 +82,37 @@ fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
     }
 }
 
+/// The class or label that the samples on show must have.
+fn class_menu(ui: &mut Ui, project: &OpenProject, all: &str, out: &mut Actions) {
+    let classes = &project.index.classes;
+    let chosen = project.data.class.and_then(|c| classes.get(c)).map_or(all, String::as_str);
+    ui.menu_button(format!("{chosen} ▾"), |ui| {
+        ScrollArea::vertical().max_height(320.0).show(ui, |ui| {
+            for (class, name) in std::iter::once((None, all))
+                .chain(classes.iter().enumerate().map(|(n, c)| (Some(n), c.as_str())))
+            {
+                if ui.selectable_label(project.data.class == class, name).clicked() {
+                    out.push(Action::FilterClass(class));
+                    ui.close();
+                }
+            }
+        });
+    });
+}
+
 /// Fractions and seed; every sample of a class is drawn by the seed, duplicates stay on one side.
 fn split_menu(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
     let mut split = project.recipe.split;
     ui.menu_button("Split…", |ui| {
         ui.set_min_width(240.0);
-        dim(ui, "Drawn by class; equal files stay on one side.");
+        dim(
+            ui,
+            match project.index.target {
+                TargetKind::Class => "Drawn by class; equal files stay on one side.",
+                TargetKind::Labels => "Drawn by label; equal samples stay on one side.",
+                TargetKind::Numbers => "Drawn evenly over the numbers; equal samples stay on one side.",
+            },
+        );
         let label = ui.label("Validation, percent");
         let mut validation = split.validation_fraction * 100.0;
         let slider = egui::Slider::new(&mut validation, 5.0..=60.0).fixed_decimals(0);
@@ -158,7 +172,9 @@ fn grid(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actions) {
                     );
                     let class = &sample.target.words(&project.index.classes);
                     let y = picture.bottom() + 11.0;
-                    class_mark(ui, egui::pos2(rect.left() + 3.0, y), 3.0, mark_of(sample));
+                    if let Some(mark) = mark_of(sample) {
+                        class_mark(ui, egui::pos2(rect.left() + 3.0, y), 3.0, mark);
+                    }
                     let place = egui::Rect::from_min_max(
                         egui::pos2(rect.left() + 12.0, y - 8.0),
                         egui::pos2(rect.right(), y + 8.0),
@@ -177,6 +193,12 @@ fn grid(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actions) {
 
 fn table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
     let tokens = Tokens::of(ui.ctx());
+    // Where the column of labels ends, and on which side it is even.
+    let (end, align) = match project.index.target {
+        TargetKind::Class => (120.0, Align::Min),
+        TargetKind::Labels => (190.0, Align::Min),
+        TargetKind::Numbers => (28.0 + 64.0 * project.index.classes.len().min(3) as f32, Align::Max),
+    };
     if project.data.visible.is_empty() {
         dim(ui, "No text fits these filters.");
     }
@@ -206,12 +228,21 @@ fn table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                     .map(|c| if c.is_control() { ' ' } else { c })
                     .collect();
                 let y = rect.center().y;
-                class_mark(ui, egui::pos2(rect.left() + 8.0, y), 3.0, mark_of(sample));
                 let column = |from: f32, to: f32| {
                     egui::Rect::from_x_y_ranges(rect.left() + from..=rect.left() + to, rect.y_range())
                 };
-                text_in(ui, column(18.0, 120.0), Align::Min, class, theme::body(), tokens.dim);
-                text_in(ui, column(128.0, rect.width() - 8.0), Align::Min, &text, theme::body(), tokens.text);
+                if let Some(mark) = mark_of(sample) {
+                    class_mark(ui, egui::pos2(rect.left() + 8.0, y), 3.0, mark);
+                }
+                text_in(ui, column(18.0, end), align, class, theme::body(), tokens.dim);
+                text_in(
+                    ui,
+                    column(end + 8.0, rect.width() - 8.0),
+                    Align::Min,
+                    &text,
+                    theme::body(),
+                    tokens.text,
+                );
                 let name = format!("{class}: {text}");
                 response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &name));
                 if response.clicked() {
@@ -222,9 +253,9 @@ fn table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
     );
 }
 
-/// The class whose colour marks a sample: its first.
-fn mark_of(sample: &Item) -> usize {
-    sample.target.labels().first().copied().unwrap_or(0)
+/// The class whose colour marks a sample: its first; none for numbers and samples without a label.
+fn mark_of(sample: &Item) -> Option<usize> {
+    sample.target.labels().first().copied()
 }
 
 /// The selected sample, or the classes and the findings.
@@ -234,8 +265,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
         sample(ui, scene, project, item);
         ui.add_space(theme::GAP);
     }
-    section(ui, "Classes");
-    class_bars(ui, project);
+    targets::show(ui, project);
     if project.data.findings.is_empty() {
         return;
     }
@@ -255,24 +285,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
     }
 }
 
-fn class_bars(ui: &mut Ui, project: &OpenProject) {
-    let tokens = Tokens::of(ui.ctx());
-    let counts = &project.data.counts;
-    let largest = counts.iter().copied().max().unwrap_or(1).max(1);
-    for (class, (name, count)) in project.index.classes.iter().zip(counts).enumerate() {
-        line(ui, |ui| {
-            let (dot, _) = ui.allocate_exact_size(egui::vec2(8.0, 8.0), Sense::hover());
-            class_mark(ui, dot.center(), 4.0, class);
-            super::super::widgets::cell(ui, 86.0, RichText::new(name));
-            let width = (ui.available_width() - 48.0).max(20.0);
-            super::super::widgets::bar(ui, *count as f32 / largest as f32, width, tokens.class(class));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| dim(ui, count.to_string()));
-        });
-    }
-}
-
 fn sample(ui: &mut Ui, scene: &Scene, project: &OpenProject, item: usize) {
-    use super::super::widgets::fact_row;
     let Some(sample) = project.index.items.get(item) else { return };
     section(ui, "Sample");
     match &sample.text {
@@ -285,7 +298,7 @@ fn sample(ui: &mut Ui, scene: &Scene, project: &OpenProject, item: usize) {
             super::picture_tile(ui, scene, &project.index.full_path(sample), rect);
         }
     }
-    fact_row(ui, "Class", &sample.target.words(&project.index.classes));
+    target_rows(ui, project, sample);
     let part = match project.split {
         Some(_) => project.data.part_of(item).map_or("left out", Part::name),
         None => "",
@@ -311,5 +324,24 @@ fn sample(ui: &mut Ui, scene: &Scene, project: &OpenProject, item: usize) {
         .filter(|f| f.file.as_os_str() == sample.path.as_os_str())
     {
         dim(ui, &finding.reason);
+    }
+}
+
+fn target_rows(ui: &mut Ui, project: &OpenProject, sample: &Item) {
+    let names = &project.index.classes;
+    match &sample.target {
+        Target::Class(_) => fact_row(ui, "Class", &sample.target.words(names)),
+        Target::Labels(labels) if labels.len() > 1 => {
+            // A row has no room for more than one.
+            for (place, label) in labels.iter().enumerate() {
+                fact_row(ui, if place == 0 { "Labels" } else { "" }, project.index.name_of(*label));
+            }
+        }
+        Target::Labels(_) => fact_row(ui, "Label", &sample.target.words(names)),
+        Target::Numbers(numbers) => {
+            for (name, number) in names.iter().zip(numbers) {
+                fact_row(ui, name, &units::number(*number));
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@ mod layers;
 mod model_card;
 mod model_inspector;
 mod start;
+mod targets;
 mod train;
 mod tries;
 

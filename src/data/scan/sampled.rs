@@ -1,0 +1,184 @@
+//! What the first rows of a table say about its columns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::forms::{self, Marks};
+use crate::data::target::{TargetForm, TargetKind};
+
+/// The first rows of a table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sampled<'a> {
+    pub names: &'a [String],
+    /// They may be short. JSON lists are empty here.
+    pub rows: &'a [Vec<String>],
+    /// Columns that hold JSON lists in at least half of the rows that have a value.
+    pub lists: &'a [usize],
+}
+
+impl Sampled<'_> {
+    /// The label columns where nobody named them.
+    ///
+    /// Whatever they are taken for: a column that is named like a label. Then several columns of marks in the same
+    /// writing; the column with the fewest values, if they come again and again; a column of lists; a column of
+    /// measured numbers. Where the kind of target was said, only what can be that.
+    pub fn labels(
+        self,
+        named: Option<usize>,
+        text: usize,
+        target: Option<TargetKind>,
+    ) -> Option<(Vec<usize>, TargetForm)> {
+        let single = |column: usize| (vec![column], self.form_of(column, target));
+        let marks = || self.marks(text).map(|columns| (columns, TargetForm::Marks));
+        let fewest = || self.fewest_values(text);
+        match target {
+            None => named
+                .map(single)
+                .or_else(marks)
+                .or_else(|| fewest().map(single))
+                .or_else(|| self.list(text).map(single))
+                .or_else(|| self.measured(text).map(single)),
+            Some(TargetKind::Class) => named.or_else(fewest).map(single),
+            Some(TargetKind::Labels) => named
+                .filter(|column| self.list_form(*column).is_some())
+                .map(single)
+                .or_else(marks)
+                .or_else(|| self.list(text).or(named).or_else(fewest).map(single)),
+            Some(TargetKind::Numbers) => named
+                .filter(|column| forms::number_form(&self.cells(*column)).is_some())
+                .or_else(|| self.measured(text))
+                .or_else(|| only(self.others(text).filter(|column| self.are_numbers(*column))))
+                .or_else(|| only(self.others(text)))
+                .map(single),
+        }
+    }
+
+    /// What a single label column is, or how it is to be read as what it shall be.
+    pub fn form_of(self, column: usize, target: Option<TargetKind>) -> TargetForm {
+        let cells = self.cells(column);
+        match target {
+            None if self.lists.contains(&column) => TargetForm::JsonList,
+            None => forms::form_of(self.name(column), &cells),
+            Some(TargetKind::Class) => TargetForm::Name,
+            Some(TargetKind::Labels) => self.list_form(column).unwrap_or_else(|| {
+                let has = |separator: char| cells.iter().any(|cell| cell.contains(separator));
+                match forms::marks_of(&cells) {
+                    Some(_) => TargetForm::Marks,
+                    None if has('|') && !has(';') => TargetForm::BarList,
+                    None => TargetForm::SemicolonList,
+                }
+            }),
+            Some(TargetKind::Numbers) => forms::number_form(&cells).unwrap_or(TargetForm::Numbers),
+        }
+    }
+
+    /// What several label columns are together, or which of them do not fit.
+    pub fn common_form(
+        self,
+        columns: &[usize],
+        target: Option<TargetKind>,
+    ) -> Result<TargetForm, Vec<usize>> {
+        let unfit = |fits: &dyn Fn(&[&str]) -> bool| -> Vec<usize> {
+            columns.iter().copied().filter(|column| !fits(&self.cells(*column))).collect()
+        };
+        let numbers = || {
+            let cells: Vec<&str> = columns.iter().flat_map(|column| self.cells(*column)).collect();
+            forms::number_form(&cells).unwrap_or(TargetForm::Numbers)
+        };
+        match target {
+            Some(TargetKind::Class) => Err(columns.to_vec()),
+            Some(TargetKind::Labels) => Ok(TargetForm::Marks),
+            Some(TargetKind::Numbers) => Ok(numbers()),
+            None if unfit(&|cells| forms::marks_of(cells).is_some()).is_empty() => Ok(TargetForm::Marks),
+            None => match unfit(&|cells| forms::number_form(cells).is_some()) {
+                unfit if unfit.is_empty() => Ok(numbers()),
+                unfit => Err(unfit),
+            },
+        }
+    }
+
+    fn list_form(self, column: usize) -> Option<TargetForm> {
+        match self.lists.contains(&column) {
+            true => Some(TargetForm::JsonList),
+            false => forms::list_form(self.name(column), &self.cells(column)),
+        }
+    }
+
+    /// Two columns of marks or more, in the writing that most of them have, two of which vary.
+    fn marks(self, text: usize) -> Option<Vec<usize>> {
+        let mut written: BTreeMap<Marks, Vec<usize>> = BTreeMap::new();
+        for column in self.others(text) {
+            if let Some(marks) = forms::marks_of(&self.cells(column)) {
+                written.entry(marks).or_default().push(column);
+            }
+        }
+        let varying =
+            |columns: &[usize]| columns.iter().filter(|column| forms::vary(&self.cells(**column))).count();
+        written.into_values().filter(|columns| varying(columns) >= 2).max_by_key(Vec::len)
+    }
+
+    /// The first column of lists; where several hold JSON lists, only a name could tell.
+    fn list(self, text: usize) -> Option<usize> {
+        let has_lists = |column: &usize| forms::list_form(self.name(*column), &self.cells(*column)).is_some();
+        only(self.lists.iter().copied()).or_else(|| self.others(text).find(has_lists))
+    }
+
+    /// The column of measured numbers: the first that is named like one, or the only one.
+    fn measured(self, text: usize) -> Option<usize> {
+        let measured = |column: &usize| {
+            self.are_numbers(*column) && forms::are_measured(self.name(*column), &self.cells(*column))
+        };
+        let is_quantity = |column: &usize| forms::is_named(self.name(*column), &forms::QUANTITY_NAMES);
+        let mut named = self.others(text).filter(is_quantity);
+        named.find(measured).or_else(|| only(self.others(text).filter(measured)))
+    }
+
+    /// Whether a column holds numbers that do not just count the rows.
+    fn are_numbers(self, column: usize) -> bool {
+        let cells = self.cells(column);
+        let name = self.name(column).trim().to_ascii_lowercase();
+        let is_identifier = name == "id" || name == "index" || name.ends_with("_id") || name.ends_with(" id");
+        forms::number_form(&cells).is_some() && !is_identifier && !forms::count_up(&cells)
+    }
+
+    fn others(self, text: usize) -> impl Iterator<Item = usize> {
+        (0..self.names.len()).filter(move |column| *column != text)
+    }
+
+    fn name(&self, column: usize) -> &str {
+        self.names.get(column).map_or("", String::as_str)
+    }
+
+    /// The filled cells of a column, without white space around them.
+    fn cells(&self, column: usize) -> Vec<&str> {
+        let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.trim());
+        cells.filter(|cell| !cell.is_empty()).collect()
+    }
+
+    /// The column with the most letters, the first of equals.
+    pub fn longest(self, labels: &[usize]) -> Option<usize> {
+        let columns = self.names.len();
+        let length = |column: usize| -> usize {
+            self.rows.iter().filter_map(|row| row.get(column)).map(|text| text.chars().count()).sum()
+        };
+        (0..columns)
+            .filter(|column| !labels.contains(column))
+            .max_by_key(|&column| (length(column), columns - column))
+            .filter(|&column| length(column) > 0)
+    }
+
+    /// The only other column, or the one whose few values come again and again.
+    fn fewest_values(self, text: usize) -> Option<usize> {
+        if let Some(other) = only(self.others(text)) {
+            return Some(other);
+        }
+        let values = |column: usize| self.cells(column).into_iter().collect::<BTreeSet<&str>>().len();
+        self.others(text)
+            .filter(|&column| (2..=(self.rows.len() / 2).max(2)).contains(&values(column)))
+            .min_by_key(|&column| values(column))
+    }
+}
+
+/// The one thing that there is.
+fn only<T>(mut things: impl Iterator<Item = T>) -> Option<T> {
+    things.next().filter(|_| things.next().is_none())
+}
