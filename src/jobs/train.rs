@@ -200,12 +200,7 @@ fn new_record(plan: &Plan, run: &Run) -> RunRecord {
         started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
         environment: environment(&plan.machine),
         classes: plan.index.classes.clone(),
-        frostline: plan
-            .architecture()
-            .cuts()
-            .get(plan.frostline)
-            .map(|cut| cut.name.clone())
-            .unwrap_or_default(),
+        frostline: plan.architecture().cut_name(plan.frostline),
         trainable_parameters: plan.trainable_parameters(),
         train_samples: plan.split.train.len(),
         validation_samples: plan.split.validation.len(),

@@ -11,6 +11,7 @@
 //! | `best-NNNN.safetensors` | the trained tensors after the best epoch |
 
 use super::files;
+use crate::backbone::CutName;
 use crate::data::index::{DatasetIndex, Digest};
 use crate::data::split::Split;
 use crate::problem::{Problem, Result};
@@ -38,8 +39,8 @@ pub struct RunRecord {
     pub started: u64,
     pub environment: Environment,
     pub classes: Vec<String>,
-    /// Name of the cut at which the frozen ground ends.
-    pub frostline: String,
+    /// The cut at which the frozen ground ends.
+    pub frostline: CutName,
     /// Trained parameters, the head included.
     pub trainable_parameters: usize,
     pub train_samples: usize,

@@ -278,14 +278,14 @@ impl Session {
     pub(super) fn begin_live_run(&mut self, name: &str, resume: bool) {
         let frostline = self.project.as_ref().zip(self.backbone()).and_then(|(project, backbone)| {
             let cut = project.mask.as_ref()?.frostline(&backbone.tree, backbone.cuts.len());
-            Some(backbone.cuts.get(cut)?.name.clone())
+            backbone.cuts.get(cut).map(|cut| cut.name.clone())
         });
         let Some(project) = &mut self.project else { return };
         let validation = project.split.as_ref().map_or(0, |s| s.validation.len());
         match project.runs.last_mut().filter(|_| resume) {
             Some(run) => run.state = RunState::Running,
             None => {
-                let run = RunView::live(name, &frostline.unwrap_or_default(), validation);
+                let run = RunView::live(name, frostline, validation);
                 project.runs.push(RunView { recipe: Some(project.recipe.clone()), ..run });
             }
         }

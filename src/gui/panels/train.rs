@@ -5,6 +5,7 @@ use super::super::widgets::{action_button, banner, card, dim, fact_row, page_hea
 use super::super::{Actions, Scene};
 use super::curves::curves;
 use super::duration;
+use crate::backbone::CutName;
 use crate::project::RunState;
 use crate::project::recipe::{BatchNormChoice, MOST_CLIP, MOST_MOMENTUM, OptimiserChoice, TrainingChoice};
 use crate::session::runs::{AlarmKind, RunView, alarms};
@@ -46,7 +47,7 @@ fn probe<'p>(project: &'p OpenProject, run: &RunView) -> Option<&'p RunView> {
     let frozen = project
         .runs
         .iter()
-        .filter(|r| r.frostline == "head" && r.name != run.name && r.best_accuracy.is_some());
+        .filter(|r| r.frostline == Some(CutName::Head) && r.name != run.name && r.best_accuracy.is_some());
     frozen.max_by(|a, b| a.best_accuracy.unwrap_or(0.0).total_cmp(&b.best_accuracy.unwrap_or(0.0)))
 }
 
