@@ -6,7 +6,7 @@
 use candle_core::{Device, Tensor};
 use frostline::backbone::{Architecture, Boundary, Pass, Role, Segment, TensorSource, mix, registry};
 use frostline::network::head::load_head;
-use frostline::nn::{FreedMemoryKept, Linear, Param, Statistic, cross_entropy, let_idle_threads_sleep};
+use frostline::nn::{FreedMemoryKept, Linear, Param, cross_entropy, let_idle_threads_sleep};
 use frostline::problem::Result;
 use frostline::train::optimiser::{Optimiser, Rule};
 use serde_json::{Value, json};
@@ -67,8 +67,8 @@ struct RandomSource<'a> {
     optimiser: Option<&'a mut Optimiser>,
 }
 
-impl RandomSource<'_> {
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+impl TensorSource for RandomSource<'_> {
+    fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
         let key = name.bytes().fold(7, |key, byte| mix(key, u64::from(byte)));
         let fan_in: usize = shape.iter().skip(1).product();
         let spread = if shape.len() > 1 { 2.0 / (fan_in as f32).sqrt() } else { 0.1 };
@@ -78,9 +78,7 @@ impl RandomSource<'_> {
         let values: Vec<f32> = (0..count).map(|n| centre + spread * noise(key, n)).collect();
         Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
     }
-}
 
-impl TensorSource for RandomSource<'_> {
     fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
         let tensor = self.tensor(name, shape)?;
         let role = if shape.len() > 1 { Role::Weight } else { Role::Vector };
@@ -88,10 +86,6 @@ impl TensorSource for RandomSource<'_> {
             Some(optimiser) => Ok(optimiser.add(name, &tensor, role, 1.0)?),
             None => Ok(Param::frozen(tensor)),
         }
-    }
-
-    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic> {
-        Ok(Statistic::fixed(self.tensor(name, shape)?))
     }
 }
 

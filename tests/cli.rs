@@ -548,7 +548,7 @@ fn wrong_use_is_2_and_help_is_0() {
 }
 
 /// Invariant 10: what the window writes is the same recipe, so a recipe changed by hand must run.
-/// Seen to fail when `without_alias` keeps the wrapper's name.
+/// Seen to fail when `Aliases::unwrapped` keeps the wrapper's name.
 #[test]
 fn a_recipe_edited_by_hand_runs() {
     let scratch = Scratch::new();

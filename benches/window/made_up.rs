@@ -1,6 +1,6 @@
 //! Data, a backbone and answers that are made up, so that a scene is as large as it has to be.
 
-use frostline::backbone::{InputSpec, registry};
+use frostline::backbone::{CutName, InputSpec, registry};
 use frostline::control::{Control, Fact};
 use frostline::data::index::INDEX_VERSION;
 use frostline::data::{
@@ -89,7 +89,7 @@ pub fn record(run: &str, epochs: Vec<frostline::project::run::EpochRecord>) -> R
         },
         task: Default::default(),
         classes: Vec::new(),
-        frostline: "head".to_string(),
+        frostline: CutName::Head,
         trainable_parameters: 1,
         train_samples: 1,
         validation_samples: 200,

@@ -1,8 +1,12 @@
 //! The nested description of a backbone: what the tree view shows, what a freeze mask speaks of,
 //! what the optimiser groups, what the exporter writes. Read this file first.
 
+use super::aliases::Aliases;
 use serde::Serialize;
+use std::collections::HashMap;
 use std::fmt;
+use std::iter::Peekable;
+use std::vec::IntoIter;
 
 /// A backbone as a tree of modules in data-flow order. Leaves hold tensors; a path is the common
 /// prefix of the names of the tensors below it (`blocks.5.0.conv_dw`), the root's path is empty.
@@ -10,6 +14,7 @@ use std::fmt;
 pub struct LayerTree {
     root: Node,
     leaves: Vec<Leaf>,
+    aliases: Aliases,
 }
 
 /// One module: a stage, a block or a layer.
@@ -25,6 +30,22 @@ pub struct Node {
     /// Tensors of this very module, named in full. Empty for inner nodes.
     pub tensors: Vec<TensorSpec>,
     pub children: Vec<Node>,
+}
+
+/// What is to be told of an inner node; one of which nothing is told is a block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Module {
+    pub path: String,
+    pub kind: Kind,
+    pub detail: String,
+    /// Where it is not that of the last layer inside.
+    pub output_shape: Option<Vec<Dim>>,
+}
+
+impl Module {
+    pub fn new(path: impl Into<String>, kind: Kind, detail: impl Into<String>) -> Self {
+        Self { path: path.into(), kind, detail: detail.into(), output_shape: None }
+    }
 }
 
 /// A leaf layer: the smallest thing that can be frozen or thawed.
@@ -109,6 +130,11 @@ impl Serialize for Dim {
 }
 
 impl TensorSpec {
+    /// The tensor `last` of the layer at `path`.
+    pub fn new(path: &str, last: &str, shape: &[usize], role: Role) -> Self {
+        Self { name: format!("{path}.{last}"), shape: shape.to_vec(), role }
+    }
+
     /// Number of elements.
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
@@ -122,28 +148,15 @@ impl TensorSpec {
 
 impl Node {
     /// An inner node; its shape is its last child's.
-    pub fn inner(path: impl Into<String>, kind: Kind, children: Vec<Node>) -> Self {
+    fn inner(path: String, kind: Kind, children: Vec<Node>) -> Self {
         let output_shape = children.last().map(|c| c.output_shape.clone()).unwrap_or_default();
-        Self { path: path.into(), kind, detail: String::new(), output_shape, tensors: Vec::new(), children }
+        Self { path, kind, detail: String::new(), output_shape, tensors: Vec::new(), children }
     }
 
-    /// A leaf; `tensors` are (last part of the name, shape, role).
-    pub fn leaf(
-        path: impl Into<String>,
-        kind: Kind,
-        output_shape: Vec<Dim>,
-        tensors: &[(&str, &[usize], Role)],
-    ) -> Self {
-        let path = path.into();
-        let tensors = tensors
-            .iter()
-            .map(|(last, shape, role)| TensorSpec {
-                name: format!("{path}.{last}"),
-                shape: shape.to_vec(),
-                role: *role,
-            })
-            .collect();
-        Self { path, kind, detail: String::new(), output_shape, tensors, children: Vec::new() }
+    /// A leaf with its tensors.
+    pub fn leaf(path: &str, kind: Kind, output_shape: Vec<Dim>, tensors: impl Into<Vec<TensorSpec>>) -> Self {
+        let tensors = tensors.into();
+        Self { path: path.into(), kind, detail: String::new(), output_shape, tensors, children: Vec::new() }
     }
 
     /// Says what tells this node from others of its kind.
@@ -165,12 +178,34 @@ impl Node {
 }
 
 impl LayerTree {
-    /// A tree whose leaves each belong to the segment (the part between two neighbouring cuts) that
-    /// `segment_of` names for their path.
-    pub fn new(root: Node, segment_of: impl Fn(&str) -> usize) -> Self {
-        let mut leaves = Vec::new();
-        collect_leaves(&root, &segment_of, &mut leaves);
-        Self { root, leaves }
+    /// Nests the leaves of all segments (the parts between two neighbouring cuts) by the dots in their paths; leaves of
+    /// one module stand together. The root's output has the shape `output_shape`.
+    pub fn nest(
+        segments: Vec<Vec<Node>>,
+        modules: &[Module],
+        output_shape: Vec<Dim>,
+        aliases: Aliases,
+    ) -> Self {
+        let numbered = segments.iter().enumerate().flat_map(|(n, nodes)| nodes.iter().map(move |l| (n, l)));
+        let leaves = numbered
+            .map(|(segment, leaf)| Leaf {
+                path: leaf.path.clone(),
+                kind: leaf.kind,
+                output_shape: leaf.output_shape.clone(),
+                tensors: leaf.tensors.clone(),
+                segment,
+            })
+            .collect();
+        let nodes: Vec<Node> = segments.into_iter().flatten().collect();
+        let modules = modules.iter().map(|module| (module.path.as_str(), module)).collect();
+        let children = nest_below("", &mut nodes.into_iter().peekable(), &modules);
+        let root = Node { output_shape, ..Node::inner(String::new(), Kind::Model, children) };
+        Self { root, leaves, aliases }
+    }
+
+    /// What other programs call the tensors.
+    pub fn aliases(&self) -> &Aliases {
+        &self.aliases
     }
 
     /// The whole backbone.
@@ -198,19 +233,34 @@ impl LayerTree {
     }
 }
 
-fn collect_leaves(node: &Node, segment_of: &impl Fn(&str) -> usize, leaves: &mut Vec<Leaf>) {
-    if node.children.is_empty() {
-        leaves.push(Leaf {
-            path: node.path.clone(),
-            kind: node.kind,
-            output_shape: node.output_shape.clone(),
-            tensors: node.tensors.clone(),
-            segment: segment_of(&node.path),
-        });
+/// Takes the leaves below `parent` off the front of `rest`.
+fn nest_below(
+    parent: &str,
+    rest: &mut Peekable<IntoIter<Node>>,
+    modules: &HashMap<&str, &Module>,
+) -> Vec<Node> {
+    let start = if parent.is_empty() { 0 } else { parent.len() + 1 };
+    let mut children = Vec::new();
+    while let Some(leaf) = rest.peek().filter(|leaf| is_at_or_below(&leaf.path, parent)) {
+        match leaf.path.get(start..).and_then(|own| own.find('.')) {
+            None => children.extend(rest.next()),
+            Some(end) => {
+                let path = leaf.path[..start + end].to_string();
+                let inside = nest_below(&path, rest, modules);
+                children.push(inner_node(path, inside, modules));
+            }
+        }
     }
-    for child in &node.children {
-        collect_leaves(child, segment_of, leaves);
+    children
+}
+
+fn inner_node(path: String, children: Vec<Node>, modules: &HashMap<&str, &Module>) -> Node {
+    let Some(module) = modules.get(path.as_str()) else { return Node::inner(path, Kind::Block, children) };
+    let mut node = Node::inner(path, module.kind, children).with_detail(module.detail.clone());
+    if let Some(shape) = &module.output_shape {
+        node.output_shape = shape.clone();
     }
+    node
 }
 
 /// Whether `path` is `ancestor` or lies below it. Everything lies below the root's empty path.
@@ -248,20 +298,39 @@ mod tests {
         assert!(!is_at_or_below("blocks", "blocks.1"));
     }
 
+    fn leaf(path: &str) -> Node {
+        Node::leaf(path, Kind::Linear, vec![], [TensorSpec::new(path, "weight", &[2, 3], Role::Weight)])
+    }
+
+    #[test]
+    fn leaves_nest_by_their_paths() {
+        let segments =
+            vec![vec![leaf("a")], vec![leaf("b.0"), leaf("b.1.x"), leaf("b.1.y")], vec![leaf("c")]];
+        let told =
+            Module { output_shape: Some(vec![Dim::Tokens]), ..Module::new("b", Kind::Stage, "2 layers") };
+        let tree = LayerTree::nest(segments, &[told], vec![Dim::Fixed(7)], Aliases::default());
+        assert_eq!(tree.leaves().iter().map(|l| l.segment).collect::<Vec<_>>(), [0, 1, 1, 1, 2]);
+        let names = |node: &Node| node.children.iter().map(|n| n.path.clone()).collect::<Vec<_>>();
+        assert_eq!(names(tree.root()), ["a", "b", "c"]);
+        assert_eq!(tree.root().output_shape, [Dim::Fixed(7)]);
+        let stage = tree.find("b").unwrap();
+        assert_eq!(
+            (stage.kind, stage.detail.as_str(), names(stage)),
+            (Kind::Stage, "2 layers", vec!["b.0".into(), "b.1".into()])
+        );
+        assert_eq!(stage.output_shape, [Dim::Tokens]);
+        assert_eq!(
+            tree.find("b.1").map(|n| (n.kind, names(n))),
+            Some((Kind::Block, vec!["b.1.x".into(), "b.1.y".into()]))
+        );
+    }
+
     #[test]
     fn find_walks_down() {
-        let leaf = |p: &str| Node::leaf(p, Kind::Linear, vec![], &[("weight", &[2, 3], Role::Weight)]);
-        let tree = LayerTree::new(
-            Node::inner(
-                "",
-                Kind::Model,
-                vec![leaf("a"), Node::inner("b", Kind::Stage, vec![leaf("b.0"), leaf("b.1")])],
-            ),
-            |path| usize::from(path != "a"),
-        );
+        let segments = vec![vec![leaf("a")], vec![leaf("b.0"), leaf("b.1")]];
+        let tree = LayerTree::nest(segments, &[], vec![], Aliases::default());
         assert_eq!(tree.find("b.1").map(Node::parameters), Some(6));
         assert_eq!(tree.find("b").map(Node::parameters), Some(12));
         assert!(tree.find("b.2").is_none());
-        assert_eq!(tree.leaves().iter().map(|l| l.segment).collect::<Vec<_>>(), [0, 1, 1]);
     }
 }

@@ -8,30 +8,58 @@ use wildmatch::WildMatch;
 /// The state of every leaf layer, in tree order. Any pattern is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FreezeMask {
-    thawed: Vec<bool>,
+    states: Vec<LeafState>,
+}
+
+/// What training does to a leaf layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeafState {
+    /// Nothing: it stays as pretrained.
+    Frozen,
+    /// Its own tensors are trained.
+    Thawed,
+}
+
+impl LeafState {
+    /// Whether its own tensors are trained.
+    pub fn trains_tensors(self) -> bool {
+        match self {
+            Self::Frozen => false,
+            Self::Thawed => true,
+        }
+    }
+
+    /// Whether something is trained at this place, so that the backward pass must come down to it.
+    pub fn learns(self) -> bool {
+        match self {
+            Self::Frozen => false,
+            Self::Thawed => true,
+        }
+    }
 }
 
 /// The state of a node: its leaves may agree or differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FreezeState {
-    Frozen,
-    Thawed,
+    /// All leaves are in this state.
+    All(LeafState),
     Mixed,
 }
 
 impl FreezeMask {
     /// Everything frozen: only the head is trained.
     pub fn frozen(tree: &LayerTree) -> Self {
-        Self { thawed: vec![false; tree.leaves().len()] }
+        Self { states: vec![LeafState::Frozen; tree.leaves().len()] }
     }
 
     /// Thaws the leaves that `is_thawed` says.
     pub fn thawing(tree: &LayerTree, is_thawed: impl Fn(&Leaf) -> bool) -> Self {
-        Self { thawed: tree.leaves().iter().map(is_thawed).collect() }
+        let state = |leaf: &Leaf| if is_thawed(leaf) { LeafState::Thawed } else { LeafState::Frozen };
+        Self { states: tree.leaves().iter().map(state).collect() }
     }
 
     /// Thaws what the patterns name. `*` matches any characters, `?` one; a pattern that matches an
-    /// inner node takes its subtree; a leading `bert.` or `model.` is dropped.
+    /// inner node takes its subtree; a leading wrapper of the family's [`Aliases`](super::Aliases) is dropped.
     ///
     /// # Errors
     /// A pattern that matches nothing.
@@ -47,7 +75,7 @@ impl FreezeMask {
                 ));
             }
             for path in paths {
-                mask.set(tree, path, true);
+                mask.set(tree, path, LeafState::Thawed);
             }
         }
         Ok(mask)
@@ -60,35 +88,35 @@ impl FreezeMask {
         patterns
     }
 
-    /// Freezes or thaws everything at and below `path`.
-    pub fn set(&mut self, tree: &LayerTree, path: &str, thawed: bool) {
-        for (state, leaf) in self.thawed.iter_mut().zip(tree.leaves()) {
+    /// Puts everything at and below `path` into a state.
+    pub fn set(&mut self, tree: &LayerTree, path: &str, state: LeafState) {
+        for (own, leaf) in self.states.iter_mut().zip(tree.leaves()) {
             if is_at_or_below(&leaf.path, path) {
-                *state = thawed;
+                *own = state;
             }
         }
     }
 
-    /// Whether leaf number `leaf` (in tree order) is trained.
-    pub fn is_thawed(&self, leaf: usize) -> bool {
-        self.thawed.get(leaf).copied().unwrap_or(false)
+    /// The state of leaf number `leaf` (in tree order).
+    pub fn leaf(&self, leaf: usize) -> LeafState {
+        self.states.get(leaf).copied().unwrap_or(LeafState::Frozen)
     }
 
-    /// Whether a layer of this kind is trained.
+    /// Whether a layer of this kind is thawed.
     pub fn thaws_any(&self, tree: &LayerTree, kind: Kind) -> bool {
-        self.thawed.iter().zip(tree.leaves()).any(|(thawed, leaf)| *thawed && leaf.kind == kind)
+        self.states.iter().zip(tree.leaves()).any(|(state, leaf)| state.trains_tensors() && leaf.kind == kind)
     }
 
     /// The state of the subtree at `path`.
     pub fn state(&self, tree: &LayerTree, path: &str) -> FreezeState {
         let below =
-            self.thawed.iter().zip(tree.leaves()).filter(|(_, leaf)| is_at_or_below(&leaf.path, path));
-        state_of(below.map(|(thawed, _)| *thawed))
+            self.states.iter().zip(tree.leaves()).filter(|(_, leaf)| is_at_or_below(&leaf.path, path));
+        state_of(below.map(|(state, _)| *state))
     }
 
     /// The state of the leaves of these numbers, in tree order.
     pub fn state_of(&self, leaves: Range<usize>) -> FreezeState {
-        state_of(self.thawed.get(leaves).unwrap_or_default().iter().copied())
+        state_of(self.states.get(leaves).unwrap_or_default().iter().copied())
     }
 
     /// Thaws every leaf at or above cut number `cut` and freezes every leaf below it.
@@ -96,24 +124,24 @@ impl FreezeMask {
         Self::thawing(tree, |leaf| leaf.segment >= cut)
     }
 
-    /// Number of the highest cut with nothing thawed below it; `cuts` is how many cuts there are.
+    /// Number of the highest cut below which nothing learns; `cuts` is how many cuts there are.
     /// Cut `i` lies below segment `i`, the last cut lies above the last segment.
     pub fn frostline(&self, tree: &LayerTree, cuts: usize) -> usize {
-        let thawed = self.thawed.iter().zip(tree.leaves()).filter(|(thawed, _)| **thawed);
-        thawed.map(|(_, leaf)| leaf.segment).min().unwrap_or(cuts.saturating_sub(1))
+        let learning = self.states.iter().zip(tree.leaves()).filter(|(state, _)| state.learns());
+        learning.map(|(_, leaf)| leaf.segment).min().unwrap_or(cuts.saturating_sub(1))
     }
 
     /// Parameters of the backbone that are trained.
     pub fn trainable_parameters(&self, tree: &LayerTree) -> usize {
-        let thawed = self.thawed.iter().zip(tree.leaves()).filter(|(thawed, _)| **thawed);
+        let thawed = self.states.iter().zip(tree.leaves()).filter(|(state, _)| state.trains_tensors());
         thawed.flat_map(|(_, leaf)| &leaf.tensors).filter(|t| t.is_parameter()).map(|t| t.elements()).sum()
     }
 
     fn collect_patterns(&self, tree: &LayerTree, node: &Node, patterns: &mut Vec<String>) {
         match self.state(tree, &node.path) {
-            FreezeState::Frozen => {}
-            FreezeState::Thawed if node.path.is_empty() => patterns.push("*".to_string()),
-            FreezeState::Thawed => patterns.push(node.path.clone()),
+            FreezeState::All(LeafState::Frozen) => {}
+            FreezeState::All(LeafState::Thawed) if node.path.is_empty() => patterns.push("*".to_string()),
+            FreezeState::All(LeafState::Thawed) => patterns.push(node.path.clone()),
             FreezeState::Mixed => {
                 for child in &node.children {
                     self.collect_patterns(tree, child, patterns);
@@ -123,18 +151,12 @@ impl FreezeMask {
     }
 }
 
-fn state_of(mut thawed: impl Iterator<Item = bool>) -> FreezeState {
-    match thawed.next() {
-        None => FreezeState::Frozen,
-        Some(first) if thawed.any(|other| other != first) => FreezeState::Mixed,
-        Some(true) => FreezeState::Thawed,
-        Some(false) => FreezeState::Frozen,
+fn state_of(mut states: impl Iterator<Item = LeafState>) -> FreezeState {
+    match states.next() {
+        None => FreezeState::All(LeafState::Frozen),
+        Some(first) if states.any(|other| other != first) => FreezeState::Mixed,
+        Some(first) => FreezeState::All(first),
     }
-}
-
-/// Removes the wrapper that some libraries put before every tensor name.
-pub fn without_alias(path: &str) -> &str {
-    ["bert.", "model."].iter().find_map(|alias| path.strip_prefix(alias)).unwrap_or(path)
 }
 
 fn matches<'t>(tree: &'t LayerTree, pattern: &str) -> Vec<&'t str> {
@@ -147,7 +169,7 @@ fn matches<'t>(tree: &'t LayerTree, pattern: &str) -> Vec<&'t str> {
         }
     }
     let mut found = Vec::new();
-    walk(tree.root(), &WildMatch::new(without_alias(pattern)), &mut found);
+    walk(tree.root(), &WildMatch::new(tree.aliases().unwrapped(pattern)), &mut found);
     found
 }
 

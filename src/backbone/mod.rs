@@ -5,24 +5,31 @@
 //! [`FreezeMask`] says which leaves are trained; the highest cut with nothing thawed below it is the
 //! frostline. Segments below it are the trunk, segments above it the top.
 //!
-//! A new family is one file and one line in [`registry`].
+//! A family describes each layer once ([`network`], `families/layers.rs`): tree, cuts and loading follow. A new one is
+//! one file and one line in [`families`].
 
+pub mod aliases;
+pub mod cut;
 pub mod families;
 pub mod layer_tree;
 mod mapped;
 pub mod mask;
+pub mod network;
 pub mod registry;
 pub mod spec;
 pub mod weights;
 
+pub use aliases::Aliases;
+pub use cut::{Cut, CutName};
 pub use layer_tree::{Dim, Kind, LayerTree, Leaf, Node, Role, TensorSpec};
-pub use mask::{FreezeMask, FreezeState};
+pub use mask::{FreezeMask, FreezeState, LeafState};
 pub use spec::{Backbone, InputSpec};
 pub use weights::WeightFile;
 
 use crate::nn::{Dropout, Param, Statistic};
 use crate::problem::Result;
 use candle_core::{Device, Tensor};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A network without weights: everything that follows from its configuration alone.
@@ -50,16 +57,16 @@ pub trait Architecture: Send + Sync {
 
     /// Loads segment number `segment` with tensors from `source`.
     fn load_segment(&self, segment: usize, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>>;
-}
 
-/// A place where the network can be parted.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Cut {
-    /// Path of the module just above it; `input` below everything, `head` above the pooling.
-    pub name: String,
-    /// Shape of the boundary state there without the batch dimension, in canonical order
-    /// (`[channels, height, width]`, `[tokens, features]` or `[features]`).
-    pub shape: Vec<Dim>,
+    /// The numbers of all segments, in data-flow order.
+    fn segments(&self) -> Range<usize> {
+        0..self.cuts().len().saturating_sub(1)
+    }
+
+    /// The name of cut number `cut`; past the last one that of the last.
+    fn cut_name(&self, cut: usize) -> CutName {
+        self.cuts().get(cut).map_or(CutName::Head, |cut| cut.name.clone())
+    }
 }
 
 /// What kind of sample a backbone takes.
@@ -71,12 +78,21 @@ pub enum InputKind {
     Text { max_tokens: usize },
 }
 
-/// Where a segment gets its tensors: decides for each whether it is frozen or trainable.
+/// Where a segment gets its tensors: decides for each whether it is frozen or trainable. Everything is frozen where a
+/// source says no more than what the tensors are.
 pub trait TensorSource {
+    /// The tensor of this name and shape, as it is.
+    fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<Tensor>;
+
     /// A trainable or frozen parameter.
-    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param>;
+    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
+        Ok(Param::frozen(self.tensor(name, shape)?))
+    }
+
     /// A running statistic of a norm: no gradient moves it, but a thawed norm may let it follow the batches.
-    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic>;
+    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic> {
+        Ok(Statistic::fixed(self.tensor(name, shape)?))
+    }
 }
 
 /// The part of a network between two neighbouring cuts.
@@ -96,6 +112,19 @@ pub struct Boundary {
     pub hidden: Tensor,
     /// Tokens of each text; `None` for images.
     pub lengths: Option<Arc<[usize]>>,
+}
+
+impl Boundary {
+    /// Tokens of each text.
+    ///
+    /// # Errors
+    /// It is one of pictures.
+    pub fn token_lengths(&self) -> candle_core::Result<&[usize]> {
+        match &self.lengths {
+            Some(lengths) => Ok(lengths),
+            None => candle_core::bail!("a text backbone needs the lengths of the texts"),
+        }
+    }
 }
 
 /// Circumstances of one forward pass.
@@ -135,11 +164,7 @@ pub struct FrozenSource<'w> {
 }
 
 impl TensorSource for FrozenSource<'_> {
-    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
-        Ok(Param::frozen(self.weights.tensor(name, shape, &self.device)?))
-    }
-
-    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic> {
-        Ok(Statistic::fixed(self.weights.tensor(name, shape, &self.device)?))
+    fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        self.weights.tensor(name, shape, &self.device)
     }
 }

@@ -1,4 +1,4 @@
-//! The families that Frostline can train. A new one is one file in `families/` and one line here.
+//! The families that Frostline can train. A new one is one file in `families/` and one line in its `mod.rs`.
 
 use super::families;
 use super::{Architecture, Backbone};
@@ -18,27 +18,22 @@ pub struct Family {
 pub type Described = Result<Box<dyn Architecture>>;
 
 /// All families, asked in this order.
-pub const FAMILIES: &[Family] = &[
-    families::efficientnet::MOBILENET_V2,
-    families::efficientnet::EFFICIENTNET_LITE,
-    families::efficientnet::EFFICIENTNET,
-    families::mobilenet_v3::MOBILENET_V3,
-    families::resnet::RESNET,
-    families::bert::BERT,
-];
+pub fn families() -> impl Iterator<Item = &'static Family> {
+    families::ALL.iter().copied().flatten()
+}
 
 /// Finds the family of a configuration and describes the network.
 ///
 /// # Errors
 /// No family knows it, or the configuration is unusable. `path` is the configuration's file.
 pub fn describe(config: &Value, path: &Path) -> Result<(&'static str, Box<dyn Architecture>)> {
-    for family in FAMILIES {
+    for family in families() {
         if let Some(described) = (family.describe)(config) {
             return described.map(|a| (family.name, a)).map_err(|p| p.at(path));
         }
     }
     let called = ["architecture", "model_type"].iter().find_map(|key| config.get(*key)?.as_str());
-    let known: Vec<&str> = FAMILIES.iter().map(|f| f.name).collect();
+    let known: Vec<&str> = families().map(|f| f.name).collect();
     Err(Problem::input(
         format!("this kind of backbone is not supported: {}", called.unwrap_or("unknown")),
         "no family of this version knows its configuration",
@@ -49,7 +44,7 @@ pub fn describe(config: &Value, path: &Path) -> Result<(&'static str, Box<dyn Ar
 
 /// The family that a configuration is of, by its name alone; `None` where none knows it.
 pub fn family_of(config: &Value) -> Option<&'static str> {
-    FAMILIES.iter().find(|family| (family.describe)(config).is_some()).map(|family| family.name)
+    families().find(|family| (family.describe)(config).is_some()).map(|family| family.name)
 }
 
 /// Checks that the tree names exactly the tensors of a weight file, less the ignored ones. `shape_of` and `names`
@@ -60,7 +55,7 @@ pub fn family_of(config: &Value) -> Option<&'static str> {
 pub fn check_tensors<'n>(
     architecture: &dyn Architecture,
     names: impl IntoIterator<Item = &'n str>,
-    shape_of: impl Fn(&str) -> Option<Vec<usize>>,
+    shape_of: impl Fn(&str) -> Option<&'n [usize]>,
 ) -> std::result::Result<(), String> {
     let mut expected = std::collections::BTreeSet::new();
     for tensor in architecture.tree().tensors() {

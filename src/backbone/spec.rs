@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub struct Backbone {
     /// The name that recipes use: the folder's name, or what its card says.
     pub id: String,
-    /// Family name, as in [`registry::FAMILIES`].
+    /// Family name, as in [`registry::families`].
     pub family: &'static str,
     pub card: Card,
     /// How a sample becomes the network's input.
@@ -99,7 +99,7 @@ impl Backbone {
 
     /// Reads the weights and checks that they fit the tree.
     pub fn open_weights(&self) -> Result<WeightFile> {
-        let weights = WeightFile::open(&self.weights_path())?;
+        let weights = WeightFile::open(&self.weights_path(), self.architecture.tree().aliases())?;
         registry::check_weights(self, &weights)?;
         Ok(weights)
     }

@@ -1,48 +1,64 @@
 //! A weight file: mapped, hashed, checked, and handed out tensor by tensor as f32.
 
+use super::aliases::Aliases;
 use super::mapped::MappedFile;
-use super::mask::without_alias;
 use crate::problem::{Problem, Result};
 use candle_core::{Device, Tensor};
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// A safetensors file. Names come without a leading `bert.` or `model.`.
+/// A safetensors file begins with the length of its header.
+const LENGTH_BYTES: usize = 8;
+
+/// A safetensors file, its header read once. Names are those of the tree, aliases removed.
 pub struct WeightFile {
     path: PathBuf,
     file: MappedFile,
-    /// Name without alias -> name in the file.
-    names: BTreeMap<String, String>,
+    tensors: BTreeMap<String, Stored>,
     sha256: String,
+}
+
+/// A tensor in its file.
+struct Stored {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    /// Its bytes in the file.
+    place: Range<usize>,
 }
 
 impl std::fmt::Debug for WeightFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "WeightFile({}, {} tensors)", self.path.display(), self.names.len())
+        write!(f, "WeightFile({}, {} tensors)", self.path.display(), self.tensors.len())
     }
 }
 
 impl WeightFile {
-    /// Reads the file and checks its header: lengths, overlaps and gaps.
+    /// Reads the file and checks its header: lengths, overlaps and gaps. `aliases` are those of its network.
     ///
     /// # Errors
     /// The file cannot be read, is cut short, or is no safetensors file.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path, aliases: &Aliases) -> Result<Self> {
         let fail = |e: std::io::Error| Problem::io("read the weights", path, &e);
         let file = MappedFile::open(path).map_err(fail)?;
         let bytes = file.bytes().map_err(fail)?;
         let sha256 = hex(&Sha256::digest(bytes));
-        let parsed = SafeTensors::deserialize(bytes).map_err(|e| broken(path, &e.to_string()))?;
-        let mut names = BTreeMap::new();
-        for name in parsed.names() {
-            let plain = plain_name(name);
-            if names.insert(plain.clone(), name.to_string()).is_some() {
+        let (header, metadata) =
+            SafeTensors::read_metadata(bytes).map_err(|e| broken(path, &e.to_string()))?;
+        let start = LENGTH_BYTES + header;
+        let mut tensors = BTreeMap::new();
+        for (name, info) in metadata.tensors() {
+            let plain = aliases.plain(&name);
+            let (first, end) = info.data_offsets;
+            let place = start + first..start + end;
+            let stored = Stored { dtype: info.dtype, shape: info.shape.clone(), place };
+            if tensors.insert(plain.clone(), stored).is_some() {
                 return Err(broken(path, &format!("two tensors are called {plain:?}")));
             }
         }
-        Ok(Self { path: path.to_path_buf(), file, names, sha256 })
+        Ok(Self { path: path.to_path_buf(), file, tensors, sha256 })
     }
 
     /// SHA-256 of the whole file, in hexadecimal: what `sha256sum` prints.
@@ -57,13 +73,12 @@ impl WeightFile {
 
     /// Names of all tensors, aliases removed, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.keys().map(String::as_str)
+        self.tensors.keys().map(String::as_str)
     }
 
     /// Shape of a tensor, if the file has it.
-    pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        let parsed = SafeTensors::deserialize(self.file.bytes().ok()?).ok()?;
-        Some(parsed.tensor(self.names.get(name)?).ok()?.shape().to_vec())
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|stored| stored.shape.as_slice())
     }
 
     /// One tensor as f32 values in row-major order.
@@ -72,17 +87,16 @@ impl WeightFile {
     /// It is missing, has another shape or an unsupported type, or holds a value that is not finite.
     pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let fail = |e: std::io::Error| Problem::io("read the weights", &self.path, &e);
+        let refuse = |why: String| broken(&self.path, &why);
         let bytes = self.file.bytes().map_err(fail)?;
-        let parsed = SafeTensors::deserialize(bytes).map_err(|e| broken(&self.path, &e.to_string()))?;
-        let stored =
-            self.names.get(name).ok_or_else(|| broken(&self.path, &format!("tensor {name} is missing")))?;
-        let view = parsed.tensor(stored).map_err(|e| broken(&self.path, &e.to_string()))?;
-        if view.shape() != shape {
-            let why = format!("tensor {name} has shape {:?} where {shape:?} is needed", view.shape());
-            return Err(broken(&self.path, &why));
+        let stored = self.tensors.get(name).ok_or_else(|| refuse(format!("tensor {name} is missing")))?;
+        if stored.shape != shape {
+            let why = format!("tensor {name} has shape {:?} where {shape:?} is needed", stored.shape);
+            return Err(refuse(why));
         }
-        let values = to_f32(view.dtype(), view.data())
-            .ok_or_else(|| broken(&self.path, &format!("tensor {name} has type {:?}", view.dtype())))?;
+        let data = bytes.get(stored.place.clone()).ok_or_else(|| refuse("it is cut short".to_string()))?;
+        let values = to_f32(stored.dtype, data)
+            .ok_or_else(|| refuse(format!("tensor {name} has type {:?}", stored.dtype)))?;
         // What was copied is what was hashed.
         self.file.bytes().map_err(fail)?;
         if let Some(position) = values.iter().position(|v| !v.is_finite()) {
@@ -96,16 +110,6 @@ impl WeightFile {
     pub fn tensor(&self, name: &str, shape: &[usize], device: &Device) -> Result<Tensor> {
         Ok(Tensor::from_vec(self.values(name, shape)?, shape, device)?)
     }
-}
-
-/// A tensor's name without the wrapper that some libraries put before it. The oldest BERT files call the weight and
-/// bias of a layer norm gamma and beta.
-pub fn plain_name(name: &str) -> String {
-    let name = without_alias(name);
-    let norm = |old: &str, new: &str| name.strip_suffix(old).map(|layer| format!("{layer}{new}"));
-    norm("LayerNorm.gamma", "LayerNorm.weight")
-        .or_else(|| norm("LayerNorm.beta", "LayerNorm.bias"))
-        .unwrap_or_else(|| name.to_string())
 }
 
 /// SHA-256 of a file in hexadecimal, read piece by piece.
@@ -155,6 +159,8 @@ mod tests {
     use super::*;
     use safetensors::tensor::TensorView;
 
+    const ALIASES: Aliases = Aliases { wrappers: &["bert."], endings: &[] };
+
     fn file_with(values: &[f32]) -> Vec<u8> {
         let data: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         let view = TensorView::new(Dtype::F32, vec![values.len()], &data).unwrap();
@@ -165,7 +171,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
         fs_err::write(&path, bytes).unwrap();
-        let found = WeightFile::open(&path).and_then(|w| w.values("a.weight", &[2]));
+        let found = WeightFile::open(&path, &ALIASES).and_then(|w| w.values("a.weight", &[2]));
         match (found, expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found, expected),
             (Err(problem), Err(part)) => {
@@ -177,11 +183,22 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_today() {
-        let check = |name: &str, expected: &str| assert_eq!(plain_name(name), expected);
-        check("bert.embeddings.LayerNorm.gamma", "embeddings.LayerNorm.weight");
-        check("encoder.layer.0.output.LayerNorm.beta", "encoder.layer.0.output.LayerNorm.bias");
-        check("stages.0.blocks.0.gamma", "stages.0.blocks.0.gamma");
+    fn each_tensor_comes_from_its_own_place() {
+        let (first, second) =
+            ([1f32, 2.0].map(f32::to_le_bytes).concat(), [0x3C00u16.to_le_bytes()].concat());
+        let view = |dtype, shape: &[usize], data| TensorView::new(dtype, shape.to_vec(), data).unwrap();
+        let tensors = [("b", view(Dtype::F16, &[1], &second)), ("bert.a", view(Dtype::F32, &[2], &first))];
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        fs_err::write(&path, safetensors::serialize(tensors, None).unwrap()).unwrap();
+        let weights = WeightFile::open(&path, &ALIASES).unwrap();
+        assert_eq!(weights.names().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!((weights.shape("a"), weights.shape("bert.a")), (Some(&[2][..]), None));
+        assert_eq!(weights.values("a", &[2]).unwrap(), [1.0, 2.0]);
+        assert_eq!(weights.values("b", &[1]).unwrap(), [1.0]);
+        let twice = [("a", view(Dtype::F16, &[1], &second)), ("bert.a", view(Dtype::F16, &[1], &second))];
+        fs_err::write(&path, safetensors::serialize(twice, None).unwrap()).unwrap();
+        assert!(WeightFile::open(&path, &ALIASES).unwrap_err().why.contains("two tensors"));
     }
 
     #[test]

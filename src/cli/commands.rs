@@ -133,7 +133,7 @@ fn create(new: New) -> Result<u8> {
     for warning in &plan.warnings {
         tell(&format!("warning: {warning}"));
     }
-    let cut = plan.architecture().cuts().get(plan.frostline);
+    let network = plan.architecture();
     let split = &plan.split;
     print_text(&format!(
         "{}\n{}{} train, {} validate, {} test\nfrostline at {} ({}); {} parameters are trained\nproject {}: train it with `frostline train {}`\n",
@@ -142,8 +142,8 @@ fn create(new: New) -> Result<u8> {
         split.train.len(),
         split.validation.len(),
         split.test.len(),
-        cut.map_or("", |c| c.name.as_str()),
-        cut.map(|c| show::shape(&c.shape)).unwrap_or_default(),
+        network.cut_name(plan.frostline),
+        network.cuts().get(plan.frostline).map(|c| show::shape(&c.shape)).unwrap_or_default(),
         show::count(plan.trainable_parameters()),
         project.folder().display(),
         project.folder().display(),

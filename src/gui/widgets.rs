@@ -1,6 +1,7 @@
 //! Small things that every panel paints the same way.
 
 use super::theme::{self, Tokens, icon};
+use crate::backbone::{FreezeState, LeafState};
 use crate::session::{Action, Session};
 use egui::text::{LayoutJob, TextWrapping};
 use egui::{
@@ -268,10 +269,10 @@ pub fn banner(ui: &mut Ui, colour: Color32, title: &str, text: &str) {
 }
 
 /// The sign of a freeze state, with its word.
-pub fn state_words(state: crate::backbone::FreezeState) -> (&'static str, &'static str) {
+pub fn state_words(state: FreezeState) -> (&'static str, &'static str) {
     match state {
-        crate::backbone::FreezeState::Frozen => (icon::SNOWFLAKE, "frozen"),
-        crate::backbone::FreezeState::Thawed => (icon::FLAME, "thawed"),
-        crate::backbone::FreezeState::Mixed => (icon::STACK, "mixed"),
+        FreezeState::All(LeafState::Frozen) => (icon::SNOWFLAKE, "frozen"),
+        FreezeState::All(LeafState::Thawed) => (icon::FLAME, "thawed"),
+        FreezeState::Mixed => (icon::STACK, "mixed"),
     }
 }

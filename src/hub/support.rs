@@ -4,7 +4,6 @@ use super::api::{Kind, ModelInfo, RemoteFile};
 use super::header::Header;
 use crate::backbone::registry::{check_tensors, describe, family_of};
 use crate::backbone::spec::image_spec;
-use crate::backbone::weights::plain_name;
 use crate::backbone::{Architecture, InputKind};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -111,16 +110,17 @@ pub fn wanted(kind: Kind, files: &[RemoteFile], allow_pickle: bool) -> Result<Ve
 /// # Errors
 /// In words, the first that does not fit.
 pub fn check_header(architecture: &dyn Architecture, header: &Header) -> Result<(), String> {
-    let shapes: BTreeMap<String, &Vec<usize>> =
-        header.tensors.iter().map(|(name, facts)| (plain_name(name), &facts.shape)).collect();
+    let aliases = architecture.tree().aliases();
+    let shapes: BTreeMap<String, &[usize]> =
+        header.tensors.iter().map(|(name, facts)| (aliases.plain(name), facts.shape.as_slice())).collect();
     if let Some((name, facts)) =
         header.tensors.iter().find(|(_, f)| !["F32", "F16", "BF16"].contains(&f.dtype.as_str()))
-        && architecture.tree().tensors().any(|tensor| tensor.name == plain_name(name))
+        && architecture.tree().tensors().any(|tensor| tensor.name == aliases.plain(name))
     {
         return Err(format!("tensor {name} has the type {}, which this version cannot read", facts.dtype));
     }
     let names = shapes.keys().map(String::as_str);
-    check_tensors(architecture, names, |name| shapes.get(name).map(|shape| (*shape).clone()))
+    check_tensors(architecture, names, |name| shapes.get(name).copied())
         .map_err(|why| format!("its weights do not fit its configuration: {why}"))
 }
 

@@ -203,12 +203,7 @@ fn new_record(plan: &Plan, run: &Run) -> RunRecord {
         environment: environment(&plan.machine),
         task: plan.task.record(),
         classes: plan.index.classes.clone(),
-        frostline: plan
-            .architecture()
-            .cuts()
-            .get(plan.frostline)
-            .map(|cut| cut.name.clone())
-            .unwrap_or_default(),
+        frostline: plan.architecture().cut_name(plan.frostline),
         trainable_parameters: plan.trainable_parameters(),
         train_samples: plan.split.train.len(),
         validation_samples: plan.split.validation.len(),

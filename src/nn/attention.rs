@@ -4,8 +4,8 @@ use super::dropout::Dropout;
 use super::kernels::Level;
 use super::kernels::attention::{self as kernel, Batch};
 use super::kernels::fresh::zeros;
-use super::op::{Saved, floats, is_fast, output, read, tensor};
-use candle_core::{CpuStorage, CustomOp3, D, Device, Layout, Result, Shape, Tensor, bail};
+use super::op::{Argument, Custom, Input, Op, Saved, is_fast, tensor};
+use candle_core::{D, Device, Result, Shape, Tensor, bail};
 
 /// `dropout(softmax(q k^T / sqrt(size))) v` inside each sequence and head (Vaswani et al. 2017).
 /// `q`, `k`, `v` and the result are `[tokens, heads * size]`: the tokens of all sequences one after
@@ -28,7 +28,7 @@ pub fn attention(
     }
     let keep = q.track_op() || k.track_op() || v.track_op();
     let op = AttentionOp { batch, keep, probabilities: Saved::default() };
-    q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op)
+    q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, Custom(op))
 }
 
 fn batch(
@@ -155,21 +155,12 @@ struct AttentionOp {
     probabilities: Saved,
 }
 
-impl CustomOp3 for AttentionOp {
-    fn name(&self) -> &'static str {
-        "attention"
-    }
+impl Op<3> for AttentionOp {
+    const NAME: &'static str = "attention";
 
-    fn cpu_fwd(
-        &self,
-        q: &CpuStorage,
-        q_layout: &Layout,
-        k: &CpuStorage,
-        k_layout: &Layout,
-        v: &CpuStorage,
-        v_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let qkv = [floats(q, q_layout)?, floats(k, k_layout)?, floats(v, v_layout)?];
+    fn forward(&self, qkv: [Input; 3]) -> Result<(Vec<f32>, Shape)> {
+        let shape = qkv[0].shape.clone();
+        let qkv = qkv.map(|input| input.values);
         let mut out = zeros(qkv[0].len());
         if self.keep {
             let mut probabilities = zeros(self.batch.probabilities());
@@ -178,35 +169,18 @@ impl CustomOp3 for AttentionOp {
         } else {
             kernel::forward(Level::current(), &self.batch, qkv, &mut out, None);
         }
-        output(out, q_layout.shape().clone())
+        Ok((out, shape))
     }
 
-    fn bwd(
-        &self,
-        q: &Tensor,
-        k: &Tensor,
-        v: &Tensor,
-        _: &Tensor,
-        d_out: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn backward(&self, qkv: [Argument; 3], _: Argument, d_out: Argument) -> Result<[Option<Tensor>; 3]> {
         let p = self.probabilities.take()?;
-        let len = q.elem_count();
-        let (mut dq, mut dk, mut dv) = (zeros(len), zeros(len), zeros(len));
-        let d_out = d_out.contiguous()?;
-        read(q, |q| {
-            read(k, |k| {
-                read(v, |v| {
-                    read(&d_out, |d_out| {
-                        let gradients = [&mut dq[..], &mut dk[..], &mut dv[..]];
-                        kernel::backward(Level::current(), &self.batch, [q, k, v], &p, d_out, gradients);
-                        Ok(())
-                    })
-                })
-            })
-        })?;
+        let [q, k, v] = qkv;
+        let [mut dq, mut dk, mut dv] = qkv.map(|x| zeros(x.values.len()));
+        let gradients = [&mut dq[..], &mut dk[..], &mut dv[..]];
+        let qkv = qkv.map(|x| x.values);
+        kernel::backward(Level::current(), &self.batch, qkv, &p, d_out.values, gradients);
         // The three share most of the work, so they are computed together and given where wanted.
-        let give = |values: Vec<f32>, x: &Tensor| x.track_op().then(|| tensor(values, x.shape())).transpose();
-        Ok((give(dq, q)?, give(dk, k)?, give(dv, v)?))
+        Ok([q.give(dq)?, k.give(dk)?, v.give(dv)?])
     }
 }
 

@@ -5,8 +5,8 @@ use super::kernels::Level;
 use super::kernels::avg_pool as kernel;
 use super::kernels::fresh::zeros;
 use super::kernels::geometry::Geometry;
-use super::op::{floats, input_gradient, is_fast, output, read};
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use super::op::{Argument, Custom, Input, Op, is_fast};
+use candle_core::{Result, Shape, Tensor, bail};
 
 /// The mean under a square window, channel by channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl AvgPool2d {
         if !is_fast(x) {
             return self.forward_composed(x);
         }
-        x.contiguous()?.apply_op1(AvgPoolOp { geometry, counts_padding: self.counts_padding })
+        x.contiguous()?.apply_op1(Custom(AvgPoolOp { geometry, counts_padding: self.counts_padding }))
     }
 
     /// The sum over the positions of the window, each a picture of its own, by the sum of as many pictures of ones.
@@ -67,26 +67,19 @@ struct AvgPoolOp {
     counts_padding: bool,
 }
 
-impl CustomOp1 for AvgPoolOp {
-    fn name(&self) -> &'static str {
-        "average-pool"
-    }
+impl Op<1> for AvgPoolOp {
+    const NAME: &'static str = "average-pool";
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn forward(&self, [x]: [Input; 1]) -> Result<(Vec<f32>, Shape)> {
         let g = &self.geometry;
         let mut y = zeros(g.output_len());
-        kernel::forward(Level::current(), g, self.counts_padding, floats(x, layout)?, &mut y);
-        output(y, (g.batch, g.out_height, g.out_width, g.out_channels))
+        kernel::forward(Level::current(), g, self.counts_padding, x.values, &mut y);
+        Ok((y, g.output_shape()))
     }
 
-    fn bwd(&self, x: &Tensor, _: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let dy = dy.contiguous()?;
-        input_gradient(x, |dx| {
-            read(&dy, |dy| {
-                kernel::input_gradient(Level::current(), &self.geometry, self.counts_padding, dy, dx);
-                Ok(())
-            })
-        })
+    fn backward(&self, [x]: [Argument; 1], _: Argument, dy: Argument) -> Result<[Option<Tensor>; 1]> {
+        let (level, g) = (Level::current(), &self.geometry);
+        Ok([x.gradient(|dx| kernel::input_gradient(level, g, self.counts_padding, dy.values, dx))?])
     }
 }
 

@@ -4,9 +4,9 @@ use super::activation::Activation;
 use super::kernels::batch_norm::{self, Affine};
 use super::kernels::fresh::zeros;
 use super::kernels::{Level, batch_statistics};
-use super::op::{Target, floats, input_gradient, is_fast, output, read, to_vec};
+use super::op::{Argument, Custom, Input, Op, is_fast, read, to_vec};
 use super::param::{Param, Slot, Statistic};
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Shape, Tensor, bail};
 
 /// How far running statistics go towards those of a batch (PyTorch's and timm's momentum).
 const MOMENTUM: f64 = 0.1;
@@ -64,7 +64,7 @@ impl BatchNorm {
             weight: self.weight.slot(),
             bias: self.bias.slot(),
         };
-        x.apply_op3(&self.weight.contiguous()?, &self.bias.contiguous()?, op)
+        x.apply_op3(&self.weight.contiguous()?, &self.bias.contiguous()?, Custom(op))
     }
 
     pub(super) fn forward_composed(&self, x: &Tensor) -> Result<Tensor> {
@@ -142,59 +142,35 @@ impl BatchNormOp {
     }
 }
 
-impl CustomOp3 for BatchNormOp {
-    fn name(&self) -> &'static str {
-        "batch-norm"
+impl Op<3> for BatchNormOp {
+    const NAME: &'static str = "batch-norm";
+
+    fn forward(&self, [x, w, b]: [Input; 3]) -> Result<(Vec<f32>, Shape)> {
+        let mut y = zeros(x.values.len());
+        batch_norm::forward(Level::current(), &self.affine(w.values, b.values), x.values, &mut y);
+        Ok((y, x.shape.clone()))
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        w: &CpuStorage,
-        w_layout: &Layout,
-        b: &CpuStorage,
-        b_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let affine = self.affine(floats(w, w_layout)?, floats(b, b_layout)?);
-        let x = floats(x, x_layout)?;
-        let mut y = zeros(x.len());
-        batch_norm::forward(Level::current(), &affine, x, &mut y);
-        output(y, x_layout.shape().clone())
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        b: &Tensor,
-        _: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn backward(&self, [x, w, b]: [Argument; 3], _: Argument, dy: Argument) -> Result<[Option<Tensor>; 3]> {
         let level = Level::current();
-        let affine = read(w, |w| read(b, |b| Ok(self.affine(w, b))))?;
-        let dy = dy.contiguous()?;
-        read(x, |x_values| {
-            read(&dy, |dy| {
-                let (weight, bias) = (Target::of(w, &self.weight), Target::of(b, &self.bias));
-                let (mut d_weight, mut d_bias) = (Vec::new(), Vec::new());
-                if self.of_batch || weight.is_wanted() || bias.is_wanted() {
-                    d_weight.resize(w.elem_count(), 0.0);
-                    d_bias.resize(b.elem_count(), 0.0);
-                    batch_norm::parameter_gradient(level, &affine, x_values, dy, &mut d_weight, &mut d_bias);
-                }
-                let dx = input_gradient(x, |dx| {
-                    match self.of_batch {
-                        true => batch_statistics::input_gradient(
-                            level, &affine, x_values, dy, &d_weight, &d_bias, dx,
-                        ),
-                        false => batch_norm::input_gradient(level, &affine, x_values, dy, dx),
-                    }
-                    Ok(())
-                })?;
-                Ok((dx, weight.copy(&d_weight)?, bias.copy(&d_bias)?))
-            })
-        })
+        let affine = self.affine(w.values, b.values);
+        let (weight, bias) = (w.parameter(&self.weight), b.parameter(&self.bias));
+        let (mut d_weight, mut d_bias) = (Vec::new(), Vec::new());
+        if self.of_batch || weight.is_wanted() || bias.is_wanted() {
+            d_weight.resize(w.values.len(), 0.0);
+            d_bias.resize(b.values.len(), 0.0);
+            let (x, dy) = (x.values, dy.values);
+            batch_norm::parameter_gradient(level, &affine, x, dy, &mut d_weight, &mut d_bias);
+        }
+        let dx = x.gradient(|dx| {
+            let (x, dy) = (x.values, dy.values);
+            if self.of_batch {
+                batch_statistics::input_gradient(level, &affine, x, dy, &d_weight, &d_bias, dx);
+            } else {
+                batch_norm::input_gradient(level, &affine, x, dy, dx);
+            }
+        })?;
+        Ok([dx, weight.copy(&d_weight)?, bias.copy(&d_bias)?])
     }
 }
 

@@ -7,9 +7,9 @@ use super::kernels::convolution;
 use super::kernels::fresh::zeros;
 use super::kernels::geometry::Geometry;
 use super::linear::{Slots, linear};
-use super::op::{Target, floats, input_gradient, is_fast, output, read};
+use super::op::{Argument, Custom, Input, Op, is_fast};
 use super::param::Param;
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
+use candle_core::{D, Result, Shape, Tensor, bail};
 
 /// A dense convolution with a square kernel. One of size 1 at stride 1 is a product of matrices; others
 /// are computed directly where that suits their shape, or unfolded tile by tile and then multiplied.
@@ -67,8 +67,8 @@ impl Conv2d {
         }
         let op = ConvOp { geometry, slots };
         match &bias {
-            Some(bias) => x.apply_op3(&weight, bias, op),
-            None => x.apply_op2(&weight, op),
+            Some(bias) => x.apply_op3(&weight, bias, Custom(op)),
+            None => x.apply_op2(&weight, Custom(op)),
         }
     }
 
@@ -138,7 +138,7 @@ struct ConvOp {
 }
 
 impl ConvOp {
-    fn forward(&self, x: &[f32], w: &[f32], bias: Option<&[f32]>) -> Result<(CpuStorage, Shape)> {
+    fn forward(&self, x: &[f32], w: &[f32], bias: Option<&[f32]>) -> (Vec<f32>, Shape) {
         let g = &self.geometry;
         let mut y = zeros(g.output_len());
         let weight = convolution::Packed::new(Level::current(), g, w);
@@ -146,97 +146,59 @@ impl ConvOp {
         if let Some(bias) = bias {
             bias_activation(Level::current(), &mut y, bias, Activation::None);
         }
-        output(y, (g.batch, g.out_height, g.out_width, g.out_channels))
+        (y, g.output_shape())
+    }
+
+    /// The gradients of input, weight and bias.
+    fn backward(
+        &self,
+        x: Argument,
+        w: Argument,
+        bias: Option<Argument>,
+        dy: &[f32],
+    ) -> Result<[Option<Tensor>; 3]> {
+        let g = &self.geometry;
+        let d_bias = match bias {
+            Some(bias) => {
+                bias.parameter(&self.slots.bias).write(|out| column_sum(Level::current(), dy, out))?
+            }
+            None => None,
+        };
+        let d_weight = w
+            .parameter(&self.slots.weight)
+            .write(|out| convolution::weight_gradient(g, x.values, dy, out))?;
+        let dx = x.gradient(|out| convolution::input_gradient(Level::current(), g, w.values, dy, out))?;
+        Ok([dx, d_weight, d_bias])
+    }
+}
+
+impl Op<3> for ConvOp {
+    const NAME: &'static str = "convolution";
+
+    fn forward(&self, [x, w, bias]: [Input; 3]) -> Result<(Vec<f32>, Shape)> {
+        Ok(self.forward(x.values, w.values, Some(bias.values)))
     }
 
     fn backward(
         &self,
-        x: &Tensor,
-        w: &Tensor,
-        bias: Option<&Tensor>,
-        dy: &Tensor,
+        [x, w, bias]: [Argument; 3],
+        _: Argument,
+        dy: Argument,
     ) -> Result<[Option<Tensor>; 3]> {
-        let g = &self.geometry;
-        read(&dy.contiguous()?, |dy| {
-            let d_bias = match bias {
-                Some(bias) => Target::of(bias, &self.slots.bias).write(|out| {
-                    column_sum(Level::current(), dy, out);
-                    Ok(())
-                })?,
-                None => None,
-            };
-            let d_weight = Target::of(w, &self.slots.weight).write(|out| {
-                read(x, |x| {
-                    convolution::weight_gradient(g, x, dy, out);
-                    Ok(())
-                })
-            })?;
-            let dx = input_gradient(x, |out| {
-                read(w, |w| {
-                    convolution::input_gradient(Level::current(), g, w, dy, out);
-                    Ok(())
-                })
-            })?;
-            Ok([dx, d_weight, d_bias])
-        })
+        self.backward(x, w, Some(bias), dy.values)
     }
 }
 
-impl CustomOp3 for ConvOp {
-    fn name(&self) -> &'static str {
-        "convolution"
+impl Op<2> for ConvOp {
+    const NAME: &'static str = "convolution";
+
+    fn forward(&self, [x, w]: [Input; 2]) -> Result<(Vec<f32>, Shape)> {
+        Ok(self.forward(x.values, w.values, None))
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        w: &CpuStorage,
-        w_layout: &Layout,
-        b: &CpuStorage,
-        b_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let bias = floats(b, b_layout)?;
-        self.forward(floats(x, x_layout)?, floats(w, w_layout)?, Some(bias))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        b: &Tensor,
-        _: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let [dx, dw, db] = self.backward(x, w, Some(b), dy)?;
-        Ok((dx, dw, db))
-    }
-}
-
-impl CustomOp2 for ConvOp {
-    fn name(&self) -> &'static str {
-        "convolution"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        w: &CpuStorage,
-        w_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        self.forward(floats(x, x_layout)?, floats(w, w_layout)?, None)
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        _: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let [dx, dw, _] = self.backward(x, w, None, dy)?;
-        Ok((dx, dw))
+    fn backward(&self, [x, w]: [Argument; 2], _: Argument, dy: Argument) -> Result<[Option<Tensor>; 2]> {
+        let [dx, dw, _] = self.backward(x, w, None, dy.values)?;
+        Ok([dx, dw])
     }
 }
 

@@ -3,9 +3,9 @@
 use super::conv::{Padding, composed_taps};
 use super::kernels::fresh::zeros;
 use super::kernels::{Level, depthwise, geometry::Geometry};
-use super::op::{Target, floats, input_gradient, is_fast, output, read};
+use super::op::{Argument, Custom, Input, Op, is_fast};
 use super::param::{Param, Slot};
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Shape, Tensor, bail};
 
 /// A convolution in which every channel has its own square kernel and sees no other channel
 /// (Howard et al. 2017, MobileNets). Without a bias: a batch norm follows it.
@@ -28,7 +28,7 @@ impl DepthwiseConv2d {
             return self.forward_composed(x);
         }
         let op = DepthwiseOp { geometry, slot: self.weight.slot() };
-        x.contiguous()?.apply_op2(&self.weight.contiguous()?, op)
+        x.contiguous()?.apply_op2(&self.weight.contiguous()?, Custom(op))
     }
 
     /// A sum of shifted products.
@@ -71,50 +71,29 @@ struct DepthwiseOp {
     slot: Option<Slot>,
 }
 
-impl CustomOp2 for DepthwiseOp {
-    fn name(&self) -> &'static str {
-        "depthwise-convolution"
-    }
+impl Op<2> for DepthwiseOp {
+    const NAME: &'static str = "depthwise-convolution";
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        w: &CpuStorage,
-        w_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
+    fn forward(&self, [x, w]: [Input; 2]) -> Result<(Vec<f32>, Shape)> {
         let g = &self.geometry;
-        let weight = depthwise::to_tap_order(floats(w, w_layout)?, g.in_channels);
+        let weight = depthwise::to_tap_order(w.values, g.in_channels);
         let mut y = zeros(g.output_len());
-        depthwise::forward(Level::current(), g, floats(x, x_layout)?, &weight, &mut y);
-        output(y, (g.batch, g.out_height, g.out_width, g.out_channels))
+        depthwise::forward(Level::current(), g, x.values, &weight, &mut y);
+        Ok((y, g.output_shape()))
     }
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        _: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn backward(&self, [x, w]: [Argument; 2], _: Argument, dy: Argument) -> Result<[Option<Tensor>; 2]> {
         let (g, level) = (&self.geometry, Level::current());
-        read(&dy.contiguous()?, |dy| {
-            let d_weight = Target::of(w, &self.slot).write(|out| {
-                let mut packed = vec![0f32; out.len()];
-                read(x, |x| {
-                    depthwise::weight_gradient(level, g, x, dy, &mut packed);
-                    Ok(())
-                })?;
-                depthwise::to_file_order(&packed, out, g.in_channels);
-                Ok(())
-            })?;
-            let dx = input_gradient(x, |out| {
-                let weight = read(w, |w| Ok(depthwise::to_tap_order(w, g.in_channels)))?;
-                depthwise::input_gradient(level, g, &weight, dy, out);
-                Ok(())
-            })?;
-            Ok((dx, d_weight))
-        })
+        let d_weight = w.parameter(&self.slot).write(|out| {
+            let mut packed = vec![0f32; out.len()];
+            depthwise::weight_gradient(level, g, x.values, dy.values, &mut packed);
+            depthwise::to_file_order(&packed, out, g.in_channels);
+        })?;
+        let dx = x.gradient(|out| {
+            let weight = depthwise::to_tap_order(w.values, g.in_channels);
+            depthwise::input_gradient(level, g, &weight, dy.values, out);
+        })?;
+        Ok([dx, d_weight])
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::kernels::fresh::zeros;
 use super::kernels::{Level, dropout};
-use super::op::{floats, input_gradient, is_fast, output, read};
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Result, Shape, Tensor, bail};
+use super::op::{Argument, Custom, Input, Op, is_fast};
+use candle_core::{Device, Result, Shape, Tensor, bail};
 
 /// Sets elements to zero with a probability and scales the others so that the mean stays (Srivastava et
 /// al. 2014). Element `i` is decided by a hash of `(key, i)`: no generator state, the same for the same
@@ -54,9 +54,9 @@ pub fn dropout_add(y: &Tensor, residual: Option<&Tensor>, d: Dropout) -> Result<
         return dropout_add_composed(y, residual, d);
     }
     match residual {
-        Some(residual) => y.contiguous()?.apply_op2(&residual.contiguous()?, DropoutOp(d)),
+        Some(residual) => y.contiguous()?.apply_op2(&residual.contiguous()?, Custom(DropoutOp(d))),
         None if d.is_none() => Ok(y.clone()),
-        None => y.contiguous()?.apply_op1(DropoutOp(d)),
+        None => y.contiguous()?.apply_op1(Custom(DropoutOp(d))),
     }
 }
 
@@ -76,63 +76,47 @@ pub(super) fn dropout_add_composed(y: &Tensor, residual: Option<&Tensor>, d: Dro
 struct DropoutOp(Dropout);
 
 impl DropoutOp {
-    fn forward(&self, y: &[f32], residual: Option<&[f32]>, shape: &Shape) -> Result<(CpuStorage, Shape)> {
-        let mut out = zeros(y.len());
-        dropout::dropout_add(Level::current(), self.0, y, residual, &mut out);
-        output(out, shape.clone())
+    fn forward(&self, y: Input, residual: Option<&[f32]>) -> (Vec<f32>, Shape) {
+        let mut out = zeros(y.values.len());
+        dropout::dropout_add(Level::current(), self.0, y.values, residual, &mut out);
+        (out, y.shape.clone())
     }
 
     /// The gradient of what was dropped.
-    fn backward(&self, y: &Tensor, d: &Tensor) -> Result<Option<Tensor>> {
+    fn backward(&self, y: Argument, d: Argument) -> Result<Option<Tensor>> {
         if self.0.is_none() {
-            return Ok(y.track_op().then(|| d.clone()));
+            return Ok(y.is_tracked().then(|| d.tensor.clone()));
         }
-        input_gradient(y, |out| {
-            read(&d.contiguous()?, |d| {
-                dropout::dropout_add(Level::current(), self.0, d, None, out);
-                Ok(())
-            })
-        })
+        y.gradient(|out| dropout::dropout_add(Level::current(), self.0, d.values, None, out))
     }
 }
 
-impl CustomOp1 for DropoutOp {
-    fn name(&self) -> &'static str {
-        "dropout"
+impl Op<1> for DropoutOp {
+    const NAME: &'static str = "dropout";
+
+    fn forward(&self, [y]: [Input; 1]) -> Result<(Vec<f32>, Shape)> {
+        Ok(self.forward(y, None))
     }
 
-    fn cpu_fwd(&self, y: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        self.forward(floats(y, layout)?, None, layout.shape())
-    }
-
-    fn bwd(&self, y: &Tensor, _: &Tensor, d: &Tensor) -> Result<Option<Tensor>> {
-        self.backward(y, d)
+    fn backward(&self, [y]: [Argument; 1], _: Argument, d: Argument) -> Result<[Option<Tensor>; 1]> {
+        Ok([self.backward(y, d)?])
     }
 }
 
-impl CustomOp2 for DropoutOp {
-    fn name(&self) -> &'static str {
-        "dropout-add"
+impl Op<2> for DropoutOp {
+    const NAME: &'static str = "dropout-add";
+
+    fn forward(&self, [y, residual]: [Input; 2]) -> Result<(Vec<f32>, Shape)> {
+        Ok(self.forward(y, Some(residual.values)))
     }
 
-    fn cpu_fwd(
+    fn backward(
         &self,
-        y: &CpuStorage,
-        y_layout: &Layout,
-        r: &CpuStorage,
-        r_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        self.forward(floats(y, y_layout)?, Some(floats(r, r_layout)?), y_layout.shape())
-    }
-
-    fn bwd(
-        &self,
-        y: &Tensor,
-        r: &Tensor,
-        _: &Tensor,
-        d: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((self.backward(y, d)?, r.track_op().then(|| d.clone())))
+        [y, residual]: [Argument; 2],
+        _: Argument,
+        d: Argument,
+    ) -> Result<[Option<Tensor>; 2]> {
+        Ok([self.backward(y, d)?, residual.is_tracked().then(|| d.tensor.clone())])
     }
 }
 

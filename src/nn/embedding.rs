@@ -1,8 +1,8 @@
 //! Lookup of rows in a table.
 
-use super::op::{Target, floats, is_fast, output, read};
+use super::op::{Argument, Custom, Input, Op, Target, is_fast};
 use super::param::{Param, Slot};
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Shape, Tensor, bail};
 
 /// A table of vectors, one a row. The gradient is sparse: only rows that were looked up have one.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ impl Embedding {
             return self.forward_composed(ids);
         }
         let op = EmbeddingOp { ids: ids.to_vec(), dim, slot: self.table.slot() };
-        self.table.contiguous()?.apply_op1(op)
+        self.table.contiguous()?.apply_op1(Custom(op))
     }
 
     pub(super) fn forward_composed(&self, ids: &[u32]) -> Result<Tensor> {
@@ -54,27 +54,24 @@ impl EmbeddingOp {
     }
 }
 
-impl CustomOp1 for EmbeddingOp {
-    fn name(&self) -> &'static str {
-        "embedding"
-    }
+impl Op<1> for EmbeddingOp {
+    const NAME: &'static str = "embedding";
 
-    fn cpu_fwd(&self, table: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let table = floats(table, layout)?;
+    fn forward(&self, [table]: [Input; 1]) -> Result<(Vec<f32>, Shape)> {
         let mut rows = Vec::with_capacity(self.ids.len() * self.dim);
         for id in &self.ids {
             let start = *id as usize * self.dim;
-            rows.extend_from_slice(&table[start..start + self.dim]);
+            rows.extend_from_slice(&table.values[start..start + self.dim]);
         }
-        output(rows, (self.ids.len(), self.dim))
+        Ok((rows, (self.ids.len(), self.dim).into()))
     }
 
-    fn bwd(&self, table: &Tensor, _: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+    fn backward(&self, [table]: [Argument; 1], _: Argument, dy: Argument) -> Result<[Option<Tensor>; 1]> {
         let dim = self.dim;
-        read(&dy.contiguous()?, |dy| match Target::of(table, &self.slot) {
+        let gradient = match table.parameter(&self.slot) {
             Target::Slot(slot) => {
                 slot.write_rows(|ids, values| {
-                    self.each_lookup(dy, |id, row| {
+                    self.each_lookup(dy.values, |id, row| {
                         if ids.last() == Some(&id) {
                             let start = values.len() - dim;
                             add(&mut values[start..], row);
@@ -84,16 +81,16 @@ impl CustomOp1 for EmbeddingOp {
                         }
                     });
                 })?;
-                Ok(None)
+                None
             }
             dense => dense.write(|out| {
-                self.each_lookup(dy, |id, row| {
+                self.each_lookup(dy.values, |id, row| {
                     let start = id as usize * dim;
                     add(&mut out[start..start + dim], row);
                 });
-                Ok(())
-            }),
-        })
+            })?,
+        };
+        Ok([gradient])
     }
 }
 

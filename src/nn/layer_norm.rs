@@ -2,9 +2,9 @@
 
 use super::kernels::fresh::zeros;
 use super::kernels::{Level, layer_norm};
-use super::op::{Saved, Target, floats, input_gradient, is_fast, output, read};
+use super::op::{Argument, Custom, Input, Op, Saved, is_fast};
 use super::param::{Param, Slot};
-use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
+use candle_core::{D, Result, Shape, Tensor, bail};
 
 /// `y = (x - mean) / sqrt(variance + eps) * weight + bias` over the last dimension (Ba et al. 2016); the
 /// variance is the biased one.
@@ -43,7 +43,7 @@ impl LayerNorm {
             weight: self.weight.slot(),
             bias: self.bias.slot(),
         };
-        x.contiguous()?.apply_op3(&self.weight.contiguous()?, &self.bias.contiguous()?, op)
+        x.contiguous()?.apply_op3(&self.weight.contiguous()?, &self.bias.contiguous()?, Custom(op))
     }
 
     pub(super) fn forward_composed(&self, x: &Tensor) -> Result<Tensor> {
@@ -63,66 +63,35 @@ struct LayerNormOp {
     bias: Option<Slot>,
 }
 
-impl CustomOp3 for LayerNormOp {
-    fn name(&self) -> &'static str {
-        "layer-norm"
-    }
+impl Op<3> for LayerNormOp {
+    const NAME: &'static str = "layer-norm";
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        w: &CpuStorage,
-        w_layout: &Layout,
-        b: &CpuStorage,
-        b_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (x, w, b) = (floats(x, x_layout)?, floats(w, w_layout)?, floats(b, b_layout)?);
-        let mut y = zeros(x.len());
-        let mut statistics = vec![0f32; x.len() / w.len() * 2];
-        layer_norm::forward(Level::current(), x, w, b, self.eps, &mut y, &mut statistics);
+    fn forward(&self, [x, w, b]: [Input; 3]) -> Result<(Vec<f32>, Shape)> {
+        let mut y = zeros(x.values.len());
+        let mut statistics = vec![0f32; x.values.len() / w.values.len() * 2];
+        let level = Level::current();
+        layer_norm::forward(level, x.values, w.values, b.values, self.eps, &mut y, &mut statistics);
         if self.keep {
             self.statistics.put(statistics);
         }
-        output(y, x_layout.shape().clone())
+        Ok((y, x.shape.clone()))
     }
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        b: &Tensor,
-        _: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn backward(&self, [x, w, b]: [Argument; 3], _: Argument, dy: Argument) -> Result<[Option<Tensor>; 3]> {
         let level = Level::current();
         let statistics = self.statistics.take()?;
-        let dy = dy.contiguous()?;
-        read(x, |x_values| {
-            read(&dy, |dy| {
-                let (weight, bias) = (Target::of(w, &self.weight), Target::of(b, &self.bias));
-                let (mut d_weight, mut d_bias) = (Vec::new(), Vec::new());
-                if weight.is_wanted() || bias.is_wanted() {
-                    d_weight.resize(w.elem_count(), 0.0);
-                    d_bias.resize(b.elem_count(), 0.0);
-                    layer_norm::parameter_gradient(
-                        level,
-                        x_values,
-                        &statistics,
-                        dy,
-                        &mut d_weight,
-                        &mut d_bias,
-                    );
-                }
-                let dx = input_gradient(x, |dx| {
-                    read(w, |w| {
-                        layer_norm::input_gradient(level, x_values, w, &statistics, dy, dx);
-                        Ok(())
-                    })
-                })?;
-                Ok((dx, weight.copy(&d_weight)?, bias.copy(&d_bias)?))
-            })
-        })
+        let (weight, bias) = (w.parameter(&self.weight), b.parameter(&self.bias));
+        let (mut d_weight, mut d_bias) = (Vec::new(), Vec::new());
+        if weight.is_wanted() || bias.is_wanted() {
+            d_weight.resize(w.values.len(), 0.0);
+            d_bias.resize(b.values.len(), 0.0);
+            let (x, dy) = (x.values, dy.values);
+            layer_norm::parameter_gradient(level, x, &statistics, dy, &mut d_weight, &mut d_bias);
+        }
+        let dx = x.gradient(|dx| {
+            layer_norm::input_gradient(level, x.values, w.values, &statistics, dy.values, dx);
+        })?;
+        Ok([dx, weight.copy(&d_weight)?, bias.copy(&d_bias)?])
     }
 }
 

@@ -5,9 +5,9 @@ use super::kernels::Level;
 use super::kernels::activation::{activation_backward, bias_activation, bias_activation_keep, column_sum};
 use super::kernels::fresh::zeros;
 use super::kernels::matrix::{Mat, MatMut, Threads, Update, product};
-use super::op::{Saved, Target, floats, input_gradient, is_fast, output, read};
+use super::op::{Argument, Custom, Input, Op, Saved, is_fast};
 use super::param::{Param, Slot};
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Shape, Tensor, bail};
 
 /// `y = activation(x weight^T + bias)`.
 #[derive(Clone, Debug)]
@@ -102,8 +102,8 @@ pub(super) fn linear(
         slots,
     };
     match bias {
-        Some(bias) => x.apply_op3(weight, bias, op),
-        None => x.apply_op2(weight, op),
+        Some(bias) => x.apply_op3(weight, bias, Custom(op)),
+        None => x.apply_op2(weight, Custom(op)),
     }
 }
 
@@ -123,18 +123,12 @@ impl LinearOp {
         (x / features.max(1), features)
     }
 
-    fn forward(
-        &self,
-        x: &[f32],
-        w: &[f32],
-        bias: Option<&[f32]>,
-        dims: &[usize],
-    ) -> Result<(CpuStorage, Shape)> {
+    fn forward(&self, x: Input, w: &[f32], bias: Option<&[f32]>) -> (Vec<f32>, Shape) {
         let level = Level::current();
         let n = self.outputs;
-        let (m, k) = self.sizes(x.len(), w.len());
+        let (m, k) = self.sizes(x.values.len(), w.len());
         let mut y = zeros(m * n);
-        let (a, b) = (Mat::new(x, m, k), Mat::new(w, n, k).t());
+        let (a, b) = (Mat::new(x.values, m, k), Mat::new(w, n, k).t());
         product(a, b, MatMut::new(&mut y, m, n), 1.0, Update::Overwrite, Threads::Pool);
         let none = vec![0f32; if bias.is_none() { n } else { 0 }];
         let bias = match bias {
@@ -152,134 +146,82 @@ impl LinearOp {
                 bias_activation(level, &mut y, bias, self.activation);
             }
         }
-        let mut shape = dims.to_vec();
+        let mut shape = x.shape.dims().to_vec();
         if let Some(last) = shape.last_mut() {
             *last = n;
         }
-        output(y, shape)
+        (y, shape.into())
     }
 
     /// The gradient before the activation; none where it is `dy` itself.
-    fn before_activation(&self, y: &Tensor, dy: &Tensor) -> Result<Option<Vec<f32>>> {
+    fn before_activation(&self, y: &[f32], dy: &[f32]) -> Result<Option<Vec<f32>>> {
         if self.activation == Activation::None {
             return Ok(None);
         }
-        let mut gradient = if self.activation.slope_is_known_from_result() {
-            read(y, |y| Ok(y.to_vec()))?
-        } else {
-            self.argument.take()?
-        };
-        read(dy, |dy| {
-            activation_backward(Level::current(), &mut gradient, dy, self.activation);
-            Ok(())
-        })?;
+        let is_known = self.activation.slope_is_known_from_result();
+        let mut gradient = if is_known { y.to_vec() } else { self.argument.take()? };
+        activation_backward(Level::current(), &mut gradient, dy, self.activation);
         Ok(Some(gradient))
     }
 
+    /// The gradients of input, weight and bias.
     fn backward(
         &self,
-        x: &Tensor,
-        w: &Tensor,
-        bias: Option<&Tensor>,
-        y: &Tensor,
-        dy: &Tensor,
+        x: Argument,
+        w: Argument,
+        bias: Option<Argument>,
+        y: Argument,
+        dy: Argument,
     ) -> Result<[Option<Tensor>; 3]> {
-        let dy = dy.contiguous()?;
-        match self.before_activation(y, &dy)? {
-            Some(g) => self.gradients(x, w, bias, &g),
-            None => read(&dy, |g| self.gradients(x, w, bias, g)),
-        }
-    }
-
-    fn gradients(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        bias: Option<&Tensor>,
-        g: &[f32],
-    ) -> Result<[Option<Tensor>; 3]> {
+        let before = self.before_activation(y.values, dy.values)?;
+        let g = before.as_deref().unwrap_or(dy.values);
         let n = self.outputs;
-        let (m, k) = self.sizes(x.elem_count(), w.elem_count());
+        let (m, k) = self.sizes(x.values.len(), w.values.len());
         let d_bias = match bias {
-            Some(bias) => Target::of(bias, &self.slots.bias).write(|out| {
-                column_sum(Level::current(), g, out);
-                Ok(())
-            })?,
+            Some(bias) => {
+                bias.parameter(&self.slots.bias).write(|out| column_sum(Level::current(), g, out))?
+            }
             None => None,
         };
-        let d_weight = Target::of(w, &self.slots.weight).write(|out| {
-            read(x, |x| {
-                let (a, b) = (Mat::new(g, m, n).t(), Mat::new(x, m, k));
-                product(a, b, MatMut::new(out, n, k), 1.0, Update::Overwrite, Threads::Pool);
-                Ok(())
-            })
+        let d_weight = w.parameter(&self.slots.weight).write(|out| {
+            let (a, b) = (Mat::new(g, m, n).t(), Mat::new(x.values, m, k));
+            product(a, b, MatMut::new(out, n, k), 1.0, Update::Overwrite, Threads::Pool);
         })?;
-        let dx = input_gradient(x, |out| {
-            read(w, |w| {
-                let (a, b) = (Mat::new(g, m, n), Mat::new(w, n, k));
-                product(a, b, MatMut::new(out, m, k), 1.0, Update::Overwrite, Threads::Pool);
-                Ok(())
-            })
+        let dx = x.gradient(|out| {
+            let (a, b) = (Mat::new(g, m, n), Mat::new(w.values, n, k));
+            product(a, b, MatMut::new(out, m, k), 1.0, Update::Overwrite, Threads::Pool);
         })?;
         Ok([dx, d_weight, d_bias])
     }
 }
 
-impl CustomOp3 for LinearOp {
-    fn name(&self) -> &'static str {
-        "linear"
+impl Op<3> for LinearOp {
+    const NAME: &'static str = "linear";
+
+    fn forward(&self, [x, w, bias]: [Input; 3]) -> Result<(Vec<f32>, Shape)> {
+        Ok(self.forward(x, w.values, Some(bias.values)))
     }
 
-    fn cpu_fwd(
+    fn backward(
         &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        w: &CpuStorage,
-        w_layout: &Layout,
-        b: &CpuStorage,
-        b_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let bias = floats(b, b_layout)?;
-        self.forward(floats(x, x_layout)?, floats(w, w_layout)?, Some(bias), x_layout.dims())
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        b: &Tensor,
-        y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let [dx, dw, db] = self.backward(x, w, Some(b), y, dy)?;
-        Ok((dx, dw, db))
+        [x, w, bias]: [Argument; 3],
+        y: Argument,
+        dy: Argument,
+    ) -> Result<[Option<Tensor>; 3]> {
+        self.backward(x, w, Some(bias), y, dy)
     }
 }
 
-impl CustomOp2 for LinearOp {
-    fn name(&self) -> &'static str {
-        "linear"
+impl Op<2> for LinearOp {
+    const NAME: &'static str = "linear";
+
+    fn forward(&self, [x, w]: [Input; 2]) -> Result<(Vec<f32>, Shape)> {
+        Ok(self.forward(x, w.values, None))
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        w: &CpuStorage,
-        w_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        self.forward(floats(x, x_layout)?, floats(w, w_layout)?, None, x_layout.dims())
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn backward(&self, [x, w]: [Argument; 2], y: Argument, dy: Argument) -> Result<[Option<Tensor>; 2]> {
         let [dx, dw, _] = self.backward(x, w, None, y, dy)?;
-        Ok((dx, dw))
+        Ok([dx, dw])
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::kernels::Level;
 use super::kernels::attention::softmax_rows as softmax_in_place;
-use super::op::{Saved, floats, is_fast, output, read, tensor};
-use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor, bail};
+use super::op::{Argument, Custom, Input, Op, Saved, is_fast, tensor};
+use candle_core::{D, Result, Shape, Tensor, bail};
 
 /// The mean over the batch of `-log softmax(logits)[label]`, a scalar. `logits` `[batch, classes]`.
 ///
@@ -21,7 +21,7 @@ pub fn cross_entropy(logits: &Tensor, labels: &[u32]) -> Result<Tensor> {
         return cross_entropy_composed(logits, labels);
     }
     let op = CrossEntropyOp { labels: labels.to_vec(), keep: logits.track_op(), gradient: Saved::default() };
-    logits.contiguous()?.apply_op1(op)
+    logits.contiguous()?.apply_op1(Custom(op))
 }
 
 pub(super) fn cross_entropy_composed(logits: &Tensor, labels: &[u32]) -> Result<Tensor> {
@@ -54,23 +54,20 @@ struct CrossEntropyOp {
     gradient: Saved,
 }
 
-impl CustomOp1 for CrossEntropyOp {
-    fn name(&self) -> &'static str {
-        "cross-entropy"
-    }
+impl Op<1> for CrossEntropyOp {
+    const NAME: &'static str = "cross-entropy";
 
-    fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let classes = layout.dims()[1];
-        let logits = floats(logits, layout)?;
+    fn forward(&self, [logits]: [Input; 1]) -> Result<(Vec<f32>, Shape)> {
+        let (_, classes) = logits.shape.dims2()?;
         let mut total = 0f64;
-        for (row, label) in logits.chunks_exact(classes).zip(&self.labels) {
+        for (row, label) in logits.values.chunks_exact(classes).zip(&self.labels) {
             let top = row.iter().fold(f32::NEG_INFINITY, |m, v| m.max(*v));
             let sum: f64 = row.iter().map(|v| f64::from(v - top).exp()).sum();
             total += sum.ln() - f64::from(row[*label as usize] - top);
         }
         let batch = self.labels.len();
         if self.keep {
-            let mut gradient = softmax_rows(logits, classes);
+            let mut gradient = softmax_rows(logits.values, classes);
             let scale = 1.0 / batch as f32;
             for (row, label) in gradient.chunks_exact_mut(classes).zip(&self.labels) {
                 row[*label as usize] -= 1.0;
@@ -78,14 +75,14 @@ impl CustomOp1 for CrossEntropyOp {
             }
             self.gradient.put(gradient);
         }
-        output(vec![(total / batch as f64) as f32], ())
+        Ok((vec![(total / batch as f64) as f32], ().into()))
     }
 
-    fn bwd(&self, logits: &Tensor, _: &Tensor, d: &Tensor) -> Result<Option<Tensor>> {
+    fn backward(&self, [logits]: [Argument; 1], _: Argument, d: Argument) -> Result<[Option<Tensor>; 1]> {
         let mut gradient = self.gradient.take()?;
-        let weight = read(&d.contiguous()?, |d| Ok(d.first().copied().unwrap_or(0.0)))?;
+        let weight = d.values.first().copied().unwrap_or(0.0);
         gradient.iter_mut().for_each(|v| *v *= weight);
-        tensor(gradient, logits.shape()).map(Some)
+        Ok([Some(tensor(gradient, logits.tensor.shape())?)])
     }
 }
 

@@ -5,8 +5,8 @@ use super::kernels::Level;
 use super::kernels::fresh::zeros;
 use super::kernels::geometry::Geometry;
 use super::kernels::max_pool as kernel;
-use super::op::{floats, input_gradient, is_fast, output, read};
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use super::op::{Argument, Custom, Input, Op, is_fast};
+use candle_core::{Result, Shape, Tensor, bail};
 
 /// The largest value under a square window, channel by channel. The gradient goes to the first pixel of a
 /// window that has it, as in PyTorch.
@@ -28,7 +28,7 @@ impl MaxPool2d {
         if !is_fast(x) {
             return self.forward_composed(x);
         }
-        x.contiguous()?.apply_op1(MaxPoolOp(geometry))
+        x.contiguous()?.apply_op1(Custom(MaxPoolOp(geometry)))
     }
 
     /// A running maximum over the positions of the window, each a picture of its own.
@@ -69,30 +69,18 @@ impl MaxPool2d {
 
 struct MaxPoolOp(Geometry);
 
-impl CustomOp1 for MaxPoolOp {
-    fn name(&self) -> &'static str {
-        "max-pool"
+impl Op<1> for MaxPoolOp {
+    const NAME: &'static str = "max-pool";
+
+    fn forward(&self, [x]: [Input; 1]) -> Result<(Vec<f32>, Shape)> {
+        let mut y = zeros(self.0.output_len());
+        kernel::forward(Level::current(), &self.0, x.values, &mut y);
+        Ok((y, self.0.output_shape()))
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let g = &self.0;
-        let mut y = zeros(g.output_len());
-        kernel::forward(Level::current(), g, floats(x, layout)?, &mut y);
-        output(y, (g.batch, g.out_height, g.out_width, g.out_channels))
-    }
-
-    fn bwd(&self, x: &Tensor, y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let dy = dy.contiguous()?;
-        input_gradient(x, |dx| {
-            read(x, |x| {
-                read(y, |y| {
-                    read(&dy, |dy| {
-                        kernel::input_gradient(Level::current(), &self.0, x, y, dy, dx);
-                        Ok(())
-                    })
-                })
-            })
-        })
+    fn backward(&self, [x]: [Argument; 1], y: Argument, dy: Argument) -> Result<[Option<Tensor>; 1]> {
+        let level = Level::current();
+        Ok([x.gradient(|dx| kernel::input_gradient(level, &self.0, x.values, y.values, dy.values, dx))?])
     }
 }
 

@@ -15,8 +15,8 @@
 //! Images are `[batch, height, width, channels]` inside this folder; weights keep the layout of weight
 //! files. Text is packed: `[tokens, features]`, sequences one after another, no padding.
 //!
-//! To add a layer: one file here with the struct, `forward` (shape checks, then the two paths) and the
-//! custom op. To add a kernel: one file in [`kernels`] with `#[inline(always)]` bodies, instantiated
+//! To add a layer: one file here with the struct, `forward` (shape checks, then the two paths) and its
+//! `Op` (see `op.rs`), which speaks of slices only. To add a kernel: one file in [`kernels`] with `#[inline(always)]` bodies, instantiated
 //! by `multiversion!`, and drivers that split the work; a test there compares the instruction sets,
 //! the test of the layer compares the paths. To make a layer faster, change its kernel file only.
 

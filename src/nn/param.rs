@@ -178,7 +178,7 @@ impl Slot {
     }
 
     /// Lets `compute` overwrite a dense gradient.
-    pub(super) fn write(&self, compute: impl FnOnce(&mut [f32]) -> Result<()>) -> Result<()> {
+    pub(super) fn write(&self, compute: impl FnOnce(&mut [f32])) -> Result<()> {
         self.fill(|gradient, len| {
             if !matches!(gradient, Gradient::Dense(_)) {
                 *gradient = Gradient::Dense(Vec::new());
@@ -187,7 +187,7 @@ impl Slot {
                 Gradient::Dense(values) | Gradient::Rows { values, .. } => values,
             };
             values.resize(len, 0.0);
-            compute(values)
+            compute(values);
         })
     }
 
@@ -202,11 +202,10 @@ impl Slot {
             values.clear();
             compute(&mut ids, &mut values);
             *gradient = Gradient::Rows { ids, values };
-            Ok(())
         })
     }
 
-    fn fill(&self, compute: impl FnOnce(&mut Gradient, usize) -> Result<()>) -> Result<()> {
+    fn fill(&self, compute: impl FnOnce(&mut Gradient, usize)) -> Result<()> {
         let mut state = self.lock();
         if state.written {
             bail!(
@@ -215,7 +214,7 @@ impl Slot {
                 self.len
             )
         }
-        compute(&mut state.gradient, self.len)?;
+        compute(&mut state.gradient, self.len);
         state.written = true;
         Ok(())
     }
@@ -234,12 +233,7 @@ mod tests {
     #[test]
     fn a_slot_is_written_once_in_a_step() {
         let slot = Slot::new(2);
-        let write = |value: f32| {
-            slot.write(|g| {
-                g.fill(value);
-                Ok(())
-            })
-        };
+        let write = |value: f32| slot.write(|g| g.fill(value));
         assert!(slot.with_gradient(|_| Ok(())).is_err());
         write(1.0).unwrap();
         assert!(write(2.0).is_err());
@@ -263,11 +257,7 @@ mod tests {
         let rows = slot.with_gradient(|g| Ok(g.clone())).unwrap();
         assert_eq!(rows, Gradient::Rows { ids: vec![1], values: vec![1.0, 2.0] });
         slot.clear();
-        slot.write(|g| {
-            g.fill(0.5);
-            Ok(())
-        })
-        .unwrap();
+        slot.write(|g| g.fill(0.5)).unwrap();
         let dense = slot.with_gradient(|g| Ok(g.clone())).unwrap();
         assert_eq!(dense, Gradient::Dense(vec![0.5; 4]));
     }

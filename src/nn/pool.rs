@@ -1,8 +1,8 @@
 //! Means over pixels and over tokens.
 
 use super::attention::check_lengths;
-use super::op::{floats, input_gradient, is_fast, output, read};
-use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, bail};
+use super::op::{Argument, Custom, Input, Op, is_fast};
+use candle_core::{Device, Result, Shape, Tensor, bail};
 
 /// The mean over all pixels: `[batch, height, width, channels]` to `[batch, channels]`.
 ///
@@ -17,7 +17,7 @@ pub fn global_average_pool(x: &Tensor) -> Result<Tensor> {
         return x.mean((1, 2));
     }
     let op = MeanOp { lengths: vec![height * width; batch], width: channels };
-    x.contiguous()?.apply_op1(op)
+    x.contiguous()?.apply_op1(Custom(op))
 }
 
 /// The mean over the tokens of each sequence: `[tokens, features]` to `[batch, features]`, where
@@ -32,7 +32,7 @@ pub fn mean_tokens(x: &Tensor, lengths: &[usize]) -> Result<Tensor> {
         return mean_tokens_composed(x, lengths);
     }
     let op = MeanOp { lengths: lengths.to_vec(), width: features };
-    x.contiguous()?.apply_op1(op)
+    x.contiguous()?.apply_op1(Custom(op))
 }
 
 /// A product with the matrix `[batch, tokens]` of the weights of the means.
@@ -55,13 +55,11 @@ struct MeanOp {
     width: usize,
 }
 
-impl CustomOp1 for MeanOp {
-    fn name(&self) -> &'static str {
-        "mean"
-    }
+impl Op<1> for MeanOp {
+    const NAME: &'static str = "mean";
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let mut rest = floats(x, layout)?;
+    fn forward(&self, [x]: [Input; 1]) -> Result<(Vec<f32>, Shape)> {
+        let mut rest = x.values;
         let mut means = vec![0f32; self.lengths.len() * self.width];
         for (mean, length) in means.chunks_exact_mut(self.width.max(1)).zip(&self.lengths) {
             let (group, after) = rest.split_at(length * self.width);
@@ -74,25 +72,23 @@ impl CustomOp1 for MeanOp {
             let scale = 1.0 / *length as f32;
             mean.iter_mut().for_each(|m| *m *= scale);
         }
-        output(means, (self.lengths.len(), self.width))
+        Ok((means, (self.lengths.len(), self.width).into()))
     }
 
-    fn bwd(&self, x: &Tensor, _: &Tensor, d: &Tensor) -> Result<Option<Tensor>> {
-        input_gradient(x, |mut rest| {
-            read(&d.contiguous()?, |d| {
-                for (d, length) in d.chunks_exact(self.width.max(1)).zip(&self.lengths) {
-                    let (group, after) = std::mem::take(&mut rest).split_at_mut(length * self.width);
-                    rest = after;
-                    let scale = 1.0 / *length as f32;
-                    for row in group.chunks_exact_mut(self.width) {
-                        for (x, d) in row.iter_mut().zip(d) {
-                            *x = d * scale;
-                        }
+    fn backward(&self, [x]: [Argument; 1], _: Argument, d: Argument) -> Result<[Option<Tensor>; 1]> {
+        let dx = x.gradient(|mut rest| {
+            for (d, length) in d.values.chunks_exact(self.width.max(1)).zip(&self.lengths) {
+                let (group, after) = std::mem::take(&mut rest).split_at_mut(length * self.width);
+                rest = after;
+                let scale = 1.0 / *length as f32;
+                for row in group.chunks_exact_mut(self.width) {
+                    for (x, d) in row.iter_mut().zip(d) {
+                        *x = d * scale;
                     }
                 }
-                Ok(())
-            })
-        })
+            }
+        })?;
+        Ok([dx])
     }
 }
 

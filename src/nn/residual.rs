@@ -3,8 +3,8 @@
 use super::activation::Activation;
 use super::kernels::fresh::zeros;
 use super::kernels::{Level, residual};
-use super::op::{floats, is_fast, output, read, tensor};
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use super::op::{Argument, Custom, Input, Op, is_fast, tensor};
+use candle_core::{Result, Shape, Tensor, bail};
 
 /// `max(a + b, 0)` of two tensors of the same shape; the slope at 0 is 0.
 ///
@@ -17,7 +17,7 @@ pub fn add_relu(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if !is_fast(a) {
         return add_relu_composed(a, b);
     }
-    a.contiguous()?.apply_op2(&b.contiguous()?, AddReluOp)
+    a.contiguous()?.apply_op2(&b.contiguous()?, Custom(AddReluOp))
 }
 
 pub(super) fn add_relu_composed(a: &Tensor, b: &Tensor) -> Result<Tensor> {
@@ -26,42 +26,21 @@ pub(super) fn add_relu_composed(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 
 struct AddReluOp;
 
-impl CustomOp2 for AddReluOp {
-    fn name(&self) -> &'static str {
-        "add-relu"
+impl Op<2> for AddReluOp {
+    const NAME: &'static str = "add-relu";
+
+    fn forward(&self, [a, b]: [Input; 2]) -> Result<(Vec<f32>, Shape)> {
+        let mut y = zeros(a.values.len());
+        residual::add_relu(Level::current(), a.values, b.values, &mut y);
+        Ok((y, a.shape.clone()))
     }
 
-    fn cpu_fwd(
-        &self,
-        a: &CpuStorage,
-        a_layout: &Layout,
-        b: &CpuStorage,
-        b_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (a, b) = (floats(a, a_layout)?, floats(b, b_layout)?);
-        let mut y = zeros(a.len());
-        residual::add_relu(Level::current(), a, b, &mut y);
-        output(y, a_layout.shape().clone())
-    }
-
-    fn bwd(
-        &self,
-        a: &Tensor,
-        b: &Tensor,
-        y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let mut d = zeros(y.elem_count());
-        let dy = dy.contiguous()?;
-        read(y, |y| {
-            read(&dy, |dy| {
-                residual::add_relu_gradient(Level::current(), y, dy, &mut d);
-                Ok(())
-            })
-        })?;
+    fn backward(&self, [a, b]: [Argument; 2], y: Argument, dy: Argument) -> Result<[Option<Tensor>; 2]> {
+        let mut d = zeros(y.values.len());
+        residual::add_relu_gradient(Level::current(), y.values, dy.values, &mut d);
         // Both branches share one gradient: Candle adds to it out of place.
-        let d = tensor(d, y.shape())?;
-        Ok((a.track_op().then(|| d.clone()), b.track_op().then_some(d)))
+        let d = tensor(d, y.tensor.shape())?;
+        Ok([a.is_tracked().then(|| d.clone()), b.is_tracked().then_some(d)])
     }
 }
 

@@ -3,8 +3,8 @@
 use super::kernels::fresh::zeros;
 use super::kernels::{Level, squeeze_excite as kernel};
 use super::linear::Linear;
-use super::op::{floats, input_gradient, is_fast, output, read, tensor, to_vec};
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use super::op::{Argument, Custom, Input, Op, is_fast, read, tensor};
+use candle_core::{Result, Shape, Tensor, bail};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// `y = x * expand(reduce(mean of x over its pixels))`, channel by channel (Hu et al. 2018). Both layers bring their
@@ -29,9 +29,9 @@ impl SqueezeExcite {
         }
         let x = x.contiguous()?;
         let above = Above::default();
-        let means = x.apply_op1(Squeeze(above.clone()))?;
+        let means = x.apply_op1(Custom(Squeeze(above.clone())))?;
         let gate = self.expand.forward(&self.reduce.forward(&means)?)?;
-        x.apply_op2(&gate.contiguous()?, Excite(above))
+        x.apply_op2(&gate.contiguous()?, Custom(Excite(above)))
     }
 
     pub(super) fn forward_composed(&self, x: &Tensor) -> Result<Tensor> {
@@ -83,78 +83,58 @@ impl Above {
 
 struct Squeeze(Above);
 
-impl CustomOp1 for Squeeze {
-    fn name(&self) -> &'static str {
-        "squeeze"
-    }
+impl Op<1> for Squeeze {
+    const NAME: &'static str = "squeeze";
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (batch, _, _, channels) = layout.shape().dims4()?;
+    fn forward(&self, [x]: [Input; 1]) -> Result<(Vec<f32>, Shape)> {
+        let (batch, _, _, channels) = x.shape.dims4()?;
         let mut means = vec![0f32; batch * channels];
         if batch > 0 {
-            kernel::means(Level::current(), floats(x, layout)?, channels, &mut means);
+            kernel::means(Level::current(), x.values, channels, &mut means);
         }
-        output(means, (batch, channels))
+        Ok((means, (batch, channels).into()))
     }
 
-    fn bwd(&self, x: &Tensor, means: &Tensor, d_means: &Tensor) -> Result<Option<Tensor>> {
+    fn backward(
+        &self,
+        [x]: [Argument; 1],
+        means: Argument,
+        d_means: Argument,
+    ) -> Result<[Option<Tensor>; 1]> {
         let Product { dy, gate } = self.0.take()?;
-        let channels = means.dim(1)?;
-        input_gradient(x, |dx| {
-            read(&dy, |dy| {
-                read(&d_means.contiguous()?, |d_means| {
-                    kernel::input_gradient(Level::current(), dy, &gate, d_means, channels, dx);
-                    Ok(())
-                })
+        let channels = means.tensor.dim(1)?;
+        let dx = read(&dy, |dy| {
+            x.gradient(|dx| {
+                kernel::input_gradient(Level::current(), dy, &gate, d_means.values, channels, dx);
             })
-        })
+        })?;
+        Ok([dx])
     }
 }
 
 struct Excite(Above);
 
-impl CustomOp2 for Excite {
-    fn name(&self) -> &'static str {
-        "excite"
-    }
+impl Op<2> for Excite {
+    const NAME: &'static str = "excite";
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        gate: &CpuStorage,
-        gate_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (batch, channels) = gate_layout.shape().dims2()?;
-        let x = floats(x, x_layout)?;
-        let mut y = zeros(x.len());
+    fn forward(&self, [x, gate]: [Input; 2]) -> Result<(Vec<f32>, Shape)> {
+        let (batch, channels) = gate.shape.dims2()?;
+        let mut y = zeros(x.values.len());
         if batch > 0 {
-            kernel::scale(Level::current(), x, floats(gate, gate_layout)?, channels, &mut y);
+            kernel::scale(Level::current(), x.values, gate.values, channels, &mut y);
         }
-        output(y, x_layout.shape().clone())
+        Ok((y, x.shape.clone()))
     }
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        gate: &Tensor,
-        _: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let dy = dy.contiguous()?;
-        let channels = gate.dim(1)?;
-        let mut d_gate = vec![0f32; gate.elem_count()];
-        read(x, |x| {
-            read(&dy, |dy| {
-                kernel::gate_gradient(Level::current(), x, dy, channels, &mut d_gate);
-                Ok(())
-            })
-        })?;
+    fn backward(&self, [x, gate]: [Argument; 2], _: Argument, dy: Argument) -> Result<[Option<Tensor>; 2]> {
+        let channels = gate.tensor.dim(1)?;
+        let mut d_gate = vec![0f32; gate.values.len()];
+        kernel::gate_gradient(Level::current(), x.values, dy.values, channels, &mut d_gate);
         // The input is tracked exactly where the means are, whose backward pass then follows.
-        if x.track_op() {
-            self.0.put(Product { dy, gate: to_vec(gate)? });
+        if x.is_tracked() {
+            self.0.put(Product { dy: dy.tensor.clone(), gate: gate.values.to_vec() });
         }
-        Ok((None, Some(tensor(d_gate, gate.shape())?)))
+        Ok([None, Some(tensor(d_gate, gate.tensor.shape())?)])
     }
 }
 

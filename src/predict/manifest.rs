@@ -1,6 +1,6 @@
 //! `manifest.json` of an export: all that another program needs to give the same answers.
 
-use crate::backbone::InputSpec;
+use crate::backbone::{CutName, InputSpec};
 use crate::control::Scores;
 use crate::data::target::TargetKind;
 use crate::problem::{Problem, Result};
@@ -31,8 +31,8 @@ pub struct Manifest {
     /// Names of the outputs in their order: classes, labels or columns of numbers.
     pub labels: Vec<String>,
     pub backbone: BackboneRef,
-    /// Name of the cut below which the backbone is as it was.
-    pub frostline: String,
+    /// The cut below which the backbone is as it was.
+    pub frostline: CutName,
     /// How hidden states became one feature vector.
     pub pooling: String,
     /// Length of the feature vector.

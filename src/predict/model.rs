@@ -6,7 +6,7 @@ use crate::hub;
 use crate::network::head::load_head;
 use crate::network::samples::{Loader, Prepared, Sample};
 use crate::network::tensors::load_trained;
-use crate::nn::{Linear, Param, Statistic};
+use crate::nn::Linear;
 use crate::problem::{Problem, Result};
 use crate::project::{Machine, Recipe, Run};
 use crate::task::{LossChoice, Task};
@@ -91,7 +91,7 @@ impl Model {
     ) -> Result<Self> {
         let architecture = backbone.architecture();
         let mut source = Overlay { weights, trained, device: machine.device.clone() };
-        let segments = (0..architecture.cuts().len() - 1).map(|n| architecture.load_segment(n, &mut source));
+        let segments = architecture.segments().map(|n| architecture.load_segment(n, &mut source));
         let segments = segments.collect::<Result<_>>()?;
         let head = load_head(&mut source, task.outputs(), backbone.feature_size())?;
         let loader = Loader::new(backbone, input, &machine.device)?;
@@ -165,8 +165,8 @@ struct Overlay<'a> {
     device: Device,
 }
 
-impl Overlay<'_> {
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+impl TensorSource for Overlay<'_> {
+    fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
         match self.trained.get(name) {
             Some(tensor) if tensor.dims() == shape => Ok(tensor.clone()),
             Some(tensor) => {
@@ -179,15 +179,5 @@ impl Overlay<'_> {
             }
             None => self.weights.tensor(name, shape, &self.device),
         }
-    }
-}
-
-impl TensorSource for Overlay<'_> {
-    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
-        Ok(Param::frozen(self.tensor(name, shape)?))
-    }
-
-    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic> {
-        Ok(Statistic::fixed(self.tensor(name, shape)?))
     }
 }

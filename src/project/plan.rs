@@ -2,7 +2,7 @@
 
 use super::Recipe;
 use super::recipe::BatchNormChoice;
-use crate::backbone::{Architecture, Backbone, FreezeMask, InputSpec, Kind};
+use crate::backbone::{Architecture, Backbone, CutName, FreezeMask, InputSpec, Kind};
 use crate::data::index::{DatasetIndex, Modality};
 use crate::data::split::{Split, SplitSpec};
 use crate::data::target::TargetKind;
@@ -142,7 +142,7 @@ impl Plan {
 
     /// Whether boundary states are cached: not at the input, where they are as large as the samples.
     pub fn uses_cache(&self) -> bool {
-        self.recipe.cache.enabled && self.frostline > 0
+        self.recipe.cache.enabled && self.architecture().cut_name(self.frostline) != CutName::Input
     }
 
     /// Optimiser steps in one epoch.

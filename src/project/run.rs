@@ -11,6 +11,7 @@
 //! | `best-NNNN.safetensors` | the trained tensors after the best epoch |
 
 use super::files;
+use crate::backbone::CutName;
 pub use crate::control::EpochRecord;
 use crate::data::index::{DatasetIndex, Digest};
 use crate::data::split::Split;
@@ -44,8 +45,8 @@ pub struct RunRecord {
     pub task: TaskRecord,
     /// Names of the outputs: classes, labels or columns of numbers.
     pub classes: Vec<String>,
-    /// Name of the cut at which the frozen ground ends.
-    pub frostline: String,
+    /// The cut at which the frozen ground ends.
+    pub frostline: CutName,
     /// Trained parameters, the head included.
     pub trainable_parameters: usize,
     pub train_samples: usize,

@@ -1,6 +1,7 @@
 //! Everything that a user can do, in one enum: the panels, the menu, the shortcuts and the palette emit it.
 
 use super::Step;
+use crate::backbone::LeafState;
 use crate::data::index::Part;
 use crate::hub::local::Keep;
 use crate::project::recipe::{SplitChoice, TrainingChoice};
@@ -51,13 +52,13 @@ pub enum Action {
     /// Freezes or thaws a layer or subtree.
     SetLayer {
         path: String,
-        thawed: bool,
+        state: LeafState,
     },
     /// Freezes or thaws all leaves from one path to another, in tree order.
     SetLayerRange {
         from: String,
         to: String,
-        thawed: bool,
+        state: LeafState,
     },
     Preset(Preset),
     /// Moves the frostline; everything above is thawed. Equal numbers belong to one drag.

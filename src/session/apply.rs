@@ -482,10 +482,10 @@ fn thawed_by(
     mut mask: FreezeMask,
 ) -> Option<Vec<String>> {
     match action {
-        Action::SetLayer { path, thawed } => mask.set(tree, path, *thawed),
-        Action::SetLayerRange { from, to, thawed } => {
+        Action::SetLayer { path, state } => mask.set(tree, path, *state),
+        Action::SetLayerRange { from, to, state } => {
             for leaf in range(tree, from, to) {
-                mask.set(tree, &leaf, *thawed);
+                mask.set(tree, &leaf, *state);
             }
         }
         Action::Preset(chosen) => mask = preset(tree, cuts, *chosen),

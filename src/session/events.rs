@@ -278,7 +278,7 @@ impl Session {
     pub(super) fn begin_live_run(&mut self, name: &str, resume: bool) {
         let frostline = self.project.as_ref().zip(self.backbone()).and_then(|(project, backbone)| {
             let cut = project.mask.as_ref()?.frostline(&backbone.tree, backbone.cuts.len());
-            Some(backbone.cuts.get(cut)?.name.clone())
+            backbone.cuts.get(cut).map(|cut| cut.name.clone())
         });
         let Some(project) = &mut self.project else { return };
         let validation = project.split.as_ref().map_or(0, |s| s.validation.len());
@@ -286,7 +286,7 @@ impl Session {
             Some(run) => run.state = RunState::Running,
             None => {
                 let task = &project.recipe.task;
-                let run = RunView::live(name, &frostline.unwrap_or_default(), validation, task);
+                let run = RunView::live(name, frostline, validation, task);
                 project.runs.push(RunView { recipe: Some(project.recipe.clone()), ..run });
             }
         }

@@ -117,7 +117,7 @@ fn cut_below(leaves: &[Leaf], first: usize) -> Option<usize> {
 /// Inserts the line before the first row whose leaves lie above it; at the top end where none does.
 fn place_frostline(tree: &LayerTree, cuts: &[Cut], frostline: usize, rows: Vec<Row>) -> Vec<Row> {
     let Some(cut) = cuts.get(frostline) else { return rows };
-    let line = Row::Frostline { cut: frostline, name: cut.name.clone(), shape: shape(&cut.shape) };
+    let line = Row::Frostline { cut: frostline, name: cut.name.to_string(), shape: shape(&cut.shape) };
     let lies_above = |row: &Row| match row {
         // An open group holds the line inside, so only its first leaf decides; a closed one needs its last.
         Row::Layer(row) => tree.leaves().get(row.leaves.start).is_some_and(|leaf| leaf.segment >= frostline),
@@ -313,8 +313,8 @@ mod tests {
         }));
         let (tree, cuts) = (net.tree(), net.cuts());
         let frostline = |p: Preset| preset(tree, cuts, p).frostline(tree, cuts.len());
-        assert_eq!(cuts[frostline(Preset::LastStages)].name, "encoder.layer.2");
-        assert_eq!(cuts[frostline(Preset::LastBlock)].name, "encoder.layer.3");
+        assert_eq!(cuts[frostline(Preset::LastStages)].name.to_string(), "encoder.layer.2");
+        assert_eq!(cuts[frostline(Preset::LastBlock)].name.to_string(), "encoder.layer.3");
         assert_eq!(frostline(Preset::NormsOnly), 0);
     }
 }

@@ -1,5 +1,6 @@
 //! Runs as curves, rows and plain words.
 
+use crate::backbone::CutName;
 use crate::control::EpochRecord;
 use crate::project::recipe::{BatchNormChoice, TrainingChoice};
 use crate::project::{Recipe, RunRecord, RunState};
@@ -38,8 +39,8 @@ pub struct RunView {
     pub recipe: Option<Recipe>,
     /// What differs from the run before it, in a few words.
     pub difference: String,
-    /// Name of the cut at which the frozen ground ends.
-    pub frostline: String,
+    /// The cut at which the frozen ground ends.
+    pub frostline: Option<CutName>,
     pub validation_samples: usize,
     pub failure: Option<String>,
 }
@@ -63,7 +64,7 @@ pub enum AlarmKind {
 
 impl RunView {
     /// A run that begins now.
-    pub fn live(name: &str, frostline: &str, validation_samples: usize, task: &TaskKind) -> Self {
+    pub fn live(name: &str, frostline: Option<CutName>, validation_samples: usize, task: &TaskKind) -> Self {
         Self {
             name: name.to_string(),
             state: RunState::Running,
@@ -80,7 +81,7 @@ impl RunView {
             seconds: 0.0,
             recipe: None,
             difference: String::new(),
-            frostline: frostline.to_string(),
+            frostline,
             validation_samples,
             failure: None,
         }
@@ -90,7 +91,8 @@ impl RunView {
     pub fn of(history: RunHistory) -> Self {
         let record = history.record;
         let task = record.task.kind;
-        let mut view = Self::live(&record.run, &record.frostline, record.validation_samples, &task);
+        let mut view =
+            Self::live(&record.run, Some(record.frostline.clone()), record.validation_samples, &task);
         for [position, loss] in history.step_losses {
             view.add_step(position, loss);
         }
@@ -284,7 +286,7 @@ mod tests {
     use crate::task::classify::CLASSIFY;
 
     fn run(losses: &[f64], accuracies: &[f64]) -> RunView {
-        let mut run = RunView::live("0002", "blocks.5", 100, &CLASSIFY);
+        let mut run = RunView::live("0002", None, 100, &CLASSIFY);
         for (n, (val_loss, val_accuracy)) in losses.iter().zip(accuracies).enumerate() {
             run.add_epoch(EpochRecord {
                 epoch: n as u32 + 1,
@@ -310,7 +312,7 @@ mod tests {
             let probe = RunView {
                 name: "0001".into(),
                 best_score: Some(probe),
-                ..RunView::live("0001", "head", 100, &CLASSIFY)
+                ..RunView::live("0001", Some(CutName::Head), 100, &CLASSIFY)
             };
             alarms(&run(losses, accuracies), Some(&probe)).into_iter().map(|a| a.title).collect::<Vec<_>>()
         };
@@ -340,7 +342,7 @@ mod tests {
 
     #[test]
     fn memory_stays_flat_over_a_long_run() {
-        let mut view = RunView::live("0001", "head", 10, &CLASSIFY);
+        let mut view = RunView::live("0001", Some(CutName::Head), 10, &CLASSIFY);
         for step in 0..500_000 {
             view.add_step(f64::from(step), 1.0);
         }

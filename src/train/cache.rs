@@ -7,6 +7,7 @@
 //! File: magic, 32 bytes of key, then chunks of: `u64` payload bytes, `u32` samples, for each sample 32 bytes
 //! of digest and `u32` rows, the rows as little-endian f32, 32 bytes of BLAKE3 over all of the chunk.
 
+use crate::backbone::CutName;
 use crate::data::index::Digest;
 use crate::problem::{Problem, Result};
 use std::collections::HashMap;
@@ -24,7 +25,7 @@ pub const NUMERICS_VERSION: u32 = 2;
 #[derive(Debug, Clone, PartialEq)]
 pub struct CacheKey<'a> {
     pub weights_sha256: &'a str,
-    pub cut: &'a str,
+    pub cut: CutName,
     pub pooling: &'a str,
     /// Digest of the preprocessing, or of the tokenizer and its maximal length.
     pub input: String,
@@ -250,10 +251,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn key(cut: &str) -> CacheKey<'_> {
+    fn key(cut: &str) -> CacheKey<'static> {
         CacheKey {
             weights_sha256: "ab",
-            cut,
+            cut: CutName::Below(cut.to_string()),
             pooling: "mean",
             input: "x".into(),
             dtype: "f32",
@@ -287,7 +288,7 @@ mod tests {
         let base = key("a");
         let others = [
             CacheKey { weights_sha256: "ac", ..base.clone() },
-            CacheKey { cut: "b", ..base.clone() },
+            CacheKey { cut: CutName::Head, ..base.clone() },
             CacheKey { pooling: "max", ..base.clone() },
             CacheKey { input: "y".into(), ..base.clone() },
             CacheKey { dtype: "f16", ..base.clone() },

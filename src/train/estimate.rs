@@ -4,7 +4,7 @@
 use super::features::TRUNK_BATCH;
 use super::memory;
 use crate::backbone::{
-    Backbone, Boundary, Cut, Dim, FreezeMask, FrozenSource, InputSpec, LayerTree, Pass, WeightFile,
+    Backbone, Boundary, Cut, CutName, Dim, FreezeMask, FrozenSource, InputSpec, LayerTree, Pass, WeightFile,
 };
 use crate::problem::Result;
 use crate::project::Machine;
@@ -75,7 +75,8 @@ pub fn estimate(
     let head = work.classes * (features + 1);
     let trainable = mask.trainable_parameters(tree) + head;
     let samples = work.train_samples + work.validation_samples;
-    let cached = work.cache_enabled && frostline > 0;
+    let is_above_input = cuts.get(frostline).is_some_and(|cut| cut.name != CutName::Input);
+    let cached = work.cache_enabled && is_above_input;
     let row = |cut: usize| cuts.get(cut).map_or(0, |c| values(&c.shape, work.tokens)) as u64;
     let cache_bytes = if cached { 4 * row(frostline) * samples as u64 } else { 0 };
     let times = |range: std::ops::Range<usize>| -> f64 {
@@ -134,7 +135,7 @@ pub fn measure(backbone: &Backbone, weights: &WeightFile, machine: &Machine) -> 
     let mut source = FrozenSource { weights, device: machine.device.clone() };
     let (mut state, units) = typical_input(backbone, machine)?;
     let mut segments = Vec::new();
-    for number in 0..architecture.cuts().len() - 1 {
+    for number in architecture.segments() {
         let segment = architecture.load_segment(number, &mut source)?;
         let mut best = f64::INFINITY;
         let mut above = None;

@@ -90,14 +90,13 @@ fn row_width(shape: &[Dim]) -> usize {
 }
 
 fn cache_key<'a>(plan: &'a Plan, weights: &'a WeightFile) -> CacheKey<'a> {
-    let cuts = plan.architecture().cuts();
     let input = match &plan.backbone.input {
         InputSpec::Image(spec) => spec.digest().to_string(),
         InputSpec::Text(spec) => format!("{} {}", spec.tokenizer_blake3, spec.max_tokens),
     };
     CacheKey {
         weights_sha256: weights.sha256(),
-        cut: cuts.get(plan.frostline).map_or("", |cut| cut.name.as_str()),
+        cut: plan.architecture().cut_name(plan.frostline),
         pooling: plan.architecture().pooling(),
         input,
         dtype: "f32",

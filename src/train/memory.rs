@@ -2,7 +2,7 @@
 //! what was measured.
 
 use super::estimate::{Workload, values};
-use crate::backbone::{Cut, FreezeMask, Kind, LayerTree, Leaf};
+use crate::backbone::{Cut, FreezeMask, Kind, LayerTree, Leaf, LeafState};
 
 /// Copies of a batch of pictures: as decoded, in the order of the layers, and the next one.
 const PICTURES: usize = 3;
@@ -20,7 +20,7 @@ pub(super) fn step_bytes(tree: &LayerTree, mask: &FreezeMask, frostline: usize, 
     let above = &tree.leaves()[first..];
     let follows = work.norms_follow && mask.thaws_any(tree, Kind::BatchNorm);
     let is_kept =
-        |n: usize| follows || !above[n].kind.is_norm() || passes_on(above, n, |m| mask.is_thawed(first + m));
+        |n: usize| follows || !above[n].kind.is_norm() || passes_on(above, n, |m| mask.leaf(first + m));
     let kept: usize = match work.tokens {
         1 => (0..above.len()).filter(|n| is_kept(*n)).map(|n| row(&above[n])).sum(),
         _ => above.iter().map(row).sum(),
@@ -36,9 +36,9 @@ pub(super) fn step_bytes(tree: &LayerTree, mask: &FreezeMask, frostline: usize, 
 
 /// Whether the output of norm `n` outlives the forward pass: as the input of a layer that is trained, or as that of the
 /// next block.
-fn passes_on(leaves: &[Leaf], n: usize, is_thawed: impl Fn(usize) -> bool) -> bool {
+fn passes_on(leaves: &[Leaf], n: usize, state: impl Fn(usize) -> LeafState) -> bool {
     match leaves.get(n + 1) {
-        Some(next) if next.segment == leaves[n].segment => is_thawed(n + 1),
+        Some(next) if next.segment == leaves[n].segment => state(n + 1).trains_tensors(),
         _ => true,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::batches::{Purpose, key, uniform};
 use super::optimiser::{Optimiser, Rule};
-use crate::backbone::{Boundary, Pass, Role, Segment, TensorSource, WeightFile};
+use crate::backbone::{Boundary, LeafState, Pass, Role, Segment, TensorSource, WeightFile};
 use crate::network::head::{HEAD_BIAS, HEAD_WEIGHT, load_head};
 use crate::nn::{Activation, Linear, Param, Statistic};
 use crate::problem::{Problem, Result};
@@ -44,7 +44,7 @@ impl Top {
         let training = &plan.recipe.training;
         let mut optimiser = Optimiser::new(Rule::of(training), training.weight_decay);
         let mut source = TopSource::new(plan, weights, &mut optimiser);
-        let above = plan.frostline..architecture.cuts().len() - 1;
+        let above = plan.frostline..architecture.segments().end;
         let segments: Vec<_> =
             above.clone().map(|n| architecture.load_segment(n, &mut source)).collect::<Result<_>>()?;
         let head = new_head(plan, &mut source)?;
@@ -104,15 +104,20 @@ struct TopSource<'a> {
 
 impl<'a> TopSource<'a> {
     fn new(plan: &Plan, weights: &'a WeightFile, optimiser: &'a mut Optimiser) -> Self {
-        let leaves = plan.architecture().tree().leaves().iter().enumerate();
-        let thawed_leaves = leaves.filter(|(number, _)| plan.mask.is_thawed(*number));
         let follows = plan.recipe.training.batch_norm == BatchNormChoice::Training;
         let (mut thawed, mut following) = (HashMap::new(), HashSet::new());
-        for tensor in thawed_leaves.flat_map(|(_, leaf)| &leaf.tensors) {
-            if tensor.is_parameter() {
-                thawed.insert(tensor.name.clone(), tensor.role);
-            } else if follows {
-                following.insert(tensor.name.clone());
+        for (number, leaf) in plan.architecture().tree().leaves().iter().enumerate() {
+            match plan.mask.leaf(number) {
+                LeafState::Frozen => {}
+                LeafState::Thawed => {
+                    for tensor in &leaf.tensors {
+                        if tensor.is_parameter() {
+                            thawed.insert(tensor.name.clone(), tensor.role);
+                        } else if follows {
+                            following.insert(tensor.name.clone());
+                        }
+                    }
+                }
             }
         }
         Self {
@@ -135,8 +140,12 @@ impl<'a> TopSource<'a> {
 }
 
 impl TensorSource for TopSource<'_> {
+    fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        self.weights.tensor(name, shape, &self.device)
+    }
+
     fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
-        let tensor = self.weights.tensor(name, shape, &self.device)?;
+        let tensor = self.tensor(name, shape)?;
         match self.thawed.get(name).copied() {
             Some(role) => self.train(name, &tensor, role, self.backbone_rate),
             None => {
@@ -147,7 +156,7 @@ impl TensorSource for TopSource<'_> {
     }
 
     fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic> {
-        let tensor = self.weights.tensor(name, shape, &self.device)?;
+        let tensor = self.tensor(name, shape)?;
         if !self.following.contains(name) {
             self.shared.insert(name.to_string(), tensor.clone());
             return Ok(Statistic::fixed(tensor));
@@ -165,8 +174,8 @@ pub struct SharedSource<'a> {
     pub tensors: &'a BTreeMap<String, Tensor>,
 }
 
-impl SharedSource<'_> {
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+impl TensorSource for SharedSource<'_> {
+    fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
         match self.tensors.get(name) {
             Some(tensor) if tensor.dims() == shape => Ok(tensor.clone()),
             found => {
@@ -177,16 +186,6 @@ impl SharedSource<'_> {
                 Err(Problem::input(format!("tensor {name} cannot be used"), why, "export the head again"))
             }
         }
-    }
-}
-
-impl TensorSource for SharedSource<'_> {
-    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
-        Ok(Param::frozen(self.tensor(name, shape)?))
-    }
-
-    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic> {
-        Ok(Statistic::fixed(self.tensor(name, shape)?))
     }
 }
 

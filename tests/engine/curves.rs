@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use frostline::backbone::{Boundary, Pass, Role, Segment, TensorSource, WeightFile, mix};
 use frostline::hub;
 use frostline::network::head::load_head;
-use frostline::nn::{Linear, Param, Statistic, cross_entropy};
+use frostline::nn::{Linear, Param, cross_entropy};
 use frostline::problem::Result;
 use frostline::train::optimiser::{Optimiser, Rule};
 use serde_json::{Value, json};
@@ -82,26 +82,20 @@ struct Source<'a> {
 }
 
 impl TensorSource for Source<'_> {
-    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
-        let tensor = self.tensor(name, shape)?;
-        let role = if shape.len() > 1 { Role::Weight } else { Role::Vector };
-        let rate = if name.starts_with("head.") { self.head_rate } else { 1.0 };
-        Ok(self.optimiser.add(name, &tensor, role, rate)?)
-    }
-
-    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic> {
-        Ok(Statistic::fixed(self.tensor(name, shape)?))
-    }
-}
-
-impl Source<'_> {
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+    fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
         match self.weights {
             _ if name == "head.weight" => formula(shape, |n| noise(mix(HEAD, 0), n) * 0.05),
             _ if name == "head.bias" => formula(shape, |_| 0.0),
             Some(weights) => weights.tensor(name, shape, &Device::Cpu),
             None => made_up(name, shape),
         }
+    }
+
+    fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
+        let tensor = self.tensor(name, shape)?;
+        let role = if shape.len() > 1 { Role::Weight } else { Role::Vector };
+        let rate = if name.starts_with("head.") { self.head_rate } else { 1.0 };
+        Ok(self.optimiser.add(name, &tensor, role, rate)?)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::support::{assert_near, golden, golden_path, values};
 use candle_core::Device;
+use frostline::backbone::CutName;
 use frostline::backbone::FrozenSource;
 use frostline::backbone::Pass;
 use frostline::hub;
@@ -77,7 +78,10 @@ fn every_block_gives_what_timm_gives() {
         for (segment, cut) in cuts.iter().enumerate().take(cuts.len() - 2) {
             let network = backbone.architecture().load_segment(segment, &mut source).unwrap();
             state = network.forward(&state, &Pass::INFERENCE).unwrap();
-            let layer = if segment == 0 { "bn1" } else { &cut.name };
+            let layer = match &cut.name {
+                CutName::Below(path) => path,
+                CutName::Input | CutName::Head => "bn1",
+            };
             let expected = values(&reference[&format!("intermediate/{id}/alpha_97x131.png/{layer}")]);
             let found = values(&state.hidden.mean((1, 2)).unwrap());
             assert_near(&found, &expected, 1e-4, &format!("{id} {layer}"));

@@ -114,7 +114,7 @@ fn only_what_is_thawed_is_a_variable() {
         top.tensors().values().all(|t| !t.is_variable()),
         "layers of the inference view hold plain tensors"
     );
-    assert_eq!(plan.architecture().cuts()[plan.frostline].name, "blocks.6.0");
+    assert_eq!(plan.architecture().cut_name(plan.frostline).to_string(), "blocks.6.0");
     drop(folder);
 }
 

@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use frostline::backbone::{Architecture, Backbone, InputSpec, Role, TensorSource, registry};
 use frostline::control::Silent;
 use frostline::hub;
-use frostline::nn::{Param, Statistic};
+use frostline::nn::Param;
 use frostline::problem::{Problem, Result};
 use frostline::project::recipe::{
     BackboneChoice, CacheChoice, DataChoice, FreezeChoice, RECIPE_VERSION, SplitChoice, TrainingChoice,
@@ -117,24 +117,18 @@ pub struct TrainedSource<'a> {
     pub optimiser: &'a mut Optimiser,
 }
 
-impl TrainedSource<'_> {
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+impl TensorSource for TrainedSource<'_> {
+    fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<Tensor> {
         match self.tensors.get(&format!("weights/{name}")) {
             Some(tensor) if tensor.dims() == shape => Ok(tensor.clone()),
             found => Err(Problem::other(format!("{name}: {found:?} for {shape:?}"), "", "")),
         }
     }
-}
 
-impl TensorSource for TrainedSource<'_> {
     fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
         let tensor = self.tensor(name, shape)?;
         let role = if shape.len() > 1 { Role::Weight } else { Role::Vector };
         Ok(self.optimiser.add(name, &tensor, role, 1.0)?)
-    }
-
-    fn statistic(&mut self, name: &str, shape: &[usize]) -> Result<Statistic> {
-        Ok(Statistic::fixed(self.tensor(name, shape)?))
     }
 }
 

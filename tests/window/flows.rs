@@ -3,7 +3,7 @@
 use crate::harness::{Window, in_private_home, pictures, predicted, reviews};
 use eframe::egui::{self, Key, Modifiers, accesskit::Role};
 use egui_kittest::kittest::{NodeT, Queryable};
-use frostline::backbone::FreezeState;
+use frostline::backbone::{CutName, FreezeState, LeafState};
 use frostline::project::recipe::{BatchNormChoice, OptimiserChoice};
 use frostline::project::{Recipe, RunState};
 use frostline::session::{Action, Preset, SampleName, Step};
@@ -73,7 +73,7 @@ fn the_sample_is_opened_trained_judged_tried_and_exported() {
         window
             .wait("training", |s| s.project.as_ref().is_some_and(|p| p.runs.len() == 2) && !s.is_training());
         assert_eq!(window.session().newest_result().unwrap().val_loss.len(), 1);
-        assert_eq!(window.session().newest_result().unwrap().frostline, "head");
+        assert_eq!(window.session().newest_result().unwrap().frostline, Some(CutName::Head));
 
         window.go_to("Evaluate");
         window.wait("scores", |s| s.project.as_ref().is_some_and(|p| p.evaluation.is_some()));
@@ -242,12 +242,13 @@ fn shift_and_ctrl(window: &mut Window, first: &Recipe) {
         let mask = window.project().mask.as_ref().unwrap();
         ["blocks.2", "blocks.3", "blocks.4", "blocks.5", "blocks.6"].map(|path| mask.state(tree, path))
     };
-    use FreezeState::{Frozen, Thawed};
+    const FROZEN: FreezeState = FreezeState::All(LeafState::Frozen);
+    const THAWED: FreezeState = FreezeState::All(LeafState::Thawed);
     toggle(window, "blocks.5", Modifiers::SHIFT);
-    assert_eq!(states(window), [Frozen, Thawed, Thawed, Thawed, Frozen]);
+    assert_eq!(states(window), [FROZEN, THAWED, THAWED, THAWED, FROZEN]);
     window.act(Action::Undo);
     toggle(window, "blocks.4", Modifiers::COMMAND);
-    assert_eq!(states(window), [Frozen, Frozen, Thawed, Thawed, Thawed]);
+    assert_eq!(states(window), [FROZEN, FROZEN, THAWED, THAWED, THAWED]);
     window.act(Action::Undo);
     assert_eq!(window.project().recipe, *first);
 }

@@ -4,8 +4,10 @@
 use crate::harness::{Window, in_private_home, pictures, reviews};
 use eframe::egui::{self, Event, Key, Modifiers, MouseWheelUnit, PointerButton, Pos2, vec2};
 use egui_kittest::kittest::NodeT;
+use frostline::backbone::LeafState;
 use frostline::control::{Control, EpochRecord, Fact};
 use frostline::data::Target;
+
 use frostline::data::index::{DatasetIndex, Modality, Part};
 use frostline::data::scan::ScanOptions;
 use frostline::evaluate::{Answered, Evaluation, Judged};
@@ -23,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+const STATES: [LeafState; 2] = [LeafState::Thawed, LeafState::Frozen];
 /// With the worker stubbed, and with the real one.
 const STUBBED: usize = 9_700;
 const REAL: usize = 300;
@@ -358,10 +361,10 @@ impl Monkey {
                 let ids: Vec<String> = self.window.session().backbones.iter().map(|b| b.id.clone()).collect();
                 Action::ChooseBackbone(self.dice.pick(&ids))
             }
-            16 => Action::SetLayer { path: self.layer(), thawed: self.dice.below(2) == 0 },
+            16 => Action::SetLayer { path: self.layer(), state: self.dice.pick(&STATES) },
             17 => {
                 let (from, to) = (self.layer(), self.layer());
-                Action::SetLayerRange { from, to, thawed: self.dice.below(2) == 0 }
+                Action::SetLayerRange { from, to, state: self.dice.pick(&STATES) }
             }
             18 => Action::Train,
             19..21 => {

@@ -2,191 +2,133 @@
 //!
 //! Definition and tensor names follow Hugging Face transformers' `BertModel` (Devlin et al. 2019). Token type 0
 //! everywhere, mean pooling over the tokens of each text (special tokens included), not normalised.
-//! Inside a pass tokens lie one after another without padding, so no attention mask is needed.
 
-use super::nodes::{embedding_node, layer_norm_node, linear_node, token_shape};
-use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node};
+use super::config::{activation, number};
+use super::layers::{EmbeddingSpec, LayerNormSpec, LinearSpec, token_shape};
+use super::transformer::{
+    AttentionSpec, EncoderSize, FeedForwardSpec, Noticing, PostNormLayerSpec, SizeKeys,
+};
+use crate::backbone::layer_tree::{Dim, Kind, Module, Node};
+use crate::backbone::network::{Body, Facts, Part, Pooling};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
-use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
-use crate::nn::{Activation, Embedding, LayerNorm, Linear, attention, dropout_add, mean_tokens};
+use crate::backbone::{Aliases, Architecture, Boundary, InputKind, Pass, Segment, TensorSource};
+use crate::nn::{Activation, Dropout, Embedding, LayerNorm, dropout_add};
 use crate::problem::Result;
 use serde_json::Value;
 
-pub const BERT: Family = Family { name: "BERT", describe };
+pub const FAMILIES: &[Family] = &[Family { name: "BERT", describe }];
+
+/// The oldest files call the weight and bias of a layer norm gamma and beta.
+const ALIASES: Aliases = Aliases {
+    wrappers: &["bert.", "model."],
+    endings: &[("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")],
+};
+
+const SIZE_KEYS: SizeKeys = SizeKeys {
+    hidden: "hidden_size",
+    intermediate: "intermediate_size",
+    layers: "num_hidden_layers",
+    heads: "num_attention_heads",
+};
 
 fn describe(config: &Value) -> Option<Result<Box<dyn Architecture>>> {
-    (config.get("model_type")?.as_str()? == "bert").then(|| {
-        let bert = Bert::new(config)?;
-        Ok(Box::new(bert) as Box<dyn Architecture>)
-    })
+    (config.get("model_type")?.as_str()? == "bert").then(|| build(config))
 }
 
-struct Bert {
-    tree: LayerTree,
-    cuts: Vec<Cut>,
-    size: Size,
-    activation: Activation,
-    eps: f64,
-    dropout: f32,
+fn build(config: &Value) -> Result<Box<dyn Architecture>> {
+    let vocabulary = number(config, "vocab_size", 2_000_000)?;
+    let positions = number(config, "max_position_embeddings", 65_536)?;
+    let types = number(config, "type_vocab_size", 64)?;
+    let size = EncoderSize::read(config, &SIZE_KEYS)?;
+    if !matches!(config.get("position_embedding_type").and_then(Value::as_str), None | Some("absolute")) {
+        return Err(bad_config("only absolute position embeddings are supported"));
+    }
+    let activation = activation(config, "hidden_act")?;
+    let fraction = |key: &str| config.get(key).and_then(Value::as_f64);
+    let eps = fraction("layer_norm_eps").unwrap_or(1e-12);
+    let table = |name: &str, rows: usize| EmbeddingSpec {
+        path: format!("embeddings.{name}"),
+        rows,
+        features: size.hidden,
+    };
+    let mut body = Body::new(
+        vec![Dim::Tokens],
+        EmbeddingsSpec {
+            words: table("word_embeddings", vocabulary),
+            positions: table("position_embeddings", positions),
+            types: table("token_type_embeddings", types),
+            norm: LayerNormSpec { path: "embeddings.LayerNorm".into(), features: size.hidden, eps },
+        },
+    );
+    for number in 0..size.layers {
+        let layer = layer(number, &size, activation, eps);
+        body.add(&layer.path.clone(), token_shape(size.hidden), layer);
+    }
+    body.tell(Module::new("encoder", Kind::Stage, ""));
+    body.tell(Module::new("encoder.layer", Kind::Stage, format!("{} layers", size.layers)));
+    Ok(body.pool(Pooling::MeanTokens).build(Facts {
+        input: InputKind::Text { max_tokens: positions },
+        features: size.hidden,
+        dropout: fraction("hidden_dropout_prob").unwrap_or(0.1).clamp(0.0, 0.9) as f32,
+        ignored: &["pooler.", "cls.", "classifier.", "embeddings.position_ids"],
+        aliases: ALIASES,
+    }))
 }
 
-/// Dimensions from `config.json`.
-#[derive(Clone, Copy)]
-struct Size {
-    vocabulary: usize,
-    positions: usize,
-    types: usize,
-    hidden: usize,
-    intermediate: usize,
-    layers: usize,
-    heads: usize,
-}
-
-impl Bert {
-    fn new(config: &Value) -> Result<Self> {
-        let number = |key: &str, highest: u64| -> Result<usize> {
-            let found = config.get(key).and_then(Value::as_u64).filter(|n| (1..=highest).contains(n));
-            found
-                .map(|n| n as usize)
-                .ok_or_else(|| bad_config(&format!("{key:?} must lie between 1 and {highest}")))
-        };
-        let size = Size {
-            vocabulary: number("vocab_size", 2_000_000)?,
-            positions: number("max_position_embeddings", 65_536)?,
-            types: number("type_vocab_size", 64)?,
-            hidden: number("hidden_size", 16_384)?,
-            intermediate: number("intermediate_size", 65_536)?,
-            layers: number("num_hidden_layers", 256)?,
-            heads: number("num_attention_heads", 256)?,
-        };
-        if !size.hidden.is_multiple_of(size.heads) {
-            return Err(bad_config("\"hidden_size\" must be a multiple of \"num_attention_heads\""));
-        }
-        if !matches!(config.get("position_embedding_type").and_then(Value::as_str), None | Some("absolute")) {
-            return Err(bad_config("only absolute position embeddings are supported"));
-        }
-        let activation = match config.get("hidden_act").and_then(Value::as_str) {
-            Some("gelu") | None => Activation::GeluErf,
-            Some("gelu_new" | "gelu_pytorch_tanh") => Activation::GeluTanh,
-            Some("relu") => Activation::Relu,
-            Some(other) => return Err(bad_config(&format!("activation {other:?} is not supported"))),
-        };
-        let fraction = |key: &str| config.get(key).and_then(Value::as_f64);
-        Ok(Self {
-            tree: build_tree(&size),
-            cuts: build_cuts(&size),
-            size,
-            activation,
-            eps: fraction("layer_norm_eps").unwrap_or(1e-12),
-            dropout: fraction("hidden_dropout_prob").unwrap_or(0.1).clamp(0.0, 0.9) as f32,
-        })
-    }
-
-    fn linear(
-        &self,
-        source: &mut dyn TensorSource,
-        path: &str,
-        output: usize,
-        input: usize,
-        activation: Activation,
-    ) -> Result<Linear> {
-        Ok(Linear {
-            weight: source.param(&format!("{path}.weight"), &[output, input])?,
-            bias: Some(source.param(&format!("{path}.bias"), &[output])?),
-            activation,
-        })
-    }
-
-    fn layer_norm(&self, source: &mut dyn TensorSource, path: &str) -> Result<LayerNorm> {
-        Ok(LayerNorm {
-            weight: source.param(&format!("{path}.weight"), &[self.size.hidden])?,
-            bias: source.param(&format!("{path}.bias"), &[self.size.hidden])?,
-            eps: self.eps,
-        })
-    }
-
-    fn load_embeddings(&self, source: &mut dyn TensorSource) -> Result<Embeddings> {
-        let mut table = |name: &str, rows: usize| -> Result<Embedding> {
-            let path = format!("embeddings.{name}.weight");
-            Ok(Embedding { table: source.param(&path, &[rows, self.size.hidden])? })
-        };
-        let words = table("word_embeddings", self.size.vocabulary)?;
-        let positions = table("position_embeddings", self.size.positions)?;
-        let types = table("token_type_embeddings", self.size.types)?;
-        let norm = self.layer_norm(source, "embeddings.LayerNorm")?;
-        let trained = [&words.table, &positions.table, &types.table, &norm.weight, &norm.bias]
-            .iter()
-            .any(|p| p.is_trainable());
-        Ok(Embeddings { words, positions, types, norm, trained })
-    }
-
-    fn load_layer(&self, number: usize, source: &mut dyn TensorSource) -> Result<EncoderLayer> {
-        let (hidden, wide) = (self.size.hidden, self.size.intermediate);
-        let path = |name: &str| format!("encoder.layer.{number}.{name}");
-        let mut linear = |name: &str, output, input, activation| {
-            self.linear(source, &path(name), output, input, activation)
-        };
-        let query = linear("attention.self.query", hidden, hidden, Activation::None)?;
-        let key = linear("attention.self.key", hidden, hidden, Activation::None)?;
-        let value = linear("attention.self.value", hidden, hidden, Activation::None)?;
-        let attended = linear("attention.output.dense", hidden, hidden, Activation::None)?;
-        let widen = linear("intermediate.dense", wide, hidden, self.activation)?;
-        let narrow = linear("output.dense", hidden, wide, Activation::None)?;
-        let attended_norm = self.layer_norm(source, &path("attention.output.LayerNorm"))?;
-        let norm = self.layer_norm(source, &path("output.LayerNorm"))?;
-        let matrices = [&query, &key, &value, &attended, &widen, &narrow];
-        let trained = matrices
-            .iter()
-            .any(|l| l.weight.is_trainable() || l.bias.as_ref().is_some_and(|b| b.is_trainable()))
-            || [&attended_norm, &norm].iter().any(|n| n.weight.is_trainable());
-        Ok(EncoderLayer {
-            number: number as u64,
-            heads: self.size.heads,
-            pools: number + 1 == self.size.layers,
-            trained,
-            query,
-            key,
-            value,
-            attended,
-            attended_norm,
-            widen,
-            narrow,
-            norm,
-        })
+fn layer(number: usize, size: &EncoderSize, activation: Activation, eps: f64) -> PostNormLayerSpec {
+    let (hidden, wide) = (size.hidden, size.intermediate);
+    let path = |name: &str| format!("encoder.layer.{number}.{name}");
+    let linear =
+        |name: &str, output, input, activation| LinearSpec { path: path(name), output, input, activation };
+    let square = |name: &str| linear(name, hidden, hidden, Activation::None);
+    let norm = |name: &str| LayerNormSpec { path: path(name), features: hidden, eps };
+    PostNormLayerSpec {
+        path: format!("encoder.layer.{number}"),
+        number,
+        attention: AttentionSpec {
+            path: path("attention.self"),
+            heads: size.heads,
+            query: square("attention.self.query"),
+            key: square("attention.self.key"),
+            value: square("attention.self.value"),
+            output: square("attention.output.dense"),
+        },
+        attention_norm: norm("attention.output.LayerNorm"),
+        feed_forward: FeedForwardSpec {
+            widen: linear("intermediate.dense", wide, hidden, activation),
+            narrow: linear("output.dense", hidden, wide, Activation::None),
+        },
+        norm: norm("output.LayerNorm"),
     }
 }
 
-impl Architecture for Bert {
-    fn tree(&self) -> &LayerTree {
-        &self.tree
+/// The sum of three tables, and its norm.
+struct EmbeddingsSpec {
+    words: EmbeddingSpec,
+    positions: EmbeddingSpec,
+    types: EmbeddingSpec,
+    norm: LayerNormSpec,
+}
+
+impl Part for EmbeddingsSpec {
+    fn leaves(&self) -> Vec<Node> {
+        vec![self.words.node(), self.types.node(), self.positions.node(), self.norm.node()]
     }
 
-    fn cuts(&self) -> &[Cut] {
-        &self.cuts
+    fn modules(&self) -> Vec<Module> {
+        vec![Module::new("embeddings", Kind::Stage, "")]
     }
 
-    fn ignored(&self) -> &[&'static str] {
-        &["pooler.", "cls.", "classifier.", "embeddings.position_ids"]
-    }
-
-    fn input(&self) -> InputKind {
-        InputKind::Text { max_tokens: self.size.positions }
-    }
-
-    fn pooling(&self) -> &'static str {
-        "mean_tokens"
-    }
-
-    fn dropout(&self) -> f32 {
-        self.dropout
-    }
-
-    fn load_segment(&self, segment: usize, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>> {
-        Ok(match segment.checked_sub(1) {
-            None => Box::new(self.load_embeddings(source)?),
-            Some(number) => Box::new(self.load_layer(number, source)?),
-        })
+    fn load(&self, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>> {
+        let mut source = Noticing::new(source);
+        Ok(Box::new(Embeddings {
+            words: self.words.load(&mut source)?,
+            positions: self.positions.load(&mut source)?,
+            types: self.types.load(&mut source)?,
+            norm: self.norm.load(&mut source)?,
+            is_trained: source.is_trained,
+        }))
     }
 }
 
@@ -196,142 +138,32 @@ struct Embeddings {
     types: Embedding,
     norm: LayerNorm,
     /// Only a layer that is being trained drops elements.
-    trained: bool,
+    is_trained: bool,
 }
 
 impl Segment for Embeddings {
     fn forward(&self, below: &Boundary, pass: &Pass) -> candle_core::Result<Boundary> {
-        let lengths = text_lengths(below)?;
+        let lengths = below.token_lengths()?;
         let ids = below.hidden.to_vec1::<u32>()?;
         let positions: Vec<u32> = lengths.iter().flat_map(|n| 0..*n as u32).collect();
         let types = vec![0; ids.len()];
-        let sum = dropout_add(
-            &self.words.forward(&ids)?,
-            Some(&self.types.forward(&types)?),
-            crate::nn::Dropout::NONE,
-        )?;
-        let sum = dropout_add(&sum, Some(&self.positions.forward(&positions)?), crate::nn::Dropout::NONE)?;
-        let normed = self.norm.forward(&sum)?;
-        let hidden = match self.trained && pass.dropout > 0.0 {
-            true => dropout_add(&normed, None, pass.dropout_at(0))?,
-            false => normed,
-        };
+        let sum = dropout_add(&self.words.forward(&ids)?, Some(&self.types.forward(&types)?), Dropout::NONE)?;
+        let sum = dropout_add(&sum, Some(&self.positions.forward(&positions)?), Dropout::NONE)?;
+        let pass = if self.is_trained { *pass } else { Pass::INFERENCE };
+        let hidden = dropout_add(&self.norm.forward(&sum)?, None, pass.dropout_at(0))?;
         Ok(Boundary { hidden, lengths: below.lengths.clone() })
     }
 }
 
-struct EncoderLayer {
-    number: u64,
-    heads: usize,
-    /// The last layer also pools.
-    pools: bool,
-    /// Only a layer that is being trained drops elements.
-    trained: bool,
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    attended: Linear,
-    attended_norm: LayerNorm,
-    widen: Linear,
-    narrow: Linear,
-    norm: LayerNorm,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Segment for EncoderLayer {
-    fn forward(&self, below: &Boundary, pass: &Pass) -> candle_core::Result<Boundary> {
-        let lengths = text_lengths(below)?;
-        let pass = if self.trained { *pass } else { Pass::INFERENCE };
-        let place = |what: u64| pass.dropout_at(1 + 3 * self.number + what);
-        let x = &below.hidden;
-        let (q, k, v) = (self.query.forward(x)?, self.key.forward(x)?, self.value.forward(x)?);
-        let mixed = attention(&q, &k, &v, lengths, self.heads, place(0))?;
-        let attended = dropout_add(&self.attended.forward(&mixed)?, Some(x), place(1))?;
-        let attended = self.attended_norm.forward(&attended)?;
-        let widened = self.widen.forward(&attended)?;
-        let narrowed = dropout_add(&self.narrow.forward(&widened)?, Some(&attended), place(2))?;
-        let hidden = self.norm.forward(&narrowed)?;
-        match self.pools {
-            true => Ok(Boundary { hidden: mean_tokens(&hidden, lengths)?, lengths: None }),
-            false => Ok(Boundary { hidden, lengths: below.lengths.clone() }),
-        }
+    #[test]
+    fn names_are_those_of_today() {
+        let check = |name: &str, expected: &str| assert_eq!(ALIASES.plain(name), expected);
+        check("bert.embeddings.LayerNorm.gamma", "embeddings.LayerNorm.weight");
+        check("encoder.layer.0.output.LayerNorm.beta", "encoder.layer.0.output.LayerNorm.bias");
+        check("stages.0.blocks.0.gamma", "stages.0.blocks.0.gamma");
     }
-}
-
-fn text_lengths(below: &Boundary) -> candle_core::Result<&[usize]> {
-    match &below.lengths {
-        Some(lengths) => Ok(lengths),
-        None => candle_core::bail!("a text backbone needs the lengths of the texts"),
-    }
-}
-
-fn layer_node(number: usize, size: &Size) -> Node {
-    let (hidden, wide) = (size.hidden, size.intermediate);
-    let path = |name: &str| format!("encoder.layer.{number}{name}");
-    let projection = |name: &str| linear_node(path(&format!(".attention.self.{name}")), hidden, hidden);
-    let projections = Node::inner(
-        path(".attention.self"),
-        Kind::Attention,
-        vec![projection("query"), projection("key"), projection("value")],
-    )
-    .with_detail(format!("{} heads", size.heads));
-    let attended = Node::inner(
-        path(".attention.output"),
-        Kind::Block,
-        vec![
-            linear_node(path(".attention.output.dense"), hidden, hidden),
-            layer_norm_node(path(".attention.output.LayerNorm"), hidden),
-        ],
-    );
-    let children = vec![
-        Node::inner(path(".attention"), Kind::Block, vec![projections, attended]),
-        Node::inner(
-            path(".intermediate"),
-            Kind::Block,
-            vec![linear_node(path(".intermediate.dense"), wide, hidden)],
-        ),
-        Node::inner(
-            path(".output"),
-            Kind::Block,
-            vec![
-                linear_node(path(".output.dense"), hidden, wide),
-                layer_norm_node(path(".output.LayerNorm"), hidden),
-            ],
-        ),
-    ];
-    Node::inner(path(""), Kind::Block, children).with_detail("transformer layer")
-}
-
-fn build_tree(size: &Size) -> LayerTree {
-    let embeddings = vec![
-        embedding_node("embeddings.word_embeddings", size.vocabulary, size.hidden),
-        embedding_node("embeddings.token_type_embeddings", size.types, size.hidden),
-        embedding_node("embeddings.position_embeddings", size.positions, size.hidden),
-        layer_norm_node("embeddings.LayerNorm".into(), size.hidden),
-    ];
-    let layers: Vec<Node> = (0..size.layers).map(|number| layer_node(number, size)).collect();
-    let layer_list =
-        Node::inner("encoder.layer", Kind::Stage, layers).with_detail(format!("{} layers", size.layers));
-    let mut root = Node::inner(
-        "",
-        Kind::Model,
-        vec![
-            Node::inner("embeddings", Kind::Stage, embeddings),
-            Node::inner("encoder", Kind::Stage, vec![layer_list]),
-        ],
-    );
-    root.output_shape = vec![Dim::Fixed(size.hidden)];
-    let segment_of = |path: &str| {
-        let number = path.strip_prefix("encoder.layer.").and_then(|rest| rest.split('.').next());
-        number.and_then(|n| n.parse::<usize>().ok()).map_or(0, |n| n + 1)
-    };
-    LayerTree::new(root, segment_of)
-}
-
-fn build_cuts(size: &Size) -> Vec<Cut> {
-    let mut cuts = vec![Cut { name: "input".into(), shape: vec![Dim::Tokens] }];
-    for number in 0..size.layers {
-        cuts.push(Cut { name: format!("encoder.layer.{number}"), shape: token_shape(size.hidden) });
-    }
-    cuts.push(Cut { name: "head".into(), shape: vec![Dim::Fixed(size.hidden)] });
-    cuts
 }

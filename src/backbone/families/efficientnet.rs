@@ -3,17 +3,19 @@
 //! Definitions follow timm 1.0 (`mobilenetv2_*`, `efficientnet_b*`, `tf_efficientnet_lite*`); Sandler et al. 2018, Tan
 //! and Le 2019.
 
+use super::config::{channels, input_size, multiplier, no_model_args};
 use super::inverted_residual::{Head, Layout, Spec, Squeeze, Style, chain, round_channels};
-use super::nodes::{channels, input_size, multiplier, no_model_args};
 use crate::backbone::Architecture;
 use crate::backbone::registry::Family;
 use crate::nn::Activation;
 use crate::problem::Result;
 use serde_json::Value;
 
-pub const MOBILENET_V2: Family = Family { name: "MobileNetV2", describe: describe_mobilenet_v2 };
-pub const EFFICIENTNET_LITE: Family = Family { name: "EfficientNet-Lite", describe: describe_lite };
-pub const EFFICIENTNET: Family = Family { name: "EfficientNet", describe: describe_efficientnet };
+pub const FAMILIES: &[Family] = &[
+    Family { name: "MobileNetV2", describe: describe_mobilenet_v2 },
+    Family { name: "EfficientNet-Lite", describe: describe_lite },
+    Family { name: "EfficientNet", describe: describe_efficientnet },
+];
 
 /// Kernel, first stride, channels and repeats of the seven stages before scaling.
 type Stages = [(usize, usize, usize, usize); 7];

@@ -3,15 +3,15 @@
 //!
 //! Tensor names are those of timm 1.0. Inside a pass tensors are `[batch, height, width, channels]`.
 
-use super::nodes::{
-    ConvNormSpec, batch_norm_node, conv_node, load_pixel_conv, map_shape, pixel_conv_node, stage_node,
-};
-use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node, is_at_or_below};
-use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
-use crate::nn::{
-    Activation, ConvNorm, Linear, Padding, SqueezeExcite, channels_last, conv_norm_chain, global_average_pool,
-};
+use super::layers::{ConvNormSpec, Filter, PixelConvSpec, count_of_blocks, map_shape};
+use crate::backbone::layer_tree::{Dim, Kind, Module, Node};
+use crate::backbone::network::{Body, Facts, Part, Pooling};
+use crate::backbone::{Aliases, Architecture, Boundary, InputKind, Pass, Segment, TensorSource};
+use crate::nn::{Activation, ConvNorm, Linear, Padding, SqueezeExcite, channels_last, conv_norm_chain};
 use crate::problem::Result;
+
+/// Some libraries put their network into another one.
+const ALIASES: Aliases = Aliases { wrappers: &["model."], endings: &[] };
 
 /// What follows from a family's tables and a configuration.
 pub struct Layout {
@@ -110,245 +110,200 @@ pub fn round_channels(channels: usize, multiplier: f64) -> usize {
     if (rounded as f64) < 0.9 * wish { rounded + 8 } else { rounded }
 }
 
-struct Network {
-    layout: Layout,
-    tree: LayerTree,
-    cuts: Vec<Cut>,
-}
-
 impl Layout {
     /// The network.
     pub fn build(self) -> Box<dyn Architecture> {
-        Box::new(Network { tree: self.tree(), cuts: self.cuts(), layout: self })
-    }
-
-    /// Channels and side above the blocks.
-    fn last(&self) -> (usize, usize) {
-        self.blocks.last().map_or((self.stem, self.size.div_ceil(2)), |b| (b.spec.output, b.side))
-    }
-
-    /// The number of the stage above the blocks.
-    fn next_stage(&self) -> usize {
-        self.blocks.last().map_or(0, |b| b.spec.stage + 1)
-    }
-
-    fn tree(&self) -> LayerTree {
-        let mut stages = Vec::new();
-        for stage in 0..self.next_stage() {
-            let blocks: Vec<Node> =
-                self.blocks.iter().filter(|b| b.spec.stage == stage).map(Block::node).collect();
-            stages.push(stage_node(format!("blocks.{stage}"), blocks));
-        }
-        let (last, side) = self.last();
-        let mut head = Vec::new();
-        match self.head {
-            Head::Pooled => {
-                let map = map_shape(self.features, side);
-                head.push(conv_node("conv_head".into(), [self.features, last, 1, 1], 1, map.clone()));
-                head.push(batch_norm_node("bn2".into(), self.features, map));
-            }
-            Head::Early(width) => {
-                let (path, map) = (format!("blocks.{}", self.next_stage()), map_shape(width, side));
-                let layers = vec![
-                    conv_node(format!("{path}.0.conv"), [width, last, 1, 1], 1, map.clone()),
-                    batch_norm_node(format!("{path}.0.bn1"), width, map),
-                ];
-                let block = Node::inner(format!("{path}.0"), Kind::Block, layers).with_detail("convolution");
-                stages.push(stage_node(path, vec![block]));
-                head.push(pixel_conv_node("conv_head".into(), self.features, width));
-            }
-        }
-        let stem = map_shape(self.stem, self.size.div_ceil(2));
-        let mut children = vec![
-            conv_node("conv_stem".into(), [self.stem, 3, 3, 3], 2, stem.clone()),
-            batch_norm_node("bn1".into(), self.stem, stem),
-            Node::inner("blocks", Kind::Stage, stages),
-        ];
-        children.append(&mut head);
-        let mut root = Node::inner("", Kind::Model, children);
-        root.output_shape = vec![Dim::Fixed(self.features)];
-        LayerTree::new(root, |path| self.segment_of(path))
-    }
-
-    fn segment_of(&self, path: &str) -> usize {
-        let above = self.blocks.len() + 1;
-        match path {
-            "conv_stem" | "bn1" => 0,
-            "conv_head" | "bn2" => above + usize::from(matches!(self.head, Head::Early(_))),
-            _ => self.blocks.iter().position(|b| is_at_or_below(path, &b.path)).map_or(above, |n| n + 1),
-        }
-    }
-
-    fn cuts(&self) -> Vec<Cut> {
-        let mut cuts = vec![Cut { name: "input".into(), shape: map_shape(3, self.size) }];
+        let (stem_side, activation) = (self.size.div_ceil(2), self.style.activation);
+        let stem = self.conv_norm("conv_stem", "bn1", dense(self.stem, 3, 3), 2, activation, stem_side);
+        let mut body = Body::new(map_shape(3, self.size), Stem(stem));
+        body.tell(Module::new("blocks", Kind::Stage, ""));
         for block in &self.blocks {
-            cuts.push(Cut { name: block.path.clone(), shape: map_shape(block.input, block.input_side) });
+            body.add(&block.path, map_shape(block.input, block.input_side), self.block(block));
         }
-        let (last, side) = self.last();
-        let map = map_shape(last, side);
-        match self.head {
-            Head::Pooled => cuts.push(Cut { name: "conv_head".into(), shape: map }),
-            Head::Early(width) => {
-                cuts.push(Cut { name: format!("blocks.{}.0", self.next_stage()), shape: map });
-                cuts.push(Cut { name: "conv_head".into(), shape: vec![Dim::Fixed(width)] });
+        let (last, side) = self.blocks.last().map_or((self.stem, stem_side), |b| (b.spec.output, b.side));
+        let next_stage = self.blocks.last().map_or(0, |b| b.spec.stage + 1);
+        for stage in 0..next_stage {
+            let count = self.blocks.iter().filter(|b| b.spec.stage == stage).count();
+            body.tell(Module::new(format!("blocks.{stage}"), Kind::Stage, count_of_blocks(count)));
+        }
+        let pointwise = |conv: &str, norm: &str, width: usize| {
+            self.conv_norm(conv, norm, dense(width, last, 1), 1, activation, side)
+        };
+        let pooled = match self.head {
+            Head::Pooled => {
+                let conv = pointwise("conv_head", "bn2", self.features);
+                body.add("conv_head", map_shape(last, side), Conv(conv));
+                body.pool(Pooling::GlobalAverage)
             }
-        }
-        cuts.push(Cut { name: "head".into(), shape: vec![Dim::Fixed(self.features)] });
-        cuts
-    }
-
-    /// A convolution and its norm.
-    fn conv_norm<'a>(
-        &self,
-        paths: [&'a str; 2],
-        shape: [usize; 4],
-        stride: usize,
-        activation: Activation,
-    ) -> ConvNormSpec<'a> {
-        let padding = match self.style.tensorflow {
-            true => Padding::TensorFlowSame,
-            false => Padding::Symmetric(shape[2] / 2),
+            Head::Early(width) => {
+                let (stage, path) = (format!("blocks.{next_stage}"), format!("blocks.{next_stage}.0"));
+                let conv = pointwise(&format!("{path}.conv"), &format!("{path}.bn1"), width);
+                body.tell(Module::new(stage, Kind::Stage, count_of_blocks(1)));
+                body.tell(Module::new(&path, Kind::Block, "convolution"));
+                body.add(&path, map_shape(last, side), Conv(conv));
+                let mut pooled = body.pool(Pooling::GlobalAverage);
+                let path = "conv_head".to_string();
+                let conv = PixelConvSpec { path, output: self.features, input: width, activation };
+                pooled.add("conv_head", vec![Dim::Fixed(width)], conv);
+                pooled
+            }
         };
-        // No other convolution has a single input: widths are multiples of 8.
-        let depthwise = shape[1] == 1;
-        ConvNormSpec { paths, shape, depthwise, stride, padding, eps: self.style.eps, activation }
-    }
-
-    fn load_block(&self, block: &Block, source: &mut dyn TensorSource) -> Result<InvertedResidual> {
-        let Spec { kernel, stride, output, activation, squeeze, .. } = block.spec;
-        let (input, middle) = (block.input, block.middle);
-        let mut load = |paths: [String; 2], shape: [usize; 4], stride: usize, activation: Activation| {
-            self.conv_norm([&paths[0], &paths[1]], shape, stride, activation).load(source)
-        };
-        let (expand, filter, project) = block.paths();
-        let expand = expand.map(|paths| load(paths, [middle, input, 1, 1], 1, activation)).transpose()?;
-        let filter = load(filter, [middle, 1, kernel, kernel], stride, activation)?;
-        let project = load(project, [output, middle, 1, 1], 1, Activation::None)?;
-        let squeeze = squeeze.map(|squeeze| block.load_squeeze(squeeze, source)).transpose()?;
-        Ok(InvertedResidual { expand, filter, squeeze, project, is_residual: stride == 1 && input == output })
-    }
-}
-
-impl Block {
-    /// Paths of the convolutions and their norms: the widening one where there is one, the depthwise and the narrowing
-    /// one. timm numbers the norms in order and calls the last convolution conv_pw where nothing expands.
-    fn paths(&self) -> (Option<[String; 2]>, [String; 2], [String; 2]) {
-        let path = |names: [&str; 2]| names.map(|name| format!("{}.{name}", self.path));
-        match self.spec.expansion {
-            Some(_) => (Some(path(["conv_pw", "bn1"])), path(["conv_dw", "bn2"]), path(["conv_pwl", "bn3"])),
-            None => (None, path(["conv_dw", "bn1"]), path(["conv_pw", "bn2"])),
-        }
-    }
-
-    /// Channels between squeeze and excitation.
-    fn reduced(&self, squeeze: Squeeze) -> usize {
-        match squeeze {
-            Squeeze::ToQuarterOfInput => self.input / 4,
-            Squeeze::ToQuarterInside => round_channels(self.middle, 0.25),
-        }
-    }
-
-    fn load_squeeze(&self, squeeze: Squeeze, source: &mut dyn TensorSource) -> Result<SqueezeExcite> {
-        let (inner, gate) = match squeeze {
-            Squeeze::ToQuarterOfInput => (self.spec.activation, Activation::Sigmoid),
-            Squeeze::ToQuarterInside => (Activation::Relu, Activation::HardSigmoid),
-        };
-        let (path, middle, reduced) = (format!("{}.se", self.path), self.middle, self.reduced(squeeze));
-        Ok(SqueezeExcite {
-            reduce: load_pixel_conv(source, &format!("{path}.conv_reduce"), [reduced, middle], inner)?,
-            expand: load_pixel_conv(source, &format!("{path}.conv_expand"), [middle, reduced], gate)?,
+        pooled.build(Facts {
+            input: InputKind::Image { size: self.size },
+            features: self.features,
+            dropout: 0.0,
+            ignored: &["classifier."],
+            aliases: ALIASES,
         })
     }
 
-    fn node(&self) -> Node {
-        let Spec { kernel, stride, output, squeeze, .. } = self.spec;
+    /// A convolution and its norm, in the style of the lineage.
+    fn conv_norm(
+        &self,
+        conv: &str,
+        norm: &str,
+        filter: Filter,
+        stride: usize,
+        activation: Activation,
+        side: usize,
+    ) -> ConvNormSpec {
+        let padding = match self.style.tensorflow {
+            true => Padding::TensorFlowSame,
+            false => Padding::Symmetric(filter.kernel() / 2),
+        };
+        let (paths, eps) = ([conv.to_string(), norm.to_string()], self.style.eps);
+        ConvNormSpec { paths, filter, stride, padding, eps, activation, side }
+    }
+
+    fn block(&self, block: &Block) -> InvertedResidualSpec {
+        let Spec { kernel, stride, output, activation, .. } = block.spec;
+        let (path, input, middle) = (&block.path, block.input, block.middle);
+        let layer = |conv: &str, norm: &str, filter: Filter, stride, activation, side| {
+            self.conv_norm(
+                &format!("{path}.{conv}"),
+                &format!("{path}.{norm}"),
+                filter,
+                stride,
+                activation,
+                side,
+            )
+        };
+        // timm numbers the norms in order, and calls the last convolution conv_pw where nothing expands.
+        let (expand, filter_norm, [project, project_norm]) = match block.spec.expansion {
+            Some(_) => {
+                let filter = dense(middle, input, 1);
+                let expand = layer("conv_pw", "bn1", filter, 1, activation, block.input_side);
+                (Some(expand), "bn2", ["conv_pwl", "bn3"])
+            }
+            None => (None, "bn1", ["conv_pw", "bn2"]),
+        };
+        let depthwise = Filter::Depthwise { channels: middle, kernel };
+        InvertedResidualSpec {
+            path: path.clone(),
+            expand,
+            filter: layer("conv_dw", filter_norm, depthwise, stride, activation, block.side),
+            squeeze: block.spec.squeeze.map(|squeeze| block.squeeze(squeeze)),
+            project: layer(project, project_norm, dense(output, middle, 1), 1, Activation::None, block.side),
+            is_residual: stride == 1 && input == output,
+        }
+    }
+}
+
+fn dense(output: usize, input: usize, kernel: usize) -> Filter {
+    Filter::Dense { output, input, kernel }
+}
+
+impl Block {
+    fn squeeze(&self, squeeze: Squeeze) -> SqueezeSpec {
         let middle = self.middle;
-        let (wide, filtered) = (map_shape(middle, self.input_side), map_shape(middle, self.side));
-        let mut children = Vec::new();
-        let mut push = |[conv, norm]: [String; 2], shape: [usize; 4], stride: usize, map: Vec<Dim>| {
-            children.push(conv_node(conv, shape, stride, map.clone()));
-            children.push(batch_norm_node(norm, shape[0], map));
-        };
-        let (expand, filter, project) = self.paths();
-        let detail = if expand.is_some() { "inverted residual" } else { "depthwise separable" };
-        if let Some(expand) = expand {
-            push(expand, [middle, self.input, 1, 1], 1, wide);
-        }
-        push(filter, [middle, 1, kernel, kernel], stride, filtered.clone());
-        push(project, [output, middle, 1, 1], 1, map_shape(output, self.side));
-        if let Some(squeeze) = squeeze {
-            let (path, reduced) = (format!("{}.se", self.path), self.reduced(squeeze));
-            let layers = vec![
-                pixel_conv_node(format!("{path}.conv_reduce"), reduced, middle),
-                pixel_conv_node(format!("{path}.conv_expand"), middle, reduced),
-            ];
-            let mut node = Node::inner(path, Kind::Block, layers).with_detail("squeeze and excitation");
-            node.output_shape = filtered;
-            // Between the depthwise convolution with its norm and the narrowing one.
-            children.insert(children.len() - 2, node);
-        }
-        Node::inner(self.path.clone(), Kind::Block, children).with_detail(detail)
-    }
-}
-
-impl Architecture for Network {
-    fn tree(&self) -> &LayerTree {
-        &self.tree
-    }
-
-    fn cuts(&self) -> &[Cut] {
-        &self.cuts
-    }
-
-    fn ignored(&self) -> &[&'static str] {
-        &["classifier."]
-    }
-
-    fn input(&self) -> InputKind {
-        InputKind::Image { size: self.layout.size }
-    }
-
-    fn pooling(&self) -> &'static str {
-        "global_average"
-    }
-
-    fn load_segment(&self, segment: usize, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>> {
-        let net = &self.layout;
-        let activation = net.style.activation;
-        let Some(number) = segment.checked_sub(1) else {
-            let shape = [net.stem, 3, 3, 3];
-            return Ok(Box::new(Stem(
-                net.conv_norm(["conv_stem", "bn1"], shape, 2, activation).load(source)?,
-            )));
-        };
-        if let Some(block) = net.blocks.get(number) {
-            return Ok(Box::new(net.load_block(block, source)?));
-        }
-        let (last, _) = net.last();
-        let mut pooled = |paths: [&str; 2], width: usize| -> Result<Box<dyn Segment>> {
-            let spec = net.conv_norm(paths, [width, last, 1, 1], 1, activation);
-            Ok(Box::new(ConvAndMean(spec.load(source)?)))
-        };
-        match net.head {
-            Head::Pooled => pooled(["conv_head", "bn2"], net.features),
-            Head::Early(width) if number == net.blocks.len() => {
-                let path = format!("blocks.{}.0", net.next_stage());
-                pooled([&format!("{path}.conv"), &format!("{path}.bn1")], width)
+        let (reduced, inner, gate) = match squeeze {
+            Squeeze::ToQuarterOfInput => (self.input / 4, self.spec.activation, Activation::Sigmoid),
+            Squeeze::ToQuarterInside => {
+                (round_channels(middle, 0.25), Activation::Relu, Activation::HardSigmoid)
             }
-            Head::Early(width) => {
-                let shape = [net.features, width];
-                Ok(Box::new(PixelConv(load_pixel_conv(source, "conv_head", shape, activation)?)))
-            }
+        };
+        let path = format!("{}.se", self.path);
+        let conv = |name: &str, output, input, activation| PixelConvSpec {
+            path: format!("{path}.{name}"),
+            output,
+            input,
+            activation,
+        };
+        SqueezeSpec {
+            reduce: conv("conv_reduce", reduced, middle, inner),
+            expand: conv("conv_expand", middle, reduced, gate),
+            path,
         }
     }
 }
 
-struct Stem(ConvNorm);
+struct Stem(ConvNormSpec);
 
-impl Segment for Stem {
+impl Part for Stem {
+    fn leaves(&self) -> Vec<Node> {
+        self.0.nodes().into()
+    }
+
+    fn load(&self, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>> {
+        Ok(Box::new(StemLayers(self.0.load(source)?)))
+    }
+}
+
+struct StemLayers(ConvNorm);
+
+impl Segment for StemLayers {
     fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
         let pixels = channels_last(&below.hidden)?;
         Ok(Boundary { hidden: self.0.forward(&pixels)?, lengths: None })
+    }
+}
+
+struct SqueezeSpec {
+    path: String,
+    reduce: PixelConvSpec,
+    expand: PixelConvSpec,
+}
+
+impl SqueezeSpec {
+    fn load(&self, source: &mut dyn TensorSource) -> Result<SqueezeExcite> {
+        Ok(SqueezeExcite { reduce: self.reduce.load(source)?, expand: self.expand.load(source)? })
+    }
+}
+
+struct InvertedResidualSpec {
+    path: String,
+    expand: Option<ConvNormSpec>,
+    filter: ConvNormSpec,
+    squeeze: Option<SqueezeSpec>,
+    project: ConvNormSpec,
+    /// Whether the input is added to the result.
+    is_residual: bool,
+}
+
+impl Part for InvertedResidualSpec {
+    fn leaves(&self) -> Vec<Node> {
+        let widening = self.expand.iter().chain([&self.filter]).flat_map(ConvNormSpec::nodes);
+        let squeeze = self.squeeze.iter().flat_map(|s| [s.reduce.node(), s.expand.node()]);
+        widening.chain(squeeze).chain(self.project.nodes()).collect()
+    }
+
+    fn modules(&self) -> Vec<Module> {
+        let detail = if self.expand.is_some() { "inverted residual" } else { "depthwise separable" };
+        let squeeze = self.squeeze.iter().map(|squeeze| Module {
+            output_shape: Some(self.filter.output_shape()),
+            ..Module::new(&squeeze.path, Kind::Block, "squeeze and excitation")
+        });
+        [Module::new(&self.path, Kind::Block, detail)].into_iter().chain(squeeze).collect()
+    }
+
+    fn load(&self, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>> {
+        Ok(Box::new(InvertedResidual {
+            expand: self.expand.as_ref().map(|spec| spec.load(source)).transpose()?,
+            filter: self.filter.load(source)?,
+            project: self.project.load(source)?,
+            squeeze: self.squeeze.as_ref().map(|spec| spec.load(source)).transpose()?,
+            is_residual: self.is_residual,
+        }))
     }
 }
 
@@ -377,12 +332,34 @@ impl Segment for InvertedResidual {
     }
 }
 
-struct ConvAndMean(ConvNorm);
+/// A convolution with its norm.
+struct Conv(ConvNormSpec);
 
-impl Segment for ConvAndMean {
+impl Part for Conv {
+    fn leaves(&self) -> Vec<Node> {
+        self.0.nodes().into()
+    }
+
+    fn load(&self, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>> {
+        Ok(Box::new(ConvLayers(self.0.load(source)?)))
+    }
+}
+
+struct ConvLayers(ConvNorm);
+
+impl Segment for ConvLayers {
     fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
-        let hidden = self.0.forward(&below.hidden)?;
-        Ok(Boundary { hidden: global_average_pool(&hidden)?, lengths: None })
+        Ok(Boundary { hidden: self.0.forward(&below.hidden)?, lengths: None })
+    }
+}
+
+impl Part for PixelConvSpec {
+    fn leaves(&self) -> Vec<Node> {
+        vec![self.node()]
+    }
+
+    fn load(&self, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>> {
+        Ok(Box::new(PixelConv(PixelConvSpec::load(self, source)?)))
     }
 }
 

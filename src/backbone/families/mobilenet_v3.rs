@@ -2,15 +2,15 @@
 //!
 //! Definitions follow timm 1.0 (`mobilenetv3_large_100`, `tf_mobilenetv3_small_minimal_100`, ..).
 
+use super::config::{channels, input_size, multiplier, no_model_args};
 use super::inverted_residual::{Head, Layout, Spec, Squeeze, Style, chain, round_channels};
-use super::nodes::{channels, input_size, multiplier, no_model_args};
 use crate::backbone::Architecture;
 use crate::backbone::registry::Family;
 use crate::nn::Activation;
 use crate::problem::Result;
 use serde_json::Value;
 
-pub const MOBILENET_V3: Family = Family { name: "MobileNetV3", describe };
+pub const FAMILIES: &[Family] = &[Family { name: "MobileNetV3", describe }];
 
 /// Channels of the stem before scaling.
 const STEM: usize = 16;

@@ -4,19 +4,22 @@
 //! Definition and tensor names follow timm 1.0 (`resnet18`, `resnet50d`, ..), where a bottleneck has its stride in
 //! the 3×3 convolution. Inside a pass tensors are `[batch, height, width, channels]`.
 
-use super::nodes::{ConvNormSpec, batch_norm_node, conv_node, input_size, map_shape, stage_node};
-use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node, is_at_or_below};
+use super::config::input_size;
+use super::layers::{ConvNormSpec, Filter, count_of_blocks, map_shape};
+use crate::backbone::layer_tree::{Kind, Module, Node};
+use crate::backbone::network::{Body, Facts, Part, Pooling};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
-use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
-use crate::nn::{
-    Activation, AvgPool2d, ConvNorm, MaxPool2d, Padding, channels_last, conv_norm_chain, global_average_pool,
-};
+use crate::backbone::{Aliases, Architecture, Boundary, InputKind, Pass, Segment, TensorSource};
+use crate::nn::{Activation, AvgPool2d, ConvNorm, MaxPool2d, Padding, channels_last, conv_norm_chain};
 use crate::problem::Result;
 use candle_core::Tensor;
 use serde_json::Value;
 
-pub const RESNET: Family = Family { name: "ResNet", describe };
+pub const FAMILIES: &[Family] = &[Family { name: "ResNet", describe }];
+
+/// Some libraries put their network into another one.
+const ALIASES: Aliases = Aliases { wrappers: &["model."], endings: &[] };
 
 /// Channels of the stem.
 const STEM: usize = 64;
@@ -50,22 +53,59 @@ fn member(name: &str) -> Option<([usize; 4], Variant)> {
 
 fn describe(config: &Value) -> Option<Result<Box<dyn Architecture>>> {
     let (depths, variant) = member(config.get("architecture")?.as_str()?)?;
-    Some(ResNet::new(config, depths, variant).map(|net| Box::new(net) as Box<dyn Architecture>))
+    Some(build(config, depths, variant))
+}
+
+fn build(config: &Value, mut depths: [usize; 4], variant: Variant) -> Result<Box<dyn Architecture>> {
+    let mut widths = [64, 128, 256, 512];
+    model_args(config, &mut depths, &mut widths)?;
+    let size = input_size(config)?.unwrap_or(224);
+    let mut body = Body::new(map_shape(3, size), variant.stem(size.div_ceil(2)));
+    let blocks = place_blocks(depths, widths, variant, size.div_ceil(2).div_ceil(2));
+    for (stage, count) in (1..).zip(depths) {
+        body.tell(Module::new(format!("layer{stage}"), Kind::Stage, count_of_blocks(count)));
+    }
+    let features = blocks.last().map_or(STEM, |b| b.output);
+    for block in blocks {
+        body.add(&block.path, map_shape(block.input, block.input_side), block.describe());
+    }
+    Ok(body.pool(Pooling::GlobalAverage).build(Facts {
+        input: InputKind::Image { size },
+        features,
+        dropout: 0.0,
+        ignored: &["fc."],
+        aliases: ALIASES,
+    }))
 }
 
 impl Variant {
-    /// Paths of convolution and norm, shape and stride of the layers of the stem.
-    fn stem(self) -> Vec<([&'static str; 2], [usize; 4], usize)> {
+    /// For pictures that its first convolution brings to `side` pixels.
+    fn stem(self, side: usize) -> StemSpec {
         const HALF: usize = STEM / 2;
-        match self.refined {
+        let layer = |conv: &str, norm: &str, [output, input, kernel]: [usize; 3], stride| {
+            normed([conv.into(), norm.into()], [output, input, kernel], stride, Activation::Relu, side)
+        };
+        StemSpec(match self.refined {
             true => vec![
-                (["conv1.0", "conv1.1"], [HALF, 3, 3, 3], 2),
-                (["conv1.3", "conv1.4"], [HALF, HALF, 3, 3], 1),
-                (["conv1.6", "bn1"], [STEM, HALF, 3, 3], 1),
+                layer("conv1.0", "conv1.1", [HALF, 3, 3], 2),
+                layer("conv1.3", "conv1.4", [HALF, HALF, 3], 1),
+                layer("conv1.6", "bn1", [STEM, HALF, 3], 1),
             ],
-            false => vec![(["conv1", "bn1"], [STEM, 3, 7, 7], 2)],
-        }
+            false => vec![layer("conv1", "bn1", [STEM, 3, 7], 2)],
+        })
     }
+}
+
+/// A convolution of odd size in the middle of its padding, and its norm; `shape` is output, input and kernel.
+fn normed(
+    paths: [String; 2],
+    [output, input, kernel]: [usize; 3],
+    stride: usize,
+    activation: Activation,
+    side: usize,
+) -> ConvNormSpec {
+    let (filter, padding) = (Filter::Dense { output, input, kernel }, Padding::Symmetric(kernel / 2));
+    ConvNormSpec { paths, filter, stride, padding, eps: EPS, activation, side }
 }
 
 /// `layers` and `channels` of timm's `model_args`, four numbers each; no other argument is known.
@@ -87,7 +127,7 @@ fn model_args(config: &Value, depths: &mut [usize; 4], widths: &mut [usize; 4]) 
     Ok(())
 }
 
-/// One block of a stage.
+/// One block of a stage, in its place.
 struct Block {
     path: String,
     input: usize,
@@ -101,176 +141,7 @@ struct Block {
     side: usize,
 }
 
-impl Block {
-    /// Whether the shortcut needs a convolution to fit.
-    fn reshapes(&self) -> bool {
-        self.stride != 1 || self.input != self.output
-    }
-
-    /// Paths of the shortcut's convolution and norm, and the stride of the convolution.
-    fn shortcut(&self) -> ([String; 2], usize) {
-        let ([conv, norm], stride) = match self.variant.refined {
-            // Number 0 is the pooling.
-            true => ([1, 2], 1),
-            false => ([0, 1], self.stride),
-        };
-        ([format!("{}.downsample.{conv}", self.path), format!("{}.downsample.{norm}", self.path)], stride)
-    }
-
-    /// Shape, stride and side of the output of each convolution on the way, in order.
-    fn convolutions(&self) -> Vec<([usize; 4], usize, usize)> {
-        let (input, middle, output) = (self.input, self.middle, self.output);
-        match self.variant.bottleneck {
-            true => vec![
-                ([middle, input, 1, 1], 1, self.input_side),
-                ([middle, middle, 3, 3], self.stride, self.side),
-                ([output, middle, 1, 1], 1, self.side),
-            ],
-            false => {
-                vec![([middle, input, 3, 3], self.stride, self.side), ([output, middle, 3, 3], 1, self.side)]
-            }
-        }
-    }
-}
-
-struct ResNet {
-    tree: LayerTree,
-    cuts: Vec<Cut>,
-    variant: Variant,
-    blocks: Vec<Block>,
-    size: usize,
-}
-
-impl ResNet {
-    fn new(config: &Value, mut depths: [usize; 4], variant: Variant) -> Result<Self> {
-        let mut widths = [64, 128, 256, 512];
-        model_args(config, &mut depths, &mut widths)?;
-        let size = input_size(config)?.unwrap_or(224);
-        let blocks = build_blocks(depths, widths, variant, size.div_ceil(2).div_ceil(2));
-        let (tree, cuts) = (build_tree(&blocks, variant, size), build_cuts(&blocks, size));
-        Ok(Self { tree, cuts, variant, blocks, size })
-    }
-
-    fn load_block(&self, number: usize, source: &mut dyn TensorSource) -> Result<Residual> {
-        let block = &self.blocks[number];
-        let path = |name: &str| format!("{}.{name}", block.path);
-        let mut branch = Vec::new();
-        for (n, (shape, stride, _)) in block.convolutions().into_iter().enumerate() {
-            let (conv, norm) = (path(&format!("conv{}", n + 1)), path(&format!("bn{}", n + 1)));
-            // That of the last one follows the sum.
-            branch.push(normed([&conv, &norm], shape, stride, Activation::Relu).load(source)?);
-        }
-        let shortcut = match block.reshapes() {
-            true => Some(Shortcut::load(block, source)?),
-            false => None,
-        };
-        Ok(Residual { branch, shortcut, pools: number + 1 == self.blocks.len() })
-    }
-}
-
-/// A convolution of odd size in the middle of its padding, and its norm.
-fn normed<'a>(
-    paths: [&'a str; 2],
-    shape: [usize; 4],
-    stride: usize,
-    activation: Activation,
-) -> ConvNormSpec<'a> {
-    let padding = Padding::Symmetric(shape[2] / 2);
-    ConvNormSpec { paths, shape, depthwise: false, stride, padding, eps: EPS, activation }
-}
-
-impl Architecture for ResNet {
-    fn tree(&self) -> &LayerTree {
-        &self.tree
-    }
-
-    fn cuts(&self) -> &[Cut] {
-        &self.cuts
-    }
-
-    fn ignored(&self) -> &[&'static str] {
-        &["fc."]
-    }
-
-    fn input(&self) -> InputKind {
-        InputKind::Image { size: self.size }
-    }
-
-    fn pooling(&self) -> &'static str {
-        "global_average"
-    }
-
-    fn load_segment(&self, segment: usize, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>> {
-        let Some(number) = segment.checked_sub(1) else {
-            let load = |(paths, shape, stride)| normed(paths, shape, stride, Activation::Relu).load(source);
-            let layers = self.variant.stem().into_iter().map(load).collect::<Result<_>>()?;
-            return Ok(Box::new(Stem(layers)));
-        };
-        Ok(Box::new(self.load_block(number, source)?))
-    }
-}
-
-struct Stem(Vec<ConvNorm>);
-
-impl Segment for Stem {
-    fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
-        let pixels = channels_last(&below.hidden)?;
-        let pool = MaxPool2d { kernel: 3, stride: 2, padding: Padding::Symmetric(1) };
-        let layers: Vec<&ConvNorm> = self.0.iter().collect();
-        let hidden = conv_norm_chain(&layers, &pixels, None)?;
-        Ok(Boundary { hidden: pool.forward(&hidden)?, lengths: None })
-    }
-}
-
-struct Shortcut {
-    pool: Option<AvgPool2d>,
-    layer: ConvNorm,
-}
-
-impl Shortcut {
-    fn load(block: &Block, source: &mut dyn TensorSource) -> Result<Self> {
-        let ([conv, norm], stride) = block.shortcut();
-        let shape = [block.output, block.input, 1, 1];
-        let layer = normed([&conv, &norm], shape, stride, Activation::None).load(source)?;
-        let pool = (stride != block.stride).then_some(AvgPool2d {
-            kernel: block.stride,
-            stride: block.stride,
-            padding: Padding::TensorFlowSame,
-            counts_padding: false,
-        });
-        Ok(Self { pool, layer })
-    }
-
-    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        match &self.pool {
-            Some(pool) => self.layer.forward(&pool.forward(x)?),
-            None => self.layer.forward(x),
-        }
-    }
-}
-
-struct Residual {
-    branch: Vec<ConvNorm>,
-    /// None where the input is added as it is.
-    shortcut: Option<Shortcut>,
-    /// The last block also pools.
-    pools: bool,
-}
-
-impl Segment for Residual {
-    fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
-        let shortcut = match &self.shortcut {
-            Some(shortcut) => shortcut.forward(&below.hidden)?,
-            None => below.hidden.clone(),
-        };
-        let branch: Vec<&ConvNorm> = self.branch.iter().collect();
-        let hidden = conv_norm_chain(&branch, &below.hidden, Some(&shortcut))?;
-        let hidden = if self.pools { global_average_pool(&hidden)? } else { hidden };
-        Ok(Boundary { hidden, lengths: None })
-    }
-}
-
-fn build_blocks(depths: [usize; 4], widths: [usize; 4], variant: Variant, mut side: usize) -> Vec<Block> {
+fn place_blocks(depths: [usize; 4], widths: [usize; 4], variant: Variant, mut side: usize) -> Vec<Block> {
     let (mut blocks, mut input) = (Vec::new(), STEM);
     for (stage, (depth, middle)) in depths.into_iter().zip(widths).enumerate() {
         let output = if variant.bottleneck { middle * EXPANSION } else { middle };
@@ -286,69 +157,159 @@ fn build_blocks(depths: [usize; 4], widths: [usize; 4], variant: Variant, mut si
     blocks
 }
 
-fn block_node(block: &Block) -> Node {
-    let path = |name: String| format!("{}.{name}", block.path);
-    let mut children = Vec::new();
-    for (n, (shape, stride, side)) in block.convolutions().into_iter().enumerate() {
-        let map = map_shape(shape[0], side);
-        children.push(conv_node(path(format!("conv{}", n + 1)), shape, stride, map.clone()));
-        children.push(batch_norm_node(path(format!("bn{}", n + 1)), shape[0], map));
+impl Block {
+    fn describe(&self) -> ResidualSpec {
+        let path = |name: String| format!("{}.{name}", self.path);
+        let branch = self.convolutions().into_iter().enumerate().map(|(n, (shape, stride, side))| {
+            let paths = [path(format!("conv{}", n + 1)), path(format!("bn{}", n + 1))];
+            // That of the last one follows the sum.
+            normed(paths, shape, stride, Activation::Relu, side)
+        });
+        ResidualSpec {
+            path: self.path.clone(),
+            detail: if self.variant.bottleneck { "bottleneck" } else { "residual" },
+            branch: branch.collect(),
+            shortcut: self.reshapes().then(|| self.shortcut()),
+        }
     }
-    let map = map_shape(block.output, block.side);
-    if block.reshapes() {
-        let ([conv, norm], stride) = block.shortcut();
-        let shortcut = vec![
-            conv_node(conv, [block.output, block.input, 1, 1], stride, map.clone()),
-            batch_norm_node(norm, block.output, map.clone()),
-        ];
-        let node = Node::inner(path("downsample".into()), Kind::Block, shortcut);
-        children.push(node.with_detail("shortcut"));
+
+    /// Whether the shortcut needs a convolution to fit.
+    fn reshapes(&self) -> bool {
+        self.stride != 1 || self.input != self.output
     }
-    let detail = if block.variant.bottleneck { "bottleneck" } else { "residual" };
-    let mut node = Node::inner(block.path.clone(), Kind::Block, children).with_detail(detail);
-    node.output_shape = map;
-    node
+
+    fn shortcut(&self) -> ShortcutSpec {
+        let path = format!("{}.downsample", self.path);
+        let ([conv, norm], stride) = match self.variant.refined {
+            // Number 0 is the pooling.
+            true => ([1, 2], 1),
+            false => ([0, 1], self.stride),
+        };
+        let paths = [format!("{path}.{conv}"), format!("{path}.{norm}")];
+        let layer = normed(paths, [self.output, self.input, 1], stride, Activation::None, self.side);
+        let pool = (stride != self.stride).then_some(AvgPool2d {
+            kernel: self.stride,
+            stride: self.stride,
+            padding: Padding::TensorFlowSame,
+            counts_padding: false,
+        });
+        ShortcutSpec { path, pool, layer }
+    }
+
+    /// Output, input and kernel, stride and side of the output of each convolution on the way, in order.
+    fn convolutions(&self) -> Vec<([usize; 3], usize, usize)> {
+        let (input, middle, output) = (self.input, self.middle, self.output);
+        match self.variant.bottleneck {
+            true => vec![
+                ([middle, input, 1], 1, self.input_side),
+                ([middle, middle, 3], self.stride, self.side),
+                ([output, middle, 1], 1, self.side),
+            ],
+            false => {
+                vec![([middle, input, 3], self.stride, self.side), ([output, middle, 3], 1, self.side)]
+            }
+        }
+    }
 }
 
 /// The convolutions of a stem of several are modules of `conv1`, its last norm stands beside it.
-fn stem_nodes(variant: Variant, side: usize) -> Vec<Node> {
-    let mut nodes = Vec::new();
-    for ([conv, norm], shape, stride) in variant.stem() {
-        let map = map_shape(shape[0], side);
-        nodes.push(conv_node(conv.into(), shape, stride, map.clone()));
-        nodes.push(batch_norm_node(norm.into(), shape[0], map));
+struct StemSpec(Vec<ConvNormSpec>);
+
+impl Part for StemSpec {
+    fn leaves(&self) -> Vec<Node> {
+        self.0.iter().flat_map(ConvNormSpec::nodes).collect()
     }
-    if variant.refined {
-        let last_norm = nodes.split_off(nodes.len() - 1);
-        nodes = vec![Node::inner("conv1", Kind::Block, nodes).with_detail("stem")];
-        nodes.extend(last_norm);
+
+    fn modules(&self) -> Vec<Module> {
+        vec![Module::new("conv1", Kind::Block, "stem")]
     }
-    nodes
+
+    fn load(&self, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>> {
+        let layers = self.0.iter().map(|spec| spec.load(source));
+        Ok(Box::new(Stem(layers.collect::<Result<_>>()?)))
+    }
 }
 
-fn build_tree(blocks: &[Block], variant: Variant, size: usize) -> LayerTree {
-    let mut children = stem_nodes(variant, size.div_ceil(2));
-    for stage in 1..=4 {
-        let path = format!("layer{stage}");
-        let nodes: Vec<Node> =
-            blocks.iter().filter(|b| is_at_or_below(&b.path, &path)).map(block_node).collect();
-        children.push(stage_node(path, nodes));
+struct Stem(Vec<ConvNorm>);
+
+impl Segment for Stem {
+    fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
+        let pixels = channels_last(&below.hidden)?;
+        let pool = MaxPool2d { kernel: 3, stride: 2, padding: Padding::Symmetric(1) };
+        let layers: Vec<&ConvNorm> = self.0.iter().collect();
+        let hidden = conv_norm_chain(&layers, &pixels, None)?;
+        Ok(Boundary { hidden: pool.forward(&hidden)?, lengths: None })
     }
-    let mut root = Node::inner("", Kind::Model, children);
-    root.output_shape = vec![Dim::Fixed(blocks.last().map_or(STEM, |b| b.output))];
-    let block_of = |path: &str| blocks.iter().position(|b| is_at_or_below(path, &b.path));
-    LayerTree::new(root, |path| block_of(path).map_or(0, |block| block + 1))
 }
 
-fn build_cuts(blocks: &[Block], size: usize) -> Vec<Cut> {
-    let mut cuts = vec![Cut { name: "input".into(), shape: map_shape(3, size) }];
-    for block in blocks {
-        let shape = map_shape(block.input, block.input_side);
-        cuts.push(Cut { name: block.path.clone(), shape });
+struct ShortcutSpec {
+    path: String,
+    pool: Option<AvgPool2d>,
+    layer: ConvNormSpec,
+}
+
+struct Shortcut {
+    pool: Option<AvgPool2d>,
+    layer: ConvNorm,
+}
+
+impl ShortcutSpec {
+    fn load(&self, source: &mut dyn TensorSource) -> Result<Shortcut> {
+        Ok(Shortcut { pool: self.pool, layer: self.layer.load(source)? })
     }
-    let features = blocks.last().map_or(STEM, |b| b.output);
-    cuts.push(Cut { name: "head".into(), shape: vec![Dim::Fixed(features)] });
-    cuts
+}
+
+impl Shortcut {
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        match &self.pool {
+            Some(pool) => self.layer.forward(&pool.forward(x)?),
+            None => self.layer.forward(x),
+        }
+    }
+}
+
+struct ResidualSpec {
+    path: String,
+    detail: &'static str,
+    branch: Vec<ConvNormSpec>,
+    /// None where the input is added as it is.
+    shortcut: Option<ShortcutSpec>,
+}
+
+impl Part for ResidualSpec {
+    fn leaves(&self) -> Vec<Node> {
+        let shortcut = self.shortcut.iter().map(|shortcut| &shortcut.layer);
+        self.branch.iter().chain(shortcut).flat_map(ConvNormSpec::nodes).collect()
+    }
+
+    fn modules(&self) -> Vec<Module> {
+        let shortcut = self.shortcut.iter().map(|s| Module::new(&s.path, Kind::Block, "shortcut"));
+        [Module::new(&self.path, Kind::Block, self.detail)].into_iter().chain(shortcut).collect()
+    }
+
+    fn load(&self, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>> {
+        let branch = self.branch.iter().map(|spec| spec.load(source)).collect::<Result<_>>()?;
+        let shortcut = self.shortcut.as_ref().map(|spec| spec.load(source)).transpose()?;
+        Ok(Box::new(Residual { branch, shortcut }))
+    }
+}
+
+struct Residual {
+    branch: Vec<ConvNorm>,
+    /// None where the input is added as it is.
+    shortcut: Option<Shortcut>,
+}
+
+impl Segment for Residual {
+    fn forward(&self, below: &Boundary, _pass: &Pass) -> candle_core::Result<Boundary> {
+        let shortcut = match &self.shortcut {
+            Some(shortcut) => shortcut.forward(&below.hidden)?,
+            None => below.hidden.clone(),
+        };
+        let branch: Vec<&ConvNorm> = self.branch.iter().collect();
+        let hidden = conv_norm_chain(&branch, &below.hidden, Some(&shortcut))?;
+        Ok(Boundary { hidden, lengths: None })
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use super::super::theme::{self, Tokens};
 use super::super::widgets::{action_button, dim, fact_row, line, section};
 use super::super::{Actions, Scene};
-use super::layer_row::{histogram, state_colour};
-use crate::backbone::FreezeState;
+use super::layer_row::{histogram, state_colour, toggled};
+use crate::backbone::{FreezeState, LeafState};
 use crate::inspect::WeightSummary;
 use crate::session::Action;
 use crate::units::{grouped, signed};
@@ -37,16 +37,19 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     }
     ui.label(RichText::new(node.name()).font(theme::semibold(15.0)));
     if let Some(mask) = &project.mask {
-        let state = mask.state(&backbone.tree, path);
-        let (text, thawed) = if state == FreezeState::Thawed { ("Freeze", false) } else { ("Thaw", true) };
-        action_button(ui, scene.session, &Action::SetLayer { path: path.clone(), thawed }, text, false, out);
+        let state = toggled(mask.state(&backbone.tree, path));
+        let text = match state {
+            LeafState::Frozen => "Freeze",
+            LeafState::Thawed => "Thaw",
+        };
+        action_button(ui, scene.session, &Action::SetLayer { path: path.clone(), state }, text, false, out);
     }
     fact_row(ui, "Kind", &crate::session::layers::kind_name(node));
     fact_row(ui, "Output", &crate::session::layers::shape(&node.output_shape));
     fact_row(ui, "Parameters", &grouped(node.parameters()));
     if let Some(summary) = scene.session.weights.get(&backbone.id).and_then(|layers| layers.get(path)) {
-        let thawed = project.mask.as_ref().map(|m| m.state(&backbone.tree, path));
-        weights(ui, summary, thawed.unwrap_or(FreezeState::Frozen));
+        let state = project.mask.as_ref().map(|m| m.state(&backbone.tree, path));
+        weights(ui, summary, state.unwrap_or(FreezeState::All(LeafState::Frozen)));
     }
     if let Some((_, tiles)) = scene.session.filters.as_ref().filter(|(layer, _)| layer == path) {
         ui.add_space(theme::SPACE);

@@ -4,7 +4,7 @@ use super::super::theme::{self, Tokens, icon};
 use super::super::widgets::{focus_ring, state_words, text_in};
 use super::super::{Actions, Scene};
 use super::count;
-use crate::backbone::FreezeState;
+use crate::backbone::{FreezeState, LeafState};
 use crate::inspect::WeightSummary;
 use crate::session::layers::LayerRow;
 use crate::session::{Action, OpenProject, Preset};
@@ -133,7 +133,7 @@ fn row_texts(ui: &Ui, rect: Rect, left: f32, project: &OpenProject, row: &LayerR
     text_in(ui, shape, Align::Min, &row.shape, theme::mono(), tokens.dim);
     let parameters = column(x(columns.parameters) - 60.0, x(columns.parameters));
     text_in(ui, parameters, Align::Max, &count(row.parameters), theme::body(), tokens.text);
-    if let Some((_, rate)) = columns.rest.filter(|_| row.state != FreezeState::Frozen) {
+    if let Some((_, rate)) = columns.rest.filter(|_| row.state != FreezeState::All(LeafState::Frozen)) {
         let words = format!("× {}", project.recipe.training.backbone_rate);
         text_in(ui, column(x(rate) - 50.0, x(rate)), Align::Max, &words, theme::body(), tokens.dim);
     }
@@ -151,7 +151,7 @@ pub fn head_row(ui: &mut Ui, classes: usize, parameters: usize) {
         ui.painter().text(pos2(at, y), align, words, font, colour);
     };
     text(rect.left() + 22.0, Align2::LEFT_CENTER, "head", theme::mono(), tokens.text);
-    pill(ui, switch_place(rect), FreezeState::Thawed);
+    pill(ui, switch_place(rect), FreezeState::All(LeafState::Thawed));
     let columns = columns(rect);
     text(x(columns.kind), Align2::LEFT_CENTER, "Linear, new", theme::body(), tokens.dim);
     text(x(columns.shape), Align2::LEFT_CENTER, &classes.to_string(), theme::mono(), tokens.dim);
@@ -174,8 +174,8 @@ fn pill(ui: &Ui, place: Rect, state: FreezeState) -> Color32 {
     let tokens = Tokens::of(ui.ctx());
     let (sign, word) = state_words(state);
     let (ground, colour) = match state {
-        FreezeState::Frozen => (tokens.ice_ground, tokens.ice),
-        FreezeState::Thawed => (tokens.ember_ground, tokens.ember),
+        FreezeState::All(LeafState::Frozen) => (tokens.ice_ground, tokens.ice),
+        FreezeState::All(LeafState::Thawed) => (tokens.ember_ground, tokens.ember),
         FreezeState::Mixed => (tokens.raised, tokens.dim),
     };
     let middle = |x: f32| pos2(place.left() + x, place.center().y);
@@ -192,7 +192,7 @@ fn state_toggle(ui: &mut Ui, place: Rect, project: &OpenProject, row: &LayerRow,
     let response = response.on_hover_text(tooltip).on_hover_cursor(CursorIcon::PointingHand);
     let (_, word) = state_words(row.state);
     let name = format!("{}: {word}. Freeze or thaw", row.path);
-    let is_thawed = row.state == FreezeState::Thawed;
+    let is_thawed = row.state == FreezeState::All(LeafState::Thawed);
     response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, is_thawed, &name));
     let colour = pill(ui, place, row.state);
     if response.hovered() || response.has_focus() {
@@ -202,23 +202,31 @@ fn state_toggle(ui: &mut Ui, place: Rect, project: &OpenProject, row: &LayerRow,
     if !response.clicked() {
         return;
     }
-    let thawed = !is_thawed;
+    let state = toggled(row.state);
     let modifiers = ui.input(|i| i.modifiers);
     out.push(match (&project.layers.selected, row.cut) {
         (Some(from), _) if modifiers.shift => {
-            Action::SetLayerRange { from: from.clone(), to: row.path.clone(), thawed }
+            Action::SetLayerRange { from: from.clone(), to: row.path.clone(), state }
         }
         (_, Some(cut)) if modifiers.command => {
             Action::DragFrostline { cut, drag: ui.input(|i| i.time.to_bits()) }
         }
-        _ => Action::SetLayer { path: row.path.clone(), thawed },
+        _ => Action::SetLayer { path: row.path.clone(), state },
     });
+}
+
+/// What a click on the state of a row asks for.
+pub fn toggled(state: FreezeState) -> LeafState {
+    match state {
+        FreezeState::All(LeafState::Thawed) => LeafState::Frozen,
+        FreezeState::All(LeafState::Frozen) | FreezeState::Mixed => LeafState::Thawed,
+    }
 }
 
 pub fn state_colour(state: FreezeState, tokens: &Tokens) -> Color32 {
     match state {
-        FreezeState::Frozen => tokens.ice,
-        FreezeState::Thawed => tokens.ember,
+        FreezeState::All(LeafState::Frozen) => tokens.ice,
+        FreezeState::All(LeafState::Thawed) => tokens.ember,
         FreezeState::Mixed => tokens.dim,
     }
 }

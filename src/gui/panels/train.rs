@@ -5,6 +5,7 @@ use super::super::widgets::{action_button, banner, card, dim, fact_row, page_hea
 use super::super::{Actions, Scene};
 use super::curves::curves;
 use super::duration;
+use crate::backbone::CutName;
 use crate::project::RunState;
 use crate::project::recipe::{BatchNormChoice, MOST_CLIP, MOST_MOMENTUM, OptimiserChoice, TrainingChoice};
 use crate::session::runs::{AlarmKind, RunView, alarms};
@@ -45,7 +46,10 @@ fn shown_run(project: &OpenProject) -> Option<&RunView> {
 /// The best run that trained the head only.
 fn probe<'p>(project: &'p OpenProject, run: &RunView) -> Option<&'p RunView> {
     let is_probe = |r: &&RunView| {
-        r.frostline == "head" && r.name != run.name && r.chief == run.chief && r.best_score.is_some()
+        r.frostline == Some(CutName::Head)
+            && r.name != run.name
+            && r.chief == run.chief
+            && r.best_score.is_some()
     };
     let frozen = project.runs.iter().filter(is_probe);
     frozen.max_by(|a, b| {

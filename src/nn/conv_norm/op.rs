@@ -6,9 +6,9 @@ use crate::nn::kernels::batch_norm::Affine;
 use crate::nn::kernels::fresh::{Fresh, zeros};
 use crate::nn::kernels::geometry::Geometry;
 use crate::nn::kernels::{Level, conv_norm, convolution, depthwise, residual};
-use crate::nn::op::{Saved, Target, floats, output, read, tensor};
+use crate::nn::op::{Argument, Custom, Input, Op, Saved, Target, read, tensor};
 use crate::nn::param::{Param, Slot};
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 /// [`super::conv_norm_chain`] where all layers can be fused.
@@ -34,13 +34,13 @@ pub(super) fn forward(layers: &[&ConvNorm], x: &Tensor, residual: Option<&Tensor
     let input = x.contiguous()?;
     match residual {
         Some(residual) if residual.id() == x.id() => {
-            input.apply_op2(&anchor, Chain { links, adds_input: true })
+            input.apply_op2(&anchor, Custom(Chain { links, adds_input: true }))
         }
         Some(residual) => {
             let op = Chain { links, adds_input: false };
-            input.apply_op3(&anchor, &residual.contiguous()?, op)
+            input.apply_op3(&anchor, &residual.contiguous()?, Custom(op))
         }
-        None => input.apply_op2(&anchor, Chain { links, adds_input: false }),
+        None => input.apply_op2(&anchor, Custom(Chain { links, adds_input: false })),
     }
 }
 
@@ -81,8 +81,7 @@ impl Link {
     }
 
     fn output_shape(&self) -> Shape {
-        let g = &self.geometry;
-        Shape::from((g.batch, g.out_height, g.out_width, g.out_channels))
+        self.geometry.output_shape()
     }
 
     fn forward(&self, x: &[f32], residual: &[f32]) -> Result<Vec<f32>> {
@@ -123,10 +122,7 @@ impl Link {
             }
         }
         if let Some(slot) = weight_slot {
-            slot.write(|out| {
-                self.weight_gradient(x, &sums, out);
-                Ok(())
-            })?;
+            slot.write(|out| self.weight_gradient(x, &sums, out))?;
         }
         Ok(sums)
     }
@@ -164,7 +160,7 @@ struct Chain {
 }
 
 impl Chain {
-    fn forward(&self, x: &[f32], residual: &[f32]) -> Result<(CpuStorage, Shape)> {
+    fn forward(&self, x: &[f32], residual: &[f32]) -> Result<(Vec<f32>, Shape)> {
         let Some((last, below)) = self.links.split_last() else { bail!("a chain of no layers") };
         let mut inner: Option<Vec<f32>> = None;
         for (n, link) in below.iter().enumerate() {
@@ -173,7 +169,7 @@ impl Chain {
         }
         let y = last.forward(inner.as_deref().unwrap_or(x), residual)?;
         self.keep(below.len(), inner);
-        output(y, last.output_shape())
+        Ok((y, last.output_shape()))
     }
 
     /// Keeps the input of layer `n` where the gradient of its weight will want it.
@@ -188,17 +184,16 @@ impl Chain {
     /// The gradients of the input and of a residual that is another tensor.
     fn backward(
         &self,
-        x: &Tensor,
-        residual: Option<&Tensor>,
-        y: &Tensor,
-        dy: &Tensor,
+        x: Argument,
+        residual: Option<Argument>,
+        y: Argument,
+        dy: Argument,
     ) -> Result<[Option<Tensor>; 2]> {
         let Some(last) = self.links.last() else { bail!("a chain of no layers") };
-        let dy = dy.contiguous()?;
         let has_residual = self.adds_input || residual.is_some();
         let by_result = has_residual && last.affine.activation != Activation::None;
         // What both branches get.
-        let d_sum = if by_result { relu_gradient(y, &dy)? } else { dy };
+        let d_sum = if by_result { relu_gradient(y, dy)? } else { dy.tensor.clone() };
         let affine = match by_result {
             true => &Affine { activation: Activation::None, ..last.affine.clone() },
             false => &last.affine,
@@ -208,14 +203,14 @@ impl Chain {
             if let (Some(dx), true) = (&mut dx, self.adds_input) {
                 residual::add(Level::current(), d_sum, dx);
             }
-            dx.map(|dx| tensor(dx, x.shape())).transpose()
+            dx.map(|dx| tensor(dx, x.tensor.shape())).transpose()
         })?;
-        let is_tracked = residual.is_some_and(Tensor::track_op);
+        let is_tracked = residual.is_some_and(|residual| residual.is_tracked());
         Ok([dx, is_tracked.then_some(d_sum)])
     }
 
     /// From the last layer, whose norm is `affine`, down to the lowest that wants a gradient.
-    fn descend(&self, x: &Tensor, affine: &Affine, dy: &[f32]) -> Result<Option<Vec<f32>>> {
+    fn descend(&self, x: Argument, affine: &Affine, dy: &[f32]) -> Result<Option<Vec<f32>>> {
         let mut above: Option<Vec<f32>> = None;
         let top = self.links.len() - 1;
         if !self.links[top].is_needed {
@@ -227,8 +222,8 @@ impl Chain {
             let dy = given.as_deref().unwrap_or(dy);
             let affine = if n == top { affine } else { &link.affine };
             let Some(below) = n.checked_sub(1).map(|below| &self.links[below]) else {
-                let du = read(x, |x| link.parameter_gradients(affine, x, dy))?;
-                if !x.track_op() {
+                let du = link.parameter_gradients(affine, x.values, dy)?;
+                if !x.is_tracked() {
                     return Ok(None);
                 }
                 drop(given);
@@ -252,15 +247,10 @@ impl Chain {
 }
 
 /// The gradient before a ReLU, from its result.
-fn relu_gradient(y: &Tensor, dy: &Tensor) -> Result<Tensor> {
-    let mut gradient = zeros(y.elem_count());
-    read(y, |y| {
-        read(dy, |dy| {
-            residual::add_relu_gradient(Level::current(), y, dy, &mut gradient);
-            Ok(())
-        })
-    })?;
-    tensor(gradient, y.shape())
+fn relu_gradient(y: Argument, dy: Argument) -> Result<Tensor> {
+    let mut gradient = zeros(y.values.len());
+    residual::add_relu_gradient(Level::current(), y.values, dy.values, &mut gradient);
+    tensor(gradient, y.tensor.shape())
 }
 
 /// The weight as the kernel of its kind wants it.
@@ -300,60 +290,38 @@ impl<'a> Packed<'a> {
     }
 }
 
-impl CustomOp2 for Chain {
-    fn name(&self) -> &'static str {
-        "convolutions-norms"
+impl Op<2> for Chain {
+    const NAME: &'static str = "convolutions-norms";
+
+    fn forward(&self, [x, _anchor]: [Input; 2]) -> Result<(Vec<f32>, Shape)> {
+        self.forward(x.values, if self.adds_input { x.values } else { &[] })
     }
 
-    fn cpu_fwd(
+    fn backward(
         &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        _: &CpuStorage,
-        _: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = floats(x, x_layout)?;
-        self.forward(x, if self.adds_input { x } else { &[] })
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        _: &Tensor,
-        y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        [x, _anchor]: [Argument; 2],
+        y: Argument,
+        dy: Argument,
+    ) -> Result<[Option<Tensor>; 2]> {
         let [dx, _] = self.backward(x, None, y, dy)?;
-        Ok((dx, None))
+        Ok([dx, None])
     }
 }
 
-impl CustomOp3 for Chain {
-    fn name(&self) -> &'static str {
-        "convolutions-norms-residual"
+impl Op<3> for Chain {
+    const NAME: &'static str = "convolutions-norms-residual";
+
+    fn forward(&self, [x, _anchor, residual]: [Input; 3]) -> Result<(Vec<f32>, Shape)> {
+        self.forward(x.values, residual.values)
     }
 
-    fn cpu_fwd(
+    fn backward(
         &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        _: &CpuStorage,
-        _: &Layout,
-        r: &CpuStorage,
-        r_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        self.forward(floats(x, x_layout)?, floats(r, r_layout)?)
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        _: &Tensor,
-        r: &Tensor,
-        y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let [dx, dr] = self.backward(x, Some(r), y, dy)?;
-        Ok((dx, None, dr))
+        [x, _anchor, residual]: [Argument; 3],
+        y: Argument,
+        dy: Argument,
+    ) -> Result<[Option<Tensor>; 3]> {
+        let [dx, dr] = self.backward(x, Some(residual), y, dy)?;
+        Ok([dx, None, dr])
     }
 }

@@ -1,7 +1,7 @@
 //! Where the windows of a convolution lie.
 
 use crate::nn::conv::Padding;
-use candle_core::{Result, bail};
+use candle_core::{Result, Shape, bail};
 use std::ops::Range;
 
 /// The sizes of one convolution over a batch of images `[batch, height, width, channels]` with a
@@ -69,6 +69,11 @@ impl Geometry {
     /// Elements of the output.
     pub fn output_len(&self) -> usize {
         self.positions() * self.out_channels
+    }
+
+    /// `[batch, out_height, out_width, out_channels]`.
+    pub fn output_shape(&self) -> Shape {
+        (self.batch, self.out_height, self.out_width, self.out_channels).into()
     }
 
     /// Pixels of the output, over the whole batch.
