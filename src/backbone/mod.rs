@@ -17,7 +17,7 @@ pub mod weights;
 
 pub use layer_tree::{Dim, Kind, LayerTree, Leaf, Node, Role, TensorSpec};
 pub use mask::{FreezeMask, FreezeState};
-pub use spec::{Backbone, InputSpec};
+pub use spec::{Backbone, InputSize, InputSpec};
 pub use weights::WeightFile;
 
 use crate::nn::{Dropout, Param, Statistic};
@@ -38,7 +38,7 @@ pub trait Architecture: Send + Sync {
     fn ignored(&self) -> &[&'static str];
 
     /// How samples become the boundary state at the first cut.
-    fn input(&self) -> InputKind;
+    fn input(&self) -> InputSize;
 
     /// How the last segment turns hidden states into one feature vector.
     fn pooling(&self) -> &'static str;
@@ -60,15 +60,6 @@ pub struct Cut {
     /// Shape of the boundary state there without the batch dimension, in canonical order
     /// (`[channels, height, width]`, `[tokens, features]` or `[features]`).
     pub shape: Vec<Dim>,
-}
-
-/// What kind of sample a backbone takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InputKind {
-    /// Square RGB images of this side.
-    Image { size: usize },
-    /// Token ids, at most this many in a text.
-    Text { max_tokens: usize },
 }
 
 /// Where a segment gets its tensors: decides for each whether it is frozen or trainable.

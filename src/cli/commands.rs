@@ -3,7 +3,6 @@
 use super::args::{Columns, Command, MachineArgs, New, SplitName};
 use super::control::{Console, stop_on_interrupt, tell};
 use super::{DONE, FAILED, show};
-use crate::data::index::Modality;
 use crate::data::scan::ScanOptions;
 use crate::hub;
 use crate::jobs::{self, EvaluateWhat, ModelSource, NewProject};
@@ -49,10 +48,7 @@ fn scan(path: &Path, columns: &Columns, json: bool) -> Result<u8> {
         print_text(&show::dataset(&index))?;
         return Ok(DONE);
     }
-    let modality = match index.modality {
-        Modality::Image => "image",
-        Modality::Text => "text",
-    };
+    let modality = index.modality;
     let classes: Vec<Value> = index
         .classes
         .iter()

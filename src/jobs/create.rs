@@ -1,9 +1,8 @@
 //! A new project: checked against the data and the backbone before anything is written.
 
 use super::scan;
-use crate::backbone::{Backbone, FreezeMask, InputSpec};
+use crate::backbone::{Backbone, FreezeMask};
 use crate::control::Control;
-use crate::data::index::Modality;
 use crate::data::scan::ScanOptions;
 use crate::hub;
 use crate::problem::{Problem, Result};
@@ -49,12 +48,9 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
     let options =
         ScanOptions { text_column: new.text_column.clone(), label_column: new.label_column.clone() };
     let index = Arc::new(scan(&new.data, &options, control)?);
-    let modality = match backbone.input {
-        InputSpec::Image(_) => Modality::Image,
-        InputSpec::Text(_) => Modality::Text,
-    };
     let head_only = mask.trainable_parameters(backbone.architecture().tree()) == 0;
-    let mut suited = TrainingChoice::suited_to(modality, head_only, backbone.architecture().dropout());
+    let mut suited =
+        TrainingChoice::suited_to(backbone.input.modality(), head_only, backbone.architecture().dropout());
     suited.set_optimiser(new.optimiser.unwrap_or_default());
     let (split, seed) = (SplitChoice::default(), new.seed.unwrap_or(0));
     let recipe = Recipe {

@@ -2,6 +2,7 @@
 
 use super::manifest::{HEAD_FILE, Manifest};
 use crate::backbone::{Backbone, Boundary, InputSpec, Pass, Segment, TensorSource, WeightFile};
+use crate::data::modality::Modality;
 use crate::hub;
 use crate::nn::{Linear, Param, Statistic, softmax_rows};
 use crate::problem::{Problem, Result};
@@ -98,9 +99,9 @@ impl Classifier {
         &self.labels
     }
 
-    /// Whether it answers for texts rather than images.
-    pub fn takes_text(&self) -> bool {
-        self.loader.takes_text()
+    /// What it answers for.
+    pub fn modality(&self) -> Modality {
+        self.loader.modality()
     }
 
     /// Logits of each sample, or why there are none. `done` hears after each batch how many were answered and

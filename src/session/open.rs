@@ -4,7 +4,6 @@ use super::action::SampleName;
 use super::data_view::DataView;
 use super::projects::{self, RememberedView};
 use super::{Asked, Effect, OpenProject, Pending, Session, Step, ToastKind, TriedExport, TryView};
-use crate::backbone::InputSpec;
 use crate::data::index::DatasetIndex;
 use crate::hub::places;
 use crate::predict::manifest::{HEAD_FILE, Manifest};
@@ -55,7 +54,7 @@ impl Session {
                     export: Some(TriedExport {
                         folder: folder.to_path_buf(),
                         labels: manifest.labels.len(),
-                        takes_texts: matches!(manifest.input, InputSpec::Text(_)),
+                        takes: manifest.input.modality(),
                     }),
                     ..Default::default()
                 };

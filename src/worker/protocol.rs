@@ -3,6 +3,7 @@
 use crate::backbone::{Cut, InputSpec, LayerTree};
 use crate::control::Fact;
 use crate::data::index::DatasetIndex;
+use crate::data::modality::Modality;
 use crate::data::scan::ScanOptions;
 use crate::evaluate::Evaluation;
 use crate::hub::library::{Kept, Removed, Verified};
@@ -258,9 +259,9 @@ impl BackboneFacts {
         })
     }
 
-    /// Whether it takes images rather than texts.
-    pub fn takes_images(&self) -> bool {
-        matches!(self.input, InputSpec::Image(_))
+    /// Whether it takes such samples.
+    pub fn suits(&self, modality: Modality) -> bool {
+        self.input.suits(modality)
     }
 }
 

@@ -8,11 +8,10 @@ use frostline::control::{Control, Fact, Silent};
 use frostline::data::index::Modality;
 use frostline::hub;
 use frostline::jobs;
-use frostline::predict::{Classifier, Manifest, manifest::GoldenInput};
+use frostline::predict::{Classifier, Manifest};
 use frostline::problem::Cause;
 use frostline::project::recipe::{BatchNormChoice, OptimiserChoice, TrainingChoice};
 use frostline::project::{Machine, Plan, Project, Recipe, RunState};
-use frostline::train::samples::Sample;
 use frostline::train::top::Top;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -199,10 +198,7 @@ fn an_export_answers_as_the_run_does() {
         let app = Classifier::from_run(&trained.run, &plan.backbone, &machine()).unwrap();
         let export = Classifier::from_export(&out, &machine()).unwrap();
         for golden in &manifest.golden {
-            let sample = match &golden.input {
-                GoldenInput::Image(path) => Sample::image(out.join(path)),
-                GoldenInput::Text(text) => Sample::Text(text.clone()),
-            };
+            let sample = golden.input.sample(&out);
             let ask = |classifier: &Classifier| {
                 classifier.logits(std::slice::from_ref(&sample), &mut |_| true).unwrap().remove(0).unwrap()
             };

@@ -8,7 +8,8 @@ use super::nodes::{embedding_node, layer_norm_node, linear_node, token_shape};
 use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
-use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
+use crate::backbone::{Architecture, Boundary, Cut, InputSize, Pass, Segment, TensorSource};
+use crate::data::modality::Modality;
 use crate::nn::{Activation, Embedding, LayerNorm, Linear, attention, dropout_add, mean_tokens};
 use crate::problem::Result;
 use serde_json::Value;
@@ -170,8 +171,8 @@ impl Architecture for Bert {
         &["pooler.", "cls.", "classifier.", "embeddings.position_ids"]
     }
 
-    fn input(&self) -> InputKind {
-        InputKind::Text { max_tokens: self.size.positions }
+    fn input(&self) -> InputSize {
+        InputSize { modality: Modality::Text, size: self.size.positions }
     }
 
     fn pooling(&self) -> &'static str {

@@ -7,7 +7,8 @@ use super::nodes::{
     ConvNormSpec, batch_norm_node, conv_node, load_pixel_conv, map_shape, pixel_conv_node, stage_node,
 };
 use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node, is_at_or_below};
-use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
+use crate::backbone::{Architecture, Boundary, Cut, InputSize, Pass, Segment, TensorSource};
+use crate::data::modality::Modality;
 use crate::nn::{
     Activation, ConvNorm, Linear, Padding, SqueezeExcite, channels_last, conv_norm_chain, global_average_pool,
 };
@@ -304,8 +305,8 @@ impl Architecture for Network {
         &["classifier."]
     }
 
-    fn input(&self) -> InputKind {
-        InputKind::Image { size: self.layout.size }
+    fn input(&self) -> InputSize {
+        InputSize { modality: Modality::Image, size: self.layout.size }
     }
 
     fn pooling(&self) -> &'static str {

@@ -8,7 +8,8 @@ use super::nodes::{ConvNormSpec, batch_norm_node, conv_node, input_size, map_sha
 use crate::backbone::layer_tree::{Dim, Kind, LayerTree, Node, is_at_or_below};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
-use crate::backbone::{Architecture, Boundary, Cut, InputKind, Pass, Segment, TensorSource};
+use crate::backbone::{Architecture, Boundary, Cut, InputSize, Pass, Segment, TensorSource};
+use crate::data::modality::Modality;
 use crate::nn::{
     Activation, AvgPool2d, ConvNorm, MaxPool2d, Padding, channels_last, conv_norm_chain, global_average_pool,
 };
@@ -192,8 +193,8 @@ impl Architecture for ResNet {
         &["fc."]
     }
 
-    fn input(&self) -> InputKind {
-        InputKind::Image { size: self.size }
+    fn input(&self) -> InputSize {
+        InputSize { modality: Modality::Image, size: self.size }
     }
 
     fn pooling(&self) -> &'static str {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::data::index::{Finding, portable};
+use crate::data::modality::{Modality, listed as listed_modalities};
 
 /// Why a scan ends without an index. Displays what happened and why; [`ScanError::remedy`] says
 /// what to try.
@@ -17,12 +18,13 @@ pub enum ScanError {
     #[error("{} is not a dataset: {why}", path.display())]
     NotADataset { path: PathBuf, why: String },
     /// `first` is the first finding, in words.
-    #[error("{} holds no usable images or texts{}", path.display(), because(first))]
+    #[error("{} holds no usable {}{}", path.display(), listed_modalities("or"), because(first))]
     Empty { path: PathBuf, first: Option<String> },
     #[error("{} holds {files} {what} without class folders, so nothing says what they show", path.display())]
     Flat { path: PathBuf, files: u64, what: &'static str },
-    #[error("the class folders of {} hold {images} images and {texts} texts", path.display())]
-    Mixed { path: PathBuf, images: u64, texts: u64 },
+    /// How many there are of each modality.
+    #[error("the class folders of {} hold {}", path.display(), numbered(counts))]
+    Mixed { path: PathBuf, counts: Vec<(Modality, u64)> },
     #[error("{} has no column “{asked}”; it has {}", path.display(), listed(available))]
     UnknownColumn { path: PathBuf, asked: String, available: Vec<String> },
     /// `what` is "text" or "label".
@@ -61,7 +63,10 @@ impl ScanError {
                 "Make one folder for each class and move the files into them: pets/cat/1.jpg, \
                  pets/dog/2.jpg."
             }
-            ScanError::Mixed { .. } => "Keep images and texts in two datasets.",
+            ScanError::Mixed { counts, .. } => {
+                let kinds: Vec<&str> = counts.iter().map(|(modality, _)| modality.facts().many).collect();
+                return format!("Keep {} in two datasets.", kinds.join(" and "));
+            }
             ScanError::UnknownColumn { available, .. } if available.is_empty() => {
                 "Leave --text-column and --label-column away: the folders name the classes."
             }
@@ -86,6 +91,13 @@ pub(super) fn in_words(finding: &Finding) -> String {
 
 fn because(first: &Option<String>) -> String {
     first.as_ref().map(|first| format!(" ({first})")).unwrap_or_default()
+}
+
+/// "3 images and 2 texts"
+fn numbered(counts: &[(Modality, u64)]) -> String {
+    let counts: Vec<String> =
+        counts.iter().map(|(modality, count)| format!("{count} {}", modality.facts().many)).collect();
+    counts.join(" and ")
 }
 
 fn listed(columns: &[String]) -> String {
