@@ -1,16 +1,16 @@
 //! A new project: checked against the data and the backbone before anything is written.
 
-use super::scan;
+use super::scan_with;
 use crate::backbone::{Backbone, FreezeMask};
 use crate::control::Control;
-use crate::data::scan::ScanOptions;
+use crate::data::scan::{KnownFiles, ScanOptions};
 use crate::hub;
 use crate::problem::{Problem, Result};
 use crate::project::recipe::{
     BackboneChoice, BatchNormChoice, CacheChoice, DataChoice, FreezeChoice, OptimiserChoice, RECIPE_VERSION,
     SplitChoice, TrainingChoice,
 };
-use crate::project::{Machine, Plan, Project, Recipe};
+use crate::project::{Machine, Plan, Project, Recipe, kept_index};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,7 +47,8 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
     let mask = FreezeMask::from_patterns(backbone.architecture().tree(), &new.thaw)?;
     let options =
         ScanOptions { text_column: new.text_column.clone(), label_column: new.label_column.clone() };
-    let index = Arc::new(scan(&new.data, &options, control)?);
+    let scanned = scan_with(&new.data, &options, &KnownFiles::default(), control)?;
+    let index = Arc::new(scanned.index);
     let head_only = mask.trainable_parameters(backbone.architecture().tree()) == 0;
     let mut suited =
         TrainingChoice::suited_to(backbone.input.modality(), head_only, backbone.architecture().dropout());
@@ -93,7 +94,9 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
         )
     })?;
     let plan = Plan::new(recipe.clone(), index, backbone, Machine::cpu(), None)?;
-    Ok((Project::create(&new.folder, &recipe)?, plan))
+    let project = Project::create(&new.folder, &recipe)?;
+    kept_index::write(project.folder(), &new.data, &options, scanned.known);
+    Ok((project, plan))
 }
 
 /// Where the backbone lies as a recipe in `project` notes it; nothing where the name alone finds it.

@@ -1,6 +1,6 @@
 //! Answers of a trained model: for labelled samples as scores, for files and texts as labels.
 
-use super::{in_pool, scan, scan_of};
+use super::{forget_if_changed, in_pool, scan, scan_of};
 use crate::control::{Control, Fact};
 use crate::data::facts::extension;
 use crate::data::modality::Modality;
@@ -85,7 +85,11 @@ fn evaluate_run(
             Problem::input("there are no test samples", "this run kept none aside", remedy).at(run.folder())
         );
     }
-    crate::evaluate::evaluate(&classifier, &index, &items, name, name == "val", control)
+    let evaluation = crate::evaluate::evaluate(&classifier, &index, &items, name, name == "val", control)?;
+    if evaluation.unusable > 0 {
+        forget_if_changed(project, &index, items);
+    }
+    Ok(evaluation)
 }
 
 fn evaluate_data(

@@ -91,9 +91,13 @@ impl Session {
         pending: Pending,
     ) -> Vec<Effect> {
         let mut effects = self.forget_opening();
+        let mut project = None;
+        if let Pending::OpenProject { folder, .. } = &pending {
+            project = Some(folder.clone());
+        }
         let job = self.new_job(pending);
         self.show_job(job, "Reading the data", false);
-        effects.push(Effect::Send(Command::Scan { job, path, options }));
+        effects.push(Effect::Send(Command::Scan { job, path, options, project }));
         effects
     }
 

@@ -28,7 +28,8 @@ pub enum Command {
     /// Which backbones are on this machine, with the facts of their files.
     ListBackbones { job: JobId },
     /// Reads a dataset; runs beside everything else.
-    Scan { job: JobId, path: PathBuf, options: ScanOptions },
+    /// `project` is the folder of the project whose data it is, which knows the files that have not changed.
+    Scan { job: JobId, path: PathBuf, options: ScanOptions, project: Option<PathBuf> },
     /// Looks at the weights of every layer of a backbone.
     Inspect { job: JobId, backbone: String },
     /// Pictures of the filters of one convolution.
