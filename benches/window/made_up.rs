@@ -214,7 +214,7 @@ pub fn bert(layers: usize) -> BackboneFacts {
 pub fn found(number: usize) -> frostline::hub::Found {
     frostline::hub::Found {
         id: format!("owner-{}/model-with-a-longer-name-{number}", number % 700),
-        kind: Some(frostline::hub::Kind::Text),
+        kind: Some(Modality::Text),
         family: "BERT".to_string(),
         parameters: Some(1_000_000 * (number as u64 % 400)),
         licence: Some("apache-2.0".to_string()),
@@ -229,7 +229,7 @@ pub fn found(number: usize) -> frostline::hub::Found {
 /// Facts of the bundled network for pictures.
 pub fn mobilenet() -> BackboneFacts {
     let (found, _) = frostline::hub::list();
-    let takes_images = |b: &&frostline::backbone::Backbone| matches!(b.input, InputSpec::Image(_));
+    let takes_images = |b: &&frostline::backbone::Backbone| b.input.suits(Modality::Image);
     let backbone = found.iter().find(takes_images).expect("the bundled backbone");
     BackboneFacts::of(backbone).expect("its files")
 }

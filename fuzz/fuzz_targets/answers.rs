@@ -5,7 +5,7 @@ use frostline::hub::api::{Entry, ModelInfo, files_of};
 use frostline::hub::id::{RepoId, RepoPath, Revision};
 use frostline::hub::settings::Origin;
 use frostline::hub::support::{family_name, unsupported, wanted};
-use frostline::hub::Kind;
+use frostline::data::modality::Modality;
 use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 
@@ -26,8 +26,8 @@ fuzz_target!(|data: &[u8]| {
             assert!(inside.components().all(|part| matches!(part, std::path::Component::Normal(_))), "{path:?}");
             assert!(file.digest.as_str().bytes().all(|b| b.is_ascii_hexdigit()));
         }
-        for kind in [Kind::Image, Kind::Text] {
-            let _ = wanted(kind, &files, true);
+        for kind in Modality::ALL {
+            let _ = wanted(*kind, &files, true);
         }
     }
     if let Ok(text) = std::str::from_utf8(data) {

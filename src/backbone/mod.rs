@@ -23,7 +23,7 @@ pub use aliases::Aliases;
 pub use cut::{Cut, CutName};
 pub use layer_tree::{Dim, Kind, LayerTree, Leaf, Node, Role, TensorSpec};
 pub use mask::{FreezeMask, FreezeState, LeafState};
-pub use spec::{Backbone, InputSpec};
+pub use spec::{Backbone, InputSize, InputSpec};
 pub use weights::WeightFile;
 
 use crate::nn::{Dropout, Param, Statistic};
@@ -45,7 +45,7 @@ pub trait Architecture: Send + Sync {
     fn ignored(&self) -> &[&'static str];
 
     /// How samples become the boundary state at the first cut.
-    fn input(&self) -> InputKind;
+    fn input(&self) -> InputSize;
 
     /// How the last segment turns hidden states into one feature vector.
     fn pooling(&self) -> &'static str;
@@ -67,15 +67,6 @@ pub trait Architecture: Send + Sync {
     fn cut_name(&self, cut: usize) -> CutName {
         self.cuts().get(cut).map_or(CutName::Head, |cut| cut.name.clone())
     }
-}
-
-/// What kind of sample a backbone takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InputKind {
-    /// Square RGB images of this side.
-    Image { size: usize },
-    /// Token ids, at most this many in a text.
-    Text { max_tokens: usize },
 }
 
 /// Where a segment gets its tensors: decides for each whether it is frozen or trainable. Everything is frozen where a

@@ -2,7 +2,7 @@
 //! loading follow from the same list.
 
 use super::layer_tree::{Dim, LayerTree, Module, Node};
-use super::{Aliases, Architecture, Boundary, Cut, CutName, InputKind, Pass, Segment, TensorSource};
+use super::{Aliases, Architecture, Boundary, Cut, CutName, InputSize, Pass, Segment, TensorSource};
 use crate::nn::{global_average_pool, mean_tokens};
 use crate::problem::{Problem, Result};
 
@@ -94,7 +94,7 @@ pub struct Pooled {
 
 /// What holds for a network as a whole; see [`Architecture`].
 pub struct Facts {
-    pub input: InputKind,
+    pub input: InputSize,
     /// Length of the feature vector.
     pub features: usize,
     pub dropout: f32,
@@ -141,7 +141,7 @@ impl Architecture for Network {
         self.facts.ignored
     }
 
-    fn input(&self) -> InputKind {
+    fn input(&self) -> InputSize {
         self.facts.input
     }
 

@@ -1,9 +1,11 @@
 //! One backbone on this machine: a folder with `config.json`, `model.safetensors` and what its inputs need.
 
-use super::{Architecture, InputKind, WeightFile, registry};
+use super::{Architecture, Boundary, WeightFile, registry};
+use crate::data::modality::Modality;
 use crate::data::preprocess::{ImageSpec, ResizeFilter};
 use crate::data::text::{TextSpec, TextTokenizer};
 use crate::problem::{Problem, Result};
+use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -40,6 +42,14 @@ pub struct Card {
     pub good_for: Option<String>,
 }
 
+/// What samples a network takes, and how large they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputSize {
+    pub modality: Modality,
+    /// In the modality's unit: the side of a square image in pixels, the most tokens of a text.
+    pub size: usize,
+}
+
 /// How a raw sample becomes the network's input. Travels in every export.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -64,12 +74,7 @@ impl Backbone {
         let config = read_json(&config_path)?;
         let (family, architecture) = registry::describe(&config, &config_path)?;
         let card = read_card(folder, &config)?;
-        let input = match architecture.input() {
-            InputKind::Image { size } => {
-                InputSpec::Image(image_spec(&config, size).map_err(|p| p.at(&config_path))?)
-            }
-            InputKind::Text { max_tokens } => InputSpec::Text(text_spec(folder, max_tokens)?),
-        };
+        let input = InputSpec::read(architecture.input(), &config, &config_path, folder)?;
         let folder_name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(Self {
             id: card.id.clone().unwrap_or(folder_name),
@@ -145,22 +150,19 @@ impl Backbone {
     /// # Errors
     /// In words: it is of another kind or size than the network takes, or a value is out of range.
     pub fn check_input(&self, input: &InputSpec) -> std::result::Result<(), String> {
-        match (input, self.architecture.input()) {
-            (InputSpec::Image(spec), InputKind::Image { size }) if spec.size == size => spec.check(),
-            (InputSpec::Image(spec), InputKind::Image { size }) => {
+        let InputSize { modality, size } = self.architecture.input();
+        if !input.suits(modality) {
+            let (given, taken) = (input.modality().facts().many, modality.facts().many);
+            return Err(format!("{given} for a network that takes {taken}"));
+        }
+        match input {
+            InputSpec::Image(spec) if spec.size == size => spec.check(),
+            InputSpec::Image(spec) => {
                 Err(format!("images of {} pixels a side for a network that takes {size}", spec.size))
             }
-            (InputSpec::Text(spec), InputKind::Text { max_tokens }) if spec.max_tokens <= max_tokens => {
-                Ok(())
-            }
-            (InputSpec::Text(spec), InputKind::Text { max_tokens }) => {
-                Err(format!("{} tokens for a network that takes {max_tokens}", spec.max_tokens))
-            }
-            (InputSpec::Image(_), InputKind::Text { .. }) => {
-                Err("images for a network that takes texts".into())
-            }
-            (InputSpec::Text(_), InputKind::Image { .. }) => {
-                Err("texts for a network that takes images".into())
+            InputSpec::Text(spec) if spec.max_tokens <= size => Ok(()),
+            InputSpec::Text(spec) => {
+                Err(format!("{} tokens for a network that takes {size}", spec.max_tokens))
             }
         }
     }
@@ -176,6 +178,89 @@ impl Backbone {
         match last {
             Some(super::Dim::Fixed(n)) => *n,
             _ => 0,
+        }
+    }
+}
+
+impl InputSpec {
+    fn read(takes: InputSize, config: &Value, config_path: &Path, folder: &Path) -> Result<Self> {
+        match takes.modality {
+            Modality::Image => image_spec(config, takes.size).map(Self::Image).map_err(|p| p.at(config_path)),
+            Modality::Text => text_spec(folder, takes.size).map(Self::Text),
+        }
+    }
+
+    /// Checks what a configuration alone says of the preprocessing, before the other files are there.
+    ///
+    /// # Errors
+    /// A value is missing or out of range.
+    pub fn check_config(takes: InputSize, config: &Value) -> Result<()> {
+        match takes.modality {
+            Modality::Image => image_spec(config, takes.size).map(drop),
+            Modality::Text => Ok(()),
+        }
+    }
+
+    /// What samples it makes ready.
+    pub fn modality(&self) -> Modality {
+        match self {
+            Self::Image(_) => Modality::Image,
+            Self::Text(_) => Modality::Text,
+        }
+    }
+
+    /// Whether it takes such samples.
+    pub fn suits(&self, modality: Modality) -> bool {
+        self.modality() == modality
+    }
+
+    /// In the modality's unit, as [`InputSize::size`].
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Image(spec) => spec.size,
+            Self::Text(spec) => spec.max_tokens,
+        }
+    }
+
+    /// Names all that can change what a sample becomes.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Image(spec) => spec.digest().to_string(),
+            Self::Text(spec) => format!("{} {}", spec.tokenizer_blake3, spec.max_tokens),
+        }
+    }
+
+    /// What is done to a sample besides, where there is something to tell a person.
+    pub fn preprocessing(&self) -> Option<String> {
+        match self {
+            Self::Image(spec) => {
+                let resized = (spec.size as f64 / spec.crop_fraction).floor();
+                Some(format!("resize {resized}, crop {}", spec.size))
+            }
+            Self::Text(_) => None,
+        }
+    }
+
+    /// A made-up batch of usual size, and how many samples or tokens it has.
+    ///
+    /// # Errors
+    /// The device has no memory for it.
+    pub fn made_up(&self, device: &Device) -> Result<(Boundary, usize)> {
+        /// Images at once; a text is shorter.
+        const BATCH: usize = 4;
+        match self {
+            Self::Image(spec) => {
+                let shape = (BATCH, 3, spec.size, spec.size);
+                let hidden = Tensor::zeros(shape, candle_core::DType::F32, device)?;
+                Ok((Boundary { hidden, lengths: None }, BATCH))
+            }
+            Self::Text(spec) => {
+                let length = Modality::Text.facts().cost.typical_tokens.min(spec.max_tokens);
+                let count = 4 * BATCH * length;
+                let ids: Vec<u32> = (0..count as u32).map(|n| n % 100).collect();
+                let hidden = Tensor::from_vec(ids, count, device)?;
+                Ok((Boundary { hidden, lengths: Some(vec![length; 4 * BATCH].into()) }, count))
+            }
         }
     }
 }

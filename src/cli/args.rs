@@ -1,5 +1,6 @@
 //! The arguments. Other programs depend on them: add, never change.
 
+use crate::data::modality::Modality;
 use crate::project::recipe::{BatchNormChoice, OptimiserChoice};
 use crate::task::{TASKS, TaskChoice};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -240,7 +241,7 @@ pub enum HubCommand {
         query: String,
         /// Models that take images, or texts
         #[arg(long, value_enum)]
-        kind: Option<KindName>,
+        kind: Option<Modality>,
         /// How many models at most
         #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one())]
         limit: usize,
@@ -297,10 +298,14 @@ pub enum HubCommand {
     },
 }
 
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
-pub enum KindName {
-    Image,
-    Text,
+impl ValueEnum for Modality {
+    fn value_variants<'a>() -> &'a [Self] {
+        Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.facts().name))
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]

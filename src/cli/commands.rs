@@ -3,7 +3,6 @@
 use super::args::{Columns, Command, MachineArgs, New, SplitName};
 use super::control::{Console, stop_on_interrupt, tell};
 use super::{DONE, FAILED, show};
-use crate::data::index::Modality;
 use crate::data::scan::ScanOptions;
 use crate::data::target::TargetKind;
 use crate::hub;
@@ -54,10 +53,7 @@ fn scan(path: &Path, columns: &Columns, task: Option<TaskChoice>, json: bool) ->
         }
         return Ok(DONE);
     }
-    let modality = match index.modality {
-        Modality::Image => "image",
-        Modality::Text => "text",
-    };
+    let modality = index.modality;
     let with_items = |(name, items): (&String, usize)| json!({"name": name, "items": items});
     let classes: Vec<Value> = index.classes.iter().zip(index.counts()).map(with_items).collect();
     let (target, findings) = (index.target, &index.findings);

@@ -1,12 +1,13 @@
 //! `frostline hub`: find, download and keep backbones.
 
-use super::args::{HubCommand, KindName};
+use super::args::HubCommand;
 use super::commands::{print_json, print_text};
 use super::control::{Console, tell};
 use super::show::{self, one_line};
 use super::{DONE, FAILED};
+use crate::data::modality::Modality;
 use crate::hub::library::{Kept, Source, Verified};
-use crate::hub::{Downloaded, Found, Kind, ModelPage, Query};
+use crate::hub::{Downloaded, Found, ModelPage, Query};
 use crate::jobs;
 use crate::problem::{Cause, Problem};
 use crate::session::projects::Remembered;
@@ -30,11 +31,7 @@ pub fn run(command: HubCommand) -> Result<u8> {
     }
 }
 
-fn search(text: String, kind: Option<KindName>, limit: usize, json: bool) -> Result<u8> {
-    let kind = kind.map(|kind| match kind {
-        KindName::Image => Kind::Image,
-        KindName::Text => Kind::Text,
-    });
+fn search(text: String, kind: Option<Modality>, limit: usize, json: bool) -> Result<u8> {
     let (found, _) = jobs::search_hub(&Query { text, kind, ..Query::default() }, limit, &Console::new())?;
     if json {
         return lines(&found);
@@ -67,12 +64,8 @@ fn found_row(model: &Found) -> String {
     )
 }
 
-fn kind_name(kind: Option<Kind>) -> &'static str {
-    match kind {
-        Some(Kind::Image) => "image",
-        Some(Kind::Text) => "text",
-        None => "-",
-    }
+fn kind_name(kind: Option<Modality>) -> &'static str {
+    kind.map_or("-", |kind| kind.facts().name)
 }
 
 fn info(id: &str, revision: Option<&str>, json: bool) -> Result<u8> {

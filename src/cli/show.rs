@@ -191,10 +191,7 @@ pub fn backbones(list: &[Backbone]) -> String {
 
 /// What a backbone takes.
 pub fn input(input: &InputSpec) -> String {
-    match input {
-        InputSpec::Image(spec) => format!("image {0}×{0}", spec.size),
-        InputSpec::Text(spec) => format!("text, {} tokens", spec.max_tokens),
-    }
+    (input.modality().facts().input.short)(input.size())
 }
 
 /// The layers of a backbone, one a line.

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::digest::Digest;
+pub use super::finding::{Finding, FindingKind};
 use super::label_columns;
+pub use super::modality::Modality;
 use super::target::{Target, TargetForm, TargetKind};
 
 /// The version of the serialised form that this build writes.
@@ -44,10 +47,7 @@ impl DatasetIndex {
         rows.sort_unstable();
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"frostline dataset 1");
-        hasher.update(match self.modality {
-            Modality::Image => b"image",
-            Modality::Text => b"text_",
-        });
+        hasher.update(format!("{:_<5}", self.modality.facts().name).as_bytes());
         for row in &rows {
             hasher.update(row);
         }
@@ -134,14 +134,6 @@ pub struct Item {
     pub part: Option<Part>,
 }
 
-/// What a sample is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Modality {
-    Image,
-    Text,
-}
-
 /// What a sample is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -168,89 +160,6 @@ impl Part {
             Part::Train => "train",
             Part::Validation => "validation",
             Part::Test => "test",
-        }
-    }
-}
-
-/// Something wrong or doubtful in the data. The scan went on without it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// Relative to the root, as in [`Item::path`]; a folder where the finding is about a folder.
-    pub file: PathBuf,
-    /// Always written, `null` where the finding is about the whole file.
-    #[serde(default)]
-    pub line: Option<u64>,
-    pub kind: FindingKind,
-    /// What is wrong, as a sentence without a full stop.
-    pub reason: String,
-    /// What a person can do about it.
-    pub remedy: String,
-}
-
-/// The kinds of [`Finding`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FindingKind {
-    /// The file cannot be opened or decoded; it is left out.
-    Unreadable,
-    /// The file has no bytes; it is left out.
-    Empty,
-    /// The file ends too early; it is left out.
-    Truncated,
-    /// The content is of another format than the name says; the item stays.
-    WronglyNamed,
-    /// More pixels or bytes than are read; it is left out.
-    TooLarge,
-    /// Bytes that are no UTF-8; the file or row is left out.
-    NotUtf8,
-    /// A row without a label, or samples in no class folder; left out.
-    MissingLabel,
-    /// A row with something else where a number, or 0 or 1, should be; left out.
-    BadTarget,
-    /// A text with nothing but white space; it is left out.
-    EmptyText,
-    /// A row that cannot be read as a record; it is left out.
-    BadRow,
-    /// A class with one item, which can only be trained on.
-    SingleItemClass,
-    /// A class none of whose items may be trained on.
-    NoTrainingItem,
-    /// A label that all items have or none has, or a column with one number in all rows: nothing can be learnt of it.
-    ConstantTarget,
-    /// The same content twice with the same label; both stay, on one side of the split.
-    Duplicate,
-    /// The same content with two labels; both stay.
-    ConflictingDuplicate,
-    /// The same content in two of the parts that the folders give; both stay.
-    LeakAcrossParts,
-    /// A file of another kind among the samples; it is left out.
-    NotData,
-    /// A class folder without a usable item.
-    EmptyFolder,
-}
-
-impl FindingKind {
-    /// As it is written in files: `snake_case`.
-    pub fn name(self) -> &'static str {
-        match self {
-            FindingKind::Unreadable => "unreadable",
-            FindingKind::Empty => "empty",
-            FindingKind::Truncated => "truncated",
-            FindingKind::WronglyNamed => "wrongly_named",
-            FindingKind::TooLarge => "too_large",
-            FindingKind::NotUtf8 => "not_utf8",
-            FindingKind::MissingLabel => "missing_label",
-            FindingKind::BadTarget => "bad_target",
-            FindingKind::EmptyText => "empty_text",
-            FindingKind::BadRow => "bad_row",
-            FindingKind::SingleItemClass => "single_item_class",
-            FindingKind::NoTrainingItem => "no_training_item",
-            FindingKind::ConstantTarget => "constant_target",
-            FindingKind::Duplicate => "duplicate",
-            FindingKind::ConflictingDuplicate => "conflicting_duplicate",
-            FindingKind::LeakAcrossParts => "leak_across_parts",
-            FindingKind::NotData => "not_data",
-            FindingKind::EmptyFolder => "empty_folder",
         }
     }
 }
@@ -282,10 +191,7 @@ impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = match self {
             Layout::Folders { modality, items, folders, parts } => {
-                let noun = match modality {
-                    Modality::Image => "image",
-                    Modality::Text => "text",
-                };
+                let noun = modality.facts().name;
                 write!(f, "{} in {}", counted(*items, noun), counted(*folders, "folder"))?;
                 parts
             }
@@ -305,50 +211,6 @@ impl fmt::Display for Layout {
             write!(f, ", parted into {}", names.join(", "))?;
         }
         Ok(())
-    }
-}
-
-/// A BLAKE3 digest of content. Shown and stored as 64 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest(pub [u8; 32]);
-
-impl Digest {
-    /// The digest of `bytes`.
-    pub fn of(bytes: &[u8]) -> Digest {
-        Digest(*blake3::hash(bytes).as_bytes())
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Digest({self})")
-    }
-}
-
-impl std::str::FromStr for Digest {
-    type Err = blake3::HexError;
-
-    fn from_str(hex: &str) -> Result<Digest, blake3::HexError> {
-        Ok(Digest(*blake3::Hash::from_hex(hex)?.as_bytes()))
-    }
-}
-
-impl Serialize for Digest {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
-        let hex = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        hex.parse().map_err(serde::de::Error::custom)
     }
 }
 

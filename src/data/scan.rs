@@ -11,6 +11,7 @@ mod files;
 mod folders;
 mod forms;
 mod jsonl;
+mod known;
 mod records;
 mod sampled;
 mod table;
@@ -20,16 +21,19 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 pub use error::ScanError;
-pub use files::MAX_TEXT_BYTES;
+pub use known::KnownFiles;
 
-use super::image::named_like_an_image;
+use super::facts::Carrier;
 use super::index::{DatasetIndex, Digest, Finding, FindingKind, INDEX_VERSION, Item, Layout, Modality, Part};
 use super::target::{Target, TargetForm, TargetKind};
 use crate::control::Control;
+use known::Memory;
+use serde::{Deserialize, Serialize};
 use walk::Tree;
 
 /// What the user says about the data. Nothing said means: find out.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ScanOptions {
     /// The column or key of a table that holds the text.
     pub text_column: Option<String>,
@@ -50,6 +54,28 @@ pub struct ScanOptions {
 /// When there is nothing at `root`, its layout is not one of these, a column that was asked for
 /// does not exist or cannot be what was asked for, or no item is left.
 pub fn scan(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result<DatasetIndex, ScanError> {
+    scan_known(root, options, &KnownFiles::default(), control).map(|scanned| scanned.index)
+}
+
+/// What a scan found, and what the next one need not read.
+pub struct Scanned {
+    pub index: DatasetIndex,
+    pub known: KnownFiles,
+    /// Files in folders that were read.
+    pub read: u64,
+}
+
+/// The same as [`scan`], without reading files that are `known` and have not changed.
+///
+/// # Errors
+///
+/// As for [`scan`].
+pub fn scan_known(
+    root: &Path,
+    options: &ScanOptions,
+    known: &KnownFiles,
+    control: &dyn Control,
+) -> Result<Scanned, ScanError> {
     let path = || root.to_owned();
     if root.to_str().is_none() {
         return Err(ScanError::Unreadable { path: path(), why: "its name is not UTF-8".to_owned() });
@@ -60,13 +86,15 @@ pub fn scan(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result
     })?;
     if !about.is_dir() {
         return if table::named_like_a_table(root) {
-            table::scan_file(root, options, control)?.into_index(root)
+            let index = table::scan_file(root, options, control)?.into_index(root)?;
+            Ok(Scanned { index, known: KnownFiles::default(), read: 0 })
         } else {
-            Err(ScanError::NotADataset { path: path(), why: what_a_file_is(root).to_owned() })
+            Err(ScanError::NotADataset { path: path(), why: what_a_file_is(root) })
         };
     }
-    let tree = Tree::walk(root, control)?;
-    let found = match folders::recognise(root, &tree)? {
+    let mut tree = Tree::walk(root, control)?;
+    let mut memory = Memory::new(known, std::mem::take(&mut tree.stamps));
+    let found = match folders::recognise(root, &tree, &mut memory)? {
         Some(layout) => {
             if let Some(asked) = options.text_column.iter().chain(&options.label_columns).next() {
                 return Err(ScanError::UnknownColumn {
@@ -78,11 +106,13 @@ pub fn scan(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result
             if let Some(asked) = options.target.filter(|target| *target != TargetKind::Class) {
                 return Err(ScanError::FoldersAreClasses { path: path(), asked });
             }
-            layout.read(root, tree.findings, control)?
+            layout.read(root, tree.findings, &mut memory, control)?
         }
         None => table::scan_folder(root, tree, options, control)?,
     };
-    found.into_index(root)
+    let index = found.into_index(root)?;
+    let (known, read) = memory.end();
+    Ok(Scanned { index, known, read })
 }
 
 /// What a sample is labelled with, before classes and labels have numbers.
@@ -184,11 +214,10 @@ fn numbered(label: Label, names: &[String]) -> Option<Target> {
     })
 }
 
-fn what_a_file_is(path: &Path) -> &'static str {
-    if named_like_an_image(path) {
-        "it is a single image"
-    } else {
-        "a single file must be a table (.csv, .tsv, .jsonl, .ndjson)"
+fn what_a_file_is(path: &Path) -> String {
+    match Modality::of_name(path).map(Modality::facts) {
+        Some(facts) if facts.carrier == Carrier::File => format!("it is a single {}", facts.name),
+        _ => "a single file must be a table (.csv, .tsv, .jsonl, .ndjson)".to_owned(),
     }
 }
 

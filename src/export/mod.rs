@@ -61,8 +61,8 @@ fn write_files(run: &Run, backbone: &Backbone, machine: &Machine, folder: &Path)
     let source = run.best_path(best);
     let head = folder.join(HEAD_FILE);
     std::fs::copy(&source, &head).map_err(|e| Problem::io("write the export", &head, &e))?;
-    let samples = golden::write_inputs(folder, model.takes_text())?;
-    let paths: Vec<_> = samples.iter().map(|input| golden::sample(folder, input)).collect();
+    let samples = golden::write_inputs(folder, model.modality())?;
+    let paths: Vec<_> = samples.iter().map(|input| input.sample(folder)).collect();
     let logits = model.outputs(&paths, &mut |_| true)?;
     let golden: Vec<Golden> = samples
         .into_iter()
@@ -125,7 +125,7 @@ fn trained_names(file: &Path) -> Result<Vec<String>> {
 /// Reloads what was written and asks it for the golden inputs.
 fn compare(folder: &Path, backbone: &Backbone, manifest: &Manifest, machine: &Machine) -> Result<()> {
     let reloaded = Model::from_export_on(backbone, folder, machine)?;
-    let samples: Vec<_> = manifest.golden.iter().map(|g| golden::sample(folder, &g.input)).collect();
+    let samples: Vec<_> = manifest.golden.iter().map(|g| g.input.sample(folder)).collect();
     for (golden, answer) in manifest.golden.iter().zip(reloaded.outputs(&samples, &mut |_| true)?) {
         let answer = answer?;
         let largest = golden.logits.iter().fold(1e-6f32, |a, b| a.max(b.abs()));

@@ -4,6 +4,7 @@ use super::failure::Failure;
 use super::http::Client;
 use super::id::{Commit, RepoId, RepoPath, Revision, escape, is_hex};
 use super::retry::Patience;
+use crate::data::modality::Modality;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -13,35 +14,6 @@ const MOST_FILES: usize = 20_000;
 const MOST_PAGES: usize = 40;
 /// The largest file that is believed in, in bytes: sums of all files of a list stay numbers.
 const LARGEST_FILE: u64 = 1 << 48;
-
-/// What a model of the Hub takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    Image,
-    Text,
-}
-
-impl Kind {
-    /// The tasks of the Hub whose models take this.
-    pub fn tasks(self) -> &'static [&'static str] {
-        match self {
-            Self::Image => &["image-classification", "image-feature-extraction"],
-            Self::Text => &["fill-mask", "sentence-similarity", "feature-extraction", "text-classification"],
-        }
-    }
-
-    /// `None` for tasks whose models take neither images nor texts alone.
-    pub fn of_task(task: &str) -> Option<Self> {
-        const ALSO_TEXT: [&str; 4] =
-            ["token-classification", "question-answering", "text-ranking", "zero-shot-classification"];
-        match task {
-            task if Self::Image.tasks().contains(&task) => Some(Self::Image),
-            task if Self::Text.tasks().contains(&task) || ALSO_TEXT.contains(&task) => Some(Self::Text),
-            _ => None,
-        }
-    }
-}
 
 /// A model as lists and model pages of the Hub describe it. Absent facts are absent there too.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -69,9 +41,9 @@ pub struct SafetensorsInfo {
 
 impl ModelInfo {
     /// What it takes, as far as the Hub says.
-    pub fn kind(&self) -> Option<Kind> {
-        let own = self.pipeline_tag.as_deref().and_then(Kind::of_task);
-        own.or_else(|| (self.library_name.as_deref() == Some("timm")).then_some(Kind::Image))
+    pub fn kind(&self) -> Option<Modality> {
+        let own = self.pipeline_tag.as_deref().and_then(Modality::of_hub_task);
+        own.or_else(|| self.library_name.as_deref().and_then(Modality::of_hub_library))
     }
 
     /// Whether its owner must be asked first.
@@ -289,7 +261,7 @@ mod tests {
             "gated":false,"tags":["timm","safetensors","license:apache-2.0","en","tf"],
             "safetensors":{"parameters":{"F32":25557032},"total":25557032}}"#,
         );
-        assert_eq!((model.kind(), model.parameters()), (Some(Kind::Image), Some(25_557_032)));
+        assert_eq!((model.kind(), model.parameters()), (Some(Modality::Image), Some(25_557_032)));
         assert_eq!(
             (model.licence().as_deref(), model.languages()),
             (Some("apache-2.0"), vec!["en".to_string()])

@@ -1,10 +1,10 @@
 //! Backbones that are worth a look, with facts that have a source (`assets/catalogue.toml`, built in). It says
 //! nothing about sizes and revisions: those come from the Hub, when there is a line.
 
-use super::api::Kind;
 use super::support::family_name;
 use crate::backbone::registry::family_of;
 use crate::backbone::spec::Card;
+use crate::data::modality::Modality;
 use serde::Deserialize;
 use serde_json::json;
 use std::path::Path;
@@ -28,13 +28,13 @@ pub struct Entry {
     /// Repository of the Hub.
     pub id: String,
     pub name: String,
-    pub kind: Kind,
+    pub kind: Modality,
     /// timm's architecture, or transformers' model type: what decides whether this version can train it.
     architecture: Option<String>,
     model_type: Option<String>,
     /// Without classifier.
     pub parameters: Option<u64>,
-    /// Side of the picture in pixels, or tokens of a text.
+    /// In the unit of the modality: the side of a picture in pixels, the tokens of a text.
     pub input: Option<u32>,
     /// As the Hub writes it.
     pub licence: Option<String>,
@@ -105,8 +105,8 @@ mod tests {
         assert_eq!(ids.len(), entries().len());
         for entry in entries() {
             assert!(RepoId::parse(&entry.id).is_ok(), "{}", entry.id);
-            assert_eq!(entry.architecture.is_some(), entry.kind == Kind::Image, "{}", entry.id);
-            assert_eq!(entry.model_type.is_some(), entry.kind == Kind::Text, "{}", entry.id);
+            assert_eq!(entry.architecture.is_some(), entry.kind == Modality::Image, "{}", entry.id);
+            assert_eq!(entry.model_type.is_some(), entry.kind == Modality::Text, "{}", entry.id);
             assert_eq!(entry.score.is_some(), entry.score_source.is_some(), "{}", entry.id);
             assert!(entry.source.starts_with("https://") && !entry.good_for.is_empty(), "{}", entry.id);
         }

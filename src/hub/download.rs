@@ -131,7 +131,7 @@ fn check_disk(client: &Client, cache: &RepoCache, files: &[&RemoteFile]) -> Resu
     let folder = &client.settings().cache;
     let missing: u64 = files.iter().map(|file| file.bytes - bytes_here(cache, file)).sum();
     match machine::free_disk(folder) {
-        Some(free) if !machine::fits(missing, free) => Err(Problem::input(
+        Some(free) if !machine::fits_disk(missing, free) => Err(Problem::input(
             format!("{} does not fit on the disk", cache.id),
             format!("{} are missing, {} are free", units::bytes(missing), units::bytes(free)),
             "free some space, or set HF_HUB_CACHE to a folder on another disk",

@@ -1,12 +1,13 @@
 //! The backbones on this machine: what they take, who uses them, whether they are whole.
 
-use super::api::{Digest, Kind};
+use super::api::Digest;
 use super::cache::{INCOMPLETE, RepoCache};
 use super::id::{Commit, RepoId, Revision};
 use super::lock::Lock;
 use super::{Place, digest, local, places, support};
-use crate::backbone::{Backbone, InputSpec};
+use crate::backbone::Backbone;
 use crate::control::{Control, Fact};
+use crate::data::modality::Modality;
 use crate::problem::{Problem, Result};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ pub struct Kept {
     pub source: Source,
     /// The commit, for one that came from the Hub.
     pub revision: Option<String>,
-    pub kind: Option<Kind>,
+    pub kind: Option<Modality>,
     pub family: Option<String>,
     pub supported: bool,
     /// Why it cannot be used.
@@ -97,7 +98,7 @@ fn describe(place: &Place, source: Source, folder: PathBuf) -> Kept {
             .unwrap_or_else(named),
         source,
         revision: place.commit.as_ref().map(Commit::to_string),
-        kind: backbone.map(kind_of),
+        kind: backbone.map(|b| b.input.modality()),
         family: backbone.map(|b| b.family.to_string()),
         supported: backbone.is_some(),
         reason: opened.err().map(|problem| problem.what),
@@ -125,13 +126,6 @@ fn empty(cache: &RepoCache, folder: PathBuf) -> Kept {
         last_used,
         used_by: Vec::new(),
         folder,
-    }
-}
-
-fn kind_of(backbone: &Backbone) -> Kind {
-    match backbone.input {
-        InputSpec::Image(_) => Kind::Image,
-        InputSpec::Text(_) => Kind::Text,
     }
 }
 

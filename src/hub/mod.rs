@@ -28,10 +28,9 @@ pub mod settings;
 pub mod support;
 mod transfer;
 
-pub use api::Kind;
 pub use download::{Downloaded, download};
 pub use http::Client;
-pub use machine::{fits, free_memory};
+pub use machine::{fits_memory, free_memory, weights_memory};
 pub use page::{Examined, ModelPage};
 pub use retry::Patience;
 pub use search::{Found, Query, Search};

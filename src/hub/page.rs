@@ -1,7 +1,7 @@
 //! A model's page: what can be known of it before it is downloaded, from its configuration and the first bytes of
 //! its weights.
 
-use super::api::{self, Kind, ModelInfo, RemoteFile};
+use super::api::{self, ModelInfo, RemoteFile};
 use super::cache::RepoCache;
 use super::failure::Failure;
 use super::header::Header;
@@ -12,7 +12,9 @@ use super::meter::remembered_rate;
 use super::retry::Patience;
 use super::support::{self, Known, PICKLE};
 use super::transfer::bytes_here;
+use crate::backbone::InputSize;
 use crate::control::Control;
+use crate::data::modality::Modality;
 use crate::problem::{Problem, Result};
 use serde::Serialize;
 use serde_json::Value;
@@ -26,7 +28,7 @@ pub struct ModelPage {
     pub id: String,
     /// The commit that all of this speaks of.
     pub revision: String,
-    pub kind: Option<Kind>,
+    pub kind: Option<Modality>,
     pub family: String,
     pub supported: bool,
     /// Why it is not supported.
@@ -194,11 +196,8 @@ impl Examined {
         let download_bytes = sum(&|file| file.bytes);
         let here_bytes = sum(&|file| bytes_here(&cache, file)).unwrap_or(0);
         let missing = download_bytes.map(|all| all.saturating_sub(here_bytes));
-        let weights = fetched.as_ref().and_then(|files| files.last()).map(|file| file.bytes);
         let parameters = self.parameters();
-        // The file is read whole, and its numbers become f32.
-        let memory_bytes =
-            weights.zip(parameters).map(|(bytes, numbers)| bytes.saturating_add(numbers.saturating_mul(4)));
+        let memory_bytes = parameters.map(machine::weights_memory);
         let (free_memory_bytes, free_disk_bytes) =
             (machine::free_memory(), machine::free_disk(&settings.cache));
         ModelPage {
@@ -211,7 +210,7 @@ impl Examined {
             needs_pickle,
             parameters,
             dtype: self.header.as_ref().and_then(Header::dtype),
-            input: known.ok().map(|k| input(&k.architecture.input())),
+            input: known.ok().map(|k| input(k.architecture.input())),
             licence: self.info.licence(),
             gated: self.info.is_gated(),
             languages: self.info.languages(),
@@ -223,9 +222,11 @@ impl Examined {
                 .map(|(bytes, rate)| bytes as f64 / rate),
             memory_bytes,
             free_memory_bytes,
-            fits_memory: memory_bytes.zip(free_memory_bytes).map(|(needed, free)| needed <= free),
+            fits_memory: memory_bytes
+                .zip(free_memory_bytes)
+                .map(|(needed, free)| machine::fits_memory(needed, free)),
             free_disk_bytes,
-            fits_disk: missing.zip(free_disk_bytes).map(|(needed, free)| machine::fits(needed, free)),
+            fits_disk: missing.zip(free_disk_bytes).map(|(needed, free)| machine::fits_disk(needed, free)),
         }
     }
 
@@ -237,9 +238,6 @@ impl Examined {
     }
 }
 
-fn input(input: &crate::backbone::InputKind) -> String {
-    match input {
-        crate::backbone::InputKind::Image { size } => format!("image {size}×{size}"),
-        crate::backbone::InputKind::Text { max_tokens } => format!("text, {max_tokens} tokens"),
-    }
+fn input(takes: InputSize) -> String {
+    (takes.modality.facts().input.short)(takes.size)
 }

@@ -1,11 +1,12 @@
 //! Models of the Hub, found page by page.
 
-use super::api::{Kind, ModelInfo};
+use super::api::ModelInfo;
 use super::failure::Failure;
 use super::http::Client;
 use super::id::{RepoId, escape};
 use super::retry::Patience;
 use super::support::{family_name, unsupported};
+use crate::data::modality::Modality;
 use serde::Serialize;
 use std::collections::VecDeque;
 
@@ -19,7 +20,7 @@ const PAGES_AT_ONCE: usize = 10;
 pub struct Query {
     /// Part of the name.
     pub text: String,
-    pub kind: Option<Kind>,
+    pub kind: Option<Modality>,
     /// As the Hub writes it: `apache-2.0`.
     pub licence: Option<String>,
     /// A code of two letters: `de`.
@@ -30,7 +31,7 @@ pub struct Query {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Found {
     pub id: String,
-    pub kind: Option<Kind>,
+    pub kind: Option<Modality>,
     pub family: String,
     pub parameters: Option<u64>,
     pub licence: Option<String>,
@@ -62,7 +63,7 @@ impl Search {
     /// A search that has not asked yet.
     pub fn new(client: &Client, query: &Query) -> Self {
         let tasks: Vec<Option<&str>> = match query.kind {
-            Some(kind) => kind.tasks().iter().map(|task| Some(*task)).collect(),
+            Some(kind) => kind.facts().hub.tasks.iter().map(|task| Some(*task)).collect(),
             None => vec![None],
         };
         let address = |task: Option<&str>| {
@@ -137,7 +138,7 @@ impl Stream {
     }
 }
 
-/// `None` for what takes neither images nor texts.
+/// `None` for what takes no modality that there is.
 fn found(info: ModelInfo) -> Option<Found> {
     let kind = Some(info.kind()?);
     let reason = unsupported(&info);

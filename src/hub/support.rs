@@ -1,10 +1,10 @@
 //! Whether this version can train a model of the Hub, which of its files are needed, and why not.
 
-use super::api::{Kind, ModelInfo, RemoteFile};
+use super::api::{ModelInfo, RemoteFile};
 use super::header::Header;
 use crate::backbone::registry::{check_tensors, describe, family_of};
-use crate::backbone::spec::image_spec;
-use crate::backbone::{Architecture, InputKind};
+use crate::backbone::{Architecture, InputSpec};
+use crate::data::modality::{Modality, listed};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,38 +13,33 @@ pub const CONFIG: &str = "config.json";
 pub const WEIGHTS: &str = "model.safetensors";
 pub const PICKLE: &str = "pytorch_model.bin";
 const SHARDS: &str = "model.safetensors.index.json";
-const TOKENIZER: &str = "tokenizer.json";
 
-/// Files besides configuration and weights that a family reads, or that belong to them by licence.
+/// Files besides configuration and weights that belong to them by licence, whatever the modality needs.
 const FOR_ALL: [&str; 4] = ["README.md", "LICENSE", "LICENSE.txt", "LICENSE.md"];
-const FOR_TEXTS: [&str; 6] = [
-    TOKENIZER,
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "sentence_bert_config.json",
-    "modules.json",
-    "1_Pooling/config.json",
-];
 /// What is not needed for training is left away where it is larger than this.
 const LARGEST_EXTRA: u64 = 1 << 20;
 
 /// Whether a download would fetch a file of this name.
 pub fn is_fetched(file: &str) -> bool {
-    file == CONFIG || file == WEIGHTS || FOR_ALL.contains(&file) || FOR_TEXTS.contains(&file)
+    let is_of = |modality: &Modality| {
+        let hub = &modality.facts().hub;
+        hub.needed.contains(&file) || hub.wanted.contains(&file)
+    };
+    file == CONFIG || file == WEIGHTS || FOR_ALL.contains(&file) || Modality::ALL.iter().any(is_of)
 }
 
 /// A network that the Hub offers and this version knows.
 pub struct Known {
     pub family: &'static str,
     pub architecture: Box<dyn Architecture>,
-    pub kind: Kind,
+    pub kind: Modality,
 }
 
 /// Why a model cannot be used, in words that follow "because"; judged from a list of the Hub, without its files.
 pub fn unsupported(info: &ModelInfo) -> Option<String> {
     let kind = info.kind();
     if kind.is_none() {
-        return Some("it takes neither images nor texts".to_string());
+        return Some(format!("it takes neither {}", listed("nor")));
     }
     let config = info.family_config();
     if family_of(&config).is_none() {
@@ -69,21 +64,16 @@ pub fn known(config: &Value) -> Result<Known, String> {
             Some(_) => format!("{}: {}", problem.what, problem.why),
             None => format!("this version does not know the family {}", family_name(config)),
         })?;
-    let kind = match architecture.input() {
-        InputKind::Image { size } => {
-            image_spec(config, size).map_err(|problem| problem.why)?;
-            Kind::Image
-        }
-        InputKind::Text { .. } => Kind::Text,
-    };
-    Ok(Known { family, architecture, kind })
+    let takes = architecture.input();
+    InputSpec::check_config(takes, config).map_err(|problem| problem.why)?;
+    Ok(Known { family, architecture, kind: takes.modality })
 }
 
 /// The files to fetch, weights last: what is there when they are is complete.
 ///
 /// # Errors
 /// In words, what the repository lacks.
-pub fn wanted(kind: Kind, files: &[RemoteFile], allow_pickle: bool) -> Result<Vec<&RemoteFile>, String> {
+pub fn wanted(kind: Modality, files: &[RemoteFile], allow_pickle: bool) -> Result<Vec<&RemoteFile>, String> {
     let find = |name: &str| files.iter().find(|file| file.path.as_str() == name);
     let config = find(CONFIG).ok_or("it has no config.json")?;
     let weights = match (find(WEIGHTS), find(PICKLE)) {
@@ -95,13 +85,13 @@ pub fn wanted(kind: Kind, files: &[RemoteFile], allow_pickle: bool) -> Result<Ve
         }
         (None, None) => return Err("it has no safetensors file".to_string()),
     };
-    let needs_tokenizer = kind == Kind::Text;
-    if needs_tokenizer && find(TOKENIZER).is_none() {
-        return Err(format!("it has no {TOKENIZER}"));
+    let hub = &kind.facts().hub;
+    if let Some(missing) = hub.needed.iter().find(|name| find(name).is_none()) {
+        return Err(format!("it has no {missing}"));
     }
-    let more: &[&str] = if needs_tokenizer { &FOR_TEXTS } else { &[] };
-    let extras = FOR_ALL.iter().chain(more).filter_map(|name| find(name));
-    let extras = extras.filter(|file| file.bytes <= LARGEST_EXTRA || file.path.as_str() == TOKENIZER);
+    let is_needed = |file: &RemoteFile| hub.needed.contains(&file.path.as_str());
+    let extras = FOR_ALL.iter().chain(hub.needed).chain(hub.wanted).filter_map(|name| find(name));
+    let extras = extras.filter(|file| file.bytes <= LARGEST_EXTRA || is_needed(file));
     Ok(std::iter::once(config).chain(extras).chain([weights]).collect())
 }
 
@@ -146,7 +136,7 @@ mod tests {
         }
     }
 
-    fn check(kind: Kind, names: &[&str], allow_pickle: bool, expected: Result<&[&str], &str>) {
+    fn check(kind: Modality, names: &[&str], allow_pickle: bool, expected: Result<&[&str], &str>) {
         let files: Vec<RemoteFile> = names.iter().map(|name| file(name, 5)).collect();
         match (wanted(kind, &files, allow_pickle), expected) {
             (Ok(found), Ok(expected)) => {
@@ -167,28 +157,28 @@ mod tests {
             "onnx/model.onnx",
             "tf_model.h5",
         ];
-        check(Kind::Image, &all, false, Ok(&["config.json", "README.md", "model.safetensors"]));
+        check(Modality::Image, &all, false, Ok(&["config.json", "README.md", "model.safetensors"]));
         check(
-            Kind::Text,
+            Modality::Text,
             &all,
             false,
             Ok(&["config.json", "README.md", "tokenizer.json", "model.safetensors"]),
         );
-        check(Kind::Text, &["config.json", "model.safetensors"], false, Err("tokenizer.json"));
-        check(Kind::Image, &["config.json", "pytorch_model.bin"], false, Err("can hold programs"));
+        check(Modality::Text, &["config.json", "model.safetensors"], false, Err("tokenizer.json"));
+        check(Modality::Image, &["config.json", "pytorch_model.bin"], false, Err("can hold programs"));
         check(
-            Kind::Image,
+            Modality::Image,
             &["config.json", "pytorch_model.bin"],
             true,
             Ok(&["config.json", "pytorch_model.bin"]),
         );
-        check(Kind::Image, &["config.json", "model.safetensors.index.json"], false, Err("several files"));
-        check(Kind::Image, &["model.safetensors"], false, Err("config.json"));
+        check(Modality::Image, &["config.json", "model.safetensors.index.json"], false, Err("several files"));
+        check(Modality::Image, &["model.safetensors"], false, Err("config.json"));
     }
 
     #[test]
     fn large_extras_are_left_away() {
         let files = [file("config.json", 9), file("README.md", 2 << 20), file("model.safetensors", 9)];
-        assert_eq!(wanted(Kind::Image, &files, false).unwrap().len(), 2);
+        assert_eq!(wanted(Modality::Image, &files, false).unwrap().len(), 2);
     }
 }

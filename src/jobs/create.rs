@@ -1,17 +1,16 @@
 //! A new project: checked against the data and the backbone before anything is written.
 
-use super::scan;
-use crate::backbone::{Backbone, FreezeMask, InputSpec};
+use super::scan_with;
+use crate::backbone::{Backbone, FreezeMask};
 use crate::control::Control;
-use crate::data::index::Modality;
-use crate::data::scan::ScanOptions;
+use crate::data::scan::{KnownFiles, ScanOptions};
 use crate::hub;
 use crate::problem::{Problem, Result};
 use crate::project::recipe::{
     BackboneChoice, BatchNormChoice, CacheChoice, DataChoice, FreezeChoice, OptimiserChoice, RECIPE_VERSION,
     SplitChoice, TrainingChoice,
 };
-use crate::project::{Machine, Plan, Project, Recipe};
+use crate::project::{Machine, Plan, Project, Recipe, kept_index};
 use crate::task::{TaskChoice, usual};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,13 +53,11 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
         label_columns: new.label_columns.clone(),
         target: new.task.map(|task| task.target),
     };
-    let index = Arc::new(scan(&new.data, &options, control)?);
-    let modality = match backbone.input {
-        InputSpec::Image(_) => Modality::Image,
-        InputSpec::Text(_) => Modality::Text,
-    };
+    let scanned = scan_with(&new.data, &options, &KnownFiles::default(), control)?;
+    let index = Arc::new(scanned.index);
     let head_only = mask.trainable_parameters(backbone.architecture().tree()) == 0;
-    let mut suited = TrainingChoice::suited_to(modality, head_only, backbone.architecture().dropout());
+    let mut suited =
+        TrainingChoice::suited_to(backbone.input.modality(), head_only, backbone.architecture().dropout());
     suited.set_optimiser(new.optimiser.unwrap_or_default());
     let (split, seed) = (SplitChoice::default(), new.seed.unwrap_or(0));
     let recipe = Recipe {
@@ -104,7 +101,9 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
         )
     })?;
     let plan = Plan::new(recipe.clone(), index, backbone, Machine::cpu(), None)?;
-    Ok((Project::create(&new.folder, &recipe)?, plan))
+    let project = Project::create(&new.folder, &recipe)?;
+    kept_index::write(project.folder(), &new.data, &recipe.scan_options(), scanned.known);
+    Ok((project, plan))
 }
 
 /// Where the backbone lies as a recipe in `project` notes it; nothing where the name alone finds it.

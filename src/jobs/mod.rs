@@ -16,10 +16,10 @@ pub use score::{EvaluateWhat, ModelSource, Prediction, evaluate, predict};
 pub use train::{Trained, train};
 
 use crate::control::{Control, Fact};
-use crate::data::index::DatasetIndex;
-use crate::data::scan::{ScanOptions, scan as scan_data};
+use crate::data::index::{DatasetIndex, Digest, Item};
+use crate::data::scan::{KnownFiles, ScanOptions, Scanned, scan_known};
 use crate::problem::{Problem, Result};
-use crate::project::{Machine, Project, Recipe};
+use crate::project::{Machine, Project, Recipe, kept_index};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Instant;
@@ -29,15 +29,43 @@ use std::time::Instant;
 /// # Errors
 /// There is no data at `root`, or a named column is missing.
 pub fn scan(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result<DatasetIndex> {
+    Ok(scan_with(root, options, &KnownFiles::default(), control)?.index)
+}
+
+/// Reads the data of the project in `folder`, less those files that it knows and that have not changed.
+///
+/// # Errors
+/// As for [`scan`].
+pub fn scan_kept(
+    folder: &Path,
+    root: &Path,
+    options: &ScanOptions,
+    control: &dyn Control,
+) -> Result<DatasetIndex> {
+    let known = kept_index::read(folder, root, options);
+    let scanned = scan_with(root, options, &known, control)?;
+    if scanned.known != known {
+        kept_index::write(folder, root, options, scanned.known);
+    }
+    Ok(scanned.index)
+}
+
+fn scan_with(
+    root: &Path,
+    options: &ScanOptions,
+    known: &KnownFiles,
+    control: &dyn Control,
+) -> Result<Scanned> {
     let started = Instant::now();
-    let index = scan_data(root, options, control)?;
+    let scanned = scan_known(root, options, known, control)?;
+    let index = &scanned.index;
     control.report(Fact::Scan {
         items: index.items.len() as u64,
         classes: index.classes.len() as u64,
         findings: index.findings.len() as u64,
         seconds: started.elapsed().as_secs_f64(),
     });
-    Ok(index)
+    Ok(scanned)
 }
 
 /// Reads the data that a recipe names.
@@ -45,13 +73,25 @@ fn scan_of(project: &Project, recipe: &Recipe, control: &dyn Control) -> Result<
     let options = recipe.scan_options();
     let path = project.resolve(&recipe.data.path);
     match path.exists() {
-        true => scan(&path, &options, control),
+        true => scan_kept(project.folder(), &path, &options, control),
         false => Err(Problem::input(
             "the data of this project is not there",
             "the path in recipe.toml leads nowhere; it was moved, renamed, or its disk is not connected",
             "put it back, or correct data.path in recipe.toml",
         )
         .at(path)),
+    }
+}
+
+/// Forgets what the project knows of its data where one of `items` is no longer what the index says, though no time of
+/// the file has changed: the next reading then finds out.
+fn forget_if_changed(project: &Project, index: &DatasetIndex, items: impl IntoIterator<Item = usize>) {
+    let is_changed = |item: &Item| {
+        let is_other = |bytes: Vec<u8>| Digest::of(&bytes) != item.digest;
+        item.text.is_none() && std::fs::read(index.full_path(item)).is_ok_and(is_other)
+    };
+    if items.into_iter().filter_map(|number| index.items.get(number)).any(is_changed) {
+        kept_index::forget(project.folder());
     }
 }
 
@@ -84,10 +124,60 @@ fn in_pool<R: Send>(machine: &Machine, work: impl FnOnce() -> Result<R> + Send) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::Silent;
+    use std::time::{Duration, SystemTime};
 
     #[test]
     fn a_panic_becomes_a_problem() {
         let problem = in_pool::<()>(&Machine::cpu(), || panic!("index {} is out of bounds", 7)).unwrap_err();
         assert_eq!(problem.why, "index 7 is out of bounds");
+    }
+
+    /// A project, and data of two labelled files that are a minute old.
+    fn project_with_data() -> (tempfile::TempDir, Project, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let (home, data) = (folder.path().join("project"), folder.path().join("data"));
+        let recipe = Recipe::parse(include_str!("../project/goldens/recipe-1.toml")).unwrap();
+        let project = Project::create(&home, &recipe).unwrap();
+        for (seed, path) in ["cat/1.png", "dog/1.png"].iter().enumerate() {
+            let path = data.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            image::RgbImage::from_pixel(4, 4, image::Rgb([seed as u8, 2, 3])).save(&path).unwrap();
+            let file = std::fs::File::options().append(true).open(&path).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
+        }
+        (folder, project, data)
+    }
+
+    #[test]
+    fn a_project_keeps_what_it_knows_of_its_data() {
+        let (_folder, project, data) = project_with_data();
+        let kept = project.folder().join("index.json");
+        let read = || scan_kept(project.folder(), &data, &ScanOptions::default(), &Silent).unwrap();
+        let once = read();
+        let about = std::fs::metadata(&kept).unwrap();
+        assert_eq!(read(), once);
+        // Nothing was new, so nothing was written.
+        assert_eq!(std::fs::metadata(&kept).unwrap().modified().unwrap(), about.modified().unwrap());
+        std::fs::remove_file(data.join("cat/1.png")).unwrap();
+        assert_eq!(read().items.len(), 1);
+        // What any one may ask without a project leaves nothing behind.
+        std::fs::remove_file(&kept).unwrap();
+        scan(&data, &ScanOptions::default(), &Silent).unwrap();
+        assert!(!kept.exists());
+    }
+
+    #[test]
+    fn a_sample_that_is_another_makes_the_project_forget() {
+        let (_folder, project, data) = project_with_data();
+        let kept = project.folder().join("index.json");
+        let index = scan_kept(project.folder(), &data, &ScanOptions::default(), &Silent).unwrap();
+        forget_if_changed(&project, &index, [0, 1]);
+        assert!(kept.exists());
+        image::RgbImage::from_pixel(4, 4, image::Rgb([9, 9, 9])).save(data.join("dog/1.png")).unwrap();
+        forget_if_changed(&project, &index, [0]);
+        assert!(kept.exists());
+        forget_if_changed(&project, &index, [1]);
+        assert!(!kept.exists());
     }
 }

@@ -1,8 +1,9 @@
 //! Answers of a trained model: for labelled samples as scores, for files and texts as labels.
 
-use super::{in_pool, scan, scan_of};
+use super::{forget_if_changed, in_pool, scan, scan_of};
 use crate::control::{Control, Fact};
-use crate::data::image::Format;
+use crate::data::facts::extension;
+use crate::data::modality::Modality;
 use crate::data::scan::ScanOptions;
 use crate::data::target::TargetKind;
 use crate::evaluate::{Evaluation, Judged};
@@ -84,7 +85,11 @@ fn evaluate_run(
             Problem::input("there are no test samples", "this run kept none aside", remedy).at(run.folder())
         );
     }
-    crate::evaluate::evaluate(&model, &index, &items, judged, control)
+    let evaluation = crate::evaluate::evaluate(&model, &index, &items, judged, control)?;
+    if evaluation.unusable > 0 {
+        forget_if_changed(project, &index, items);
+    }
+    Ok(evaluation)
 }
 
 fn evaluate_data(
@@ -162,12 +167,12 @@ pub fn predict(
         let model = model.open(machine)?;
         let mut inputs: Vec<(String, Result<Sample>)> = Vec::new();
         for path in files {
-            let found = expand(path, model.takes_text());
+            let found = expand(path, model.modality());
             if found.is_empty() {
-                inputs.push((path.display().to_string(), Err(empty_folder(path, model.takes_text()))));
+                inputs.push((path.display().to_string(), Err(empty_folder(path, model.modality()))));
             }
             for path in found {
-                let sample = Sample::from_file(&path, model.takes_text());
+                let sample = Sample::from_file(&path, model.modality());
                 inputs.push((path.display().to_string(), sample));
             }
         }
@@ -208,24 +213,17 @@ fn answer(
     Ok(predictions.collect())
 }
 
-fn empty_folder(path: &Path, as_text: bool) -> Problem {
-    let why = if as_text {
-        "it holds no texts (.txt), or cannot be read"
-    } else {
-        "it holds no images, or cannot be read"
-    };
+fn empty_folder(path: &Path, modality: Modality) -> Problem {
+    let why = format!("it holds no {}, or cannot be read", modality.facts().files);
     Problem::input("the folder cannot be used", why, "name files, or a folder that holds some").at(path)
 }
 
 /// The files in a folder, sorted and searched to its bottom; a file stands for itself.
-fn expand(path: &Path, as_text: bool) -> Vec<PathBuf> {
+fn expand(path: &Path, modality: Modality) -> Vec<PathBuf> {
     if !path.is_dir() {
         return vec![path.to_path_buf()];
     }
-    let is_wanted = |path: &Path| match as_text {
-        true => path.extension().is_some_and(|e| e.eq_ignore_ascii_case("txt")),
-        false => Format::ALL.iter().any(|format| format.fits_name(path)),
-    };
+    let is_wanted = |path: &Path| modality.facts().extensions.contains(&extension(path).as_str());
     let (mut found, mut folders) = (Vec::new(), vec![path.to_path_buf()]);
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {

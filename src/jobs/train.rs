@@ -1,6 +1,6 @@
 //! Training: the path of the data from the scan to the best epoch.
 
-use super::{in_pool, scan_of};
+use super::{forget_if_changed, in_pool, scan_of};
 use crate::backbone::{Backbone, WeightFile};
 use crate::control::{Control, Fact};
 use crate::data::index::DatasetIndex;
@@ -51,6 +51,7 @@ fn start_run(project: &Project, machine: &Machine, control: &dyn Control) -> Res
     let plan = Plan::new(recipe, index, backbone, machine.clone(), None)?;
     warn(&plan, control);
     let (features, unusable) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
+    forget_if_changed(project, &plan.index, unusable.keys().copied());
     let plan = plan.without(&unusable.into_keys().collect::<Vec<_>>())?;
     let run = project.new_run()?;
     write_atomically(&run.recipe_path(), plan.recipe.to_toml()?.as_bytes(), "write the recipe of the run")?;
@@ -58,6 +59,7 @@ fn start_run(project: &Project, machine: &Machine, control: &dyn Control) -> Res
     let record = new_record(&plan, &run);
     run.write_record(&record)?;
     execute(&plan, &weights, &features, run, record, control)
+        .inspect_err(|problem| forget_if_changed(project, &plan.index, items_of(&plan.index, problem)))
 }
 
 fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<(Run, RunRecord)> {
@@ -79,6 +81,7 @@ fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Re
         control.report(Fact::Warning { what: what.to_string() });
     }
     let (features, unusable) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
+    forget_if_changed(project, &plan.index, unusable.keys().copied());
     if let Some(problem) = unusable.into_values().next() {
         // It was usable when the run began, and a run must end on the samples it began with.
         return Err(problem);
@@ -88,6 +91,15 @@ fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Re
     record.failure = None;
     run.write_record(&record)?;
     execute(&plan, &weights, &features, run, record, control)
+        .inspect_err(|problem| forget_if_changed(project, &plan.index, items_of(&plan.index, problem)))
+}
+
+/// The items whose file a problem is about.
+fn items_of(index: &DatasetIndex, problem: &Problem) -> Vec<usize> {
+    let is_it = |number: &usize| {
+        index.items.get(*number).is_some_and(|item| problem.path.as_ref() == Some(&index.full_path(item)))
+    };
+    (0..index.items.len()).filter(is_it).collect()
 }
 
 /// A run that goes on must know the classes by the same numbers.

@@ -1,11 +1,12 @@
 //! Raw samples become the boundary state at the input of a backbone.
 
 use crate::backbone::{Backbone, Boundary, InputSpec};
+use crate::data::facts::Carrier;
 use crate::data::image;
 use crate::data::index::{DatasetIndex, Digest};
+use crate::data::modality::Modality;
 use crate::data::preprocess::ImageSpec;
-use crate::data::scan::MAX_TEXT_BYTES;
-use crate::data::text::TextTokenizer;
+use crate::data::text::{MAX_TEXT_BYTES, TextTokenizer};
 use crate::problem::{Problem, Result};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
@@ -25,11 +26,12 @@ enum Input {
 /// One raw sample.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sample {
-    ImageFile {
+    File {
         path: PathBuf,
         /// What its bytes must be, for a sample of a scan: what is cached under a digest must be of these bytes.
         digest: Option<Digest>,
     },
+    /// For a modality of words.
     Text(String),
 }
 
@@ -49,9 +51,12 @@ impl Loader {
         Ok(Self { input, device: device.clone() })
     }
 
-    /// Whether samples are texts.
-    pub fn takes_text(&self) -> bool {
-        matches!(self.input, Input::Text(_))
+    /// What its samples are.
+    pub fn modality(&self) -> Modality {
+        match self.input {
+            Input::Image(_) => Modality::Image,
+            Input::Text(_) => Modality::Text,
+        }
     }
 
     /// Prepares one sample. A text file is read where the backbone takes texts.
@@ -60,7 +65,7 @@ impl Loader {
     /// The file cannot be read or decoded, or the sample is of the wrong kind.
     pub fn prepare(&self, sample: &Sample) -> Result<Prepared> {
         match (&self.input, sample) {
-            (Input::Image(spec), Sample::ImageFile { path, digest }) => {
+            (Input::Image(spec), Sample::File { path, digest }) => {
                 let bytes = image::read(path)?;
                 if digest.is_some_and(|known| known != Digest::of(&bytes)) {
                     return Err(changed(path));
@@ -71,11 +76,13 @@ impl Loader {
                 tokens if tokens.is_empty() => Err(wrong_kind("the text has no token that the model knows")),
                 tokens => Ok(Prepared::Tokens(tokens)),
             },
-            (Input::Text(_), Sample::ImageFile { path, .. }) => {
-                Err(wrong_kind("this model takes texts").at(path))
-            }
-            (Input::Image(_), Sample::Text(_)) => Err(wrong_kind("this model takes images")),
+            (Input::Text(_), Sample::File { path, .. }) => Err(self.other_kind().at(path)),
+            (Input::Image(_), Sample::Text(_)) => Err(self.other_kind()),
         }
+    }
+
+    fn other_kind(&self) -> Problem {
+        wrong_kind(&format!("this model takes {}", self.modality().facts().many))
     }
 
     /// Prepares many samples on all cores; the results are in the order of the samples.
@@ -120,9 +127,9 @@ impl Prepared {
 }
 
 impl Sample {
-    /// An image file as it is.
-    pub fn image(path: impl Into<PathBuf>) -> Self {
-        Self::ImageFile { path: path.into(), digest: None }
+    /// A file as it is.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self::File { path: path.into(), digest: None }
     }
 
     /// Item number `item` of `index`.
@@ -130,18 +137,22 @@ impl Sample {
         let item = index.items.get(item)?;
         Some(match &item.text {
             Some(text) => Self::Text(text.clone()),
-            None => Self::ImageFile { path: index.full_path(item), digest: Some(item.digest) },
+            None => Self::File { path: index.full_path(item), digest: Some(item.digest) },
         })
     }
 
-    /// A file given by the user: an image, or a text file where the model takes texts.
+    /// A file given by the user; words are read from it, where the model takes words.
     ///
     /// # Errors
     /// A text file that cannot be read, is too long or is not UTF-8.
-    pub fn from_file(path: &Path, as_text: bool) -> Result<Self> {
-        if !as_text {
-            return Ok(Self::image(path));
+    pub fn from_file(path: &Path, modality: Modality) -> Result<Self> {
+        match modality.facts().carrier {
+            Carrier::File => Ok(Self::file(path)),
+            Carrier::Words => Self::words_of(path),
         }
+    }
+
+    fn words_of(path: &Path) -> Result<Self> {
         let fail = |e: &std::io::Error| Problem::io("read the text", path, e);
         let about = std::fs::metadata(path).map_err(|e| fail(&e))?;
         if !about.is_file() {

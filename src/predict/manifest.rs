@@ -2,14 +2,17 @@
 
 use crate::backbone::{CutName, InputSpec};
 use crate::control::Scores;
+use crate::data::facts::Carrier;
+use crate::data::modality::Modality;
 use crate::data::target::TargetKind;
+use crate::network::samples::Sample;
 use crate::problem::{Problem, Result};
 use crate::project::Recipe;
 use crate::project::files::read_json;
 use crate::task::TaskRecord;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// The version that this program writes.
 pub const MANIFEST_VERSION: u32 = 1;
@@ -99,13 +102,41 @@ pub struct Golden {
     pub logits: Vec<f32>,
 }
 
-/// Made up, never a sample of the user's.
+/// Made up, never a sample of the user's. Written as `{"image": "golden/0.png"}` or `{"text": ".."}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GoldenInput {
-    /// An image file inside the export.
-    Image(PathBuf),
-    Text(String),
+#[serde(try_from = "BTreeMap<Modality, String>", into = "BTreeMap<Modality, String>")]
+pub struct GoldenInput {
+    pub modality: Modality,
+    /// The words, or the path of a file inside the export.
+    pub given: String,
+}
+
+impl GoldenInput {
+    /// The input as a sample of the export in `folder`.
+    pub fn sample(&self, folder: &Path) -> Sample {
+        match self.modality.facts().carrier {
+            Carrier::File => Sample::file(folder.join(&self.given)),
+            Carrier::Words => Sample::Text(self.given.clone()),
+        }
+    }
+}
+
+impl From<GoldenInput> for BTreeMap<Modality, String> {
+    fn from(input: GoldenInput) -> Self {
+        Self::from([(input.modality, input.given)])
+    }
+}
+
+impl TryFrom<BTreeMap<Modality, String>> for GoldenInput {
+    type Error = &'static str;
+
+    fn try_from(written: BTreeMap<Modality, String>) -> std::result::Result<Self, Self::Error> {
+        let mut inputs = written.into_iter();
+        match (inputs.next(), inputs.next()) {
+            (Some((modality, given)), None) => Ok(Self { modality, given }),
+            _ => Err("a golden input must be one sample"),
+        }
+    }
 }
 
 impl Manifest {

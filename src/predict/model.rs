@@ -2,6 +2,7 @@
 
 use super::manifest::{HEAD_FILE, Manifest};
 use crate::backbone::{Backbone, Boundary, InputSpec, Pass, Segment, TensorSource, WeightFile};
+use crate::data::modality::Modality;
 use crate::hub;
 use crate::network::head::load_head;
 use crate::network::samples::{Loader, Prepared, Sample};
@@ -103,9 +104,9 @@ impl Model {
         self.task.as_ref()
     }
 
-    /// Whether it answers for texts rather than images.
-    pub fn takes_text(&self) -> bool {
-        self.loader.takes_text()
+    /// What it answers for.
+    pub fn modality(&self) -> Modality {
+        self.loader.modality()
     }
 
     /// Outputs of the head for each sample, or why there are none. `done` hears after each batch how many were answered and

@@ -3,6 +3,7 @@
 
 pub mod files;
 pub mod folder;
+pub mod kept_index;
 pub mod plan;
 pub mod recipe;
 pub mod run;

@@ -2,8 +2,8 @@
 
 use super::Recipe;
 use super::recipe::BatchNormChoice;
-use crate::backbone::{Architecture, Backbone, CutName, FreezeMask, InputSpec, Kind};
-use crate::data::index::{DatasetIndex, Modality};
+use crate::backbone::{Architecture, Backbone, CutName, FreezeMask, Kind};
+use crate::data::index::DatasetIndex;
 use crate::data::split::{Split, SplitSpec};
 use crate::data::target::TargetKind;
 use crate::problem::{Problem, Result};
@@ -222,11 +222,10 @@ pub fn split_spec(recipe: &Recipe) -> SplitSpec {
 }
 
 fn check_modality(index: &DatasetIndex, backbone: &Backbone) -> Result<()> {
-    let (data, wanted) = match (&backbone.input, index.modality) {
-        (InputSpec::Image(_), Modality::Image) | (InputSpec::Text(_), Modality::Text) => return Ok(()),
-        (InputSpec::Image(_), Modality::Text) => ("texts", "images"),
-        (InputSpec::Text(_), Modality::Image) => ("images", "texts"),
-    };
+    if backbone.input.suits(index.modality) {
+        return Ok(());
+    }
+    let (data, wanted) = (index.modality.facts().many, backbone.input.modality().facts().many);
     let why = format!("the data holds {data}, the backbone {} takes {wanted}", backbone.id);
     Err(Problem::input(
         "data and backbone do not fit",

@@ -217,16 +217,16 @@ impl TrainingChoice {
             dropout: 0.0,
             seed: 0,
         };
-        match (modality, head_only) {
-            (Modality::Image, true) | (Modality::Text, true) => base,
-            (Modality::Image, false) => base,
-            (Modality::Text, false) => Self {
-                epochs: 4,
-                learning_rate: 1e-3,
-                backbone_rate: 0.05,
-                dropout: f64::from(backbone_dropout),
-                ..base
-            },
+        if head_only {
+            return base;
+        }
+        let usual = &modality.facts().fine_tuning;
+        Self {
+            epochs: usual.epochs,
+            learning_rate: usual.learning_rate,
+            backbone_rate: usual.backbone_rate,
+            dropout: usual.dropout_share * f64::from(backbone_dropout),
+            ..base
         }
     }
 }

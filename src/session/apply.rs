@@ -9,7 +9,6 @@ use super::{
     Effect, EvaluationView, JobView, OpenProject, Pending, Purpose, Session, Step, Toast, ToastKind,
 };
 use crate::backbone::FreezeMask;
-use crate::data::index::Modality;
 use crate::data::split::Split;
 use crate::jobs::ModelSource;
 use crate::problem::Problem;
@@ -259,7 +258,7 @@ impl Session {
     fn choose_backbone(&mut self, id: &str) -> Vec<Effect> {
         let Some(facts) = self.backbones.iter().find(|b| b.id == id).cloned() else { return Vec::new() };
         let Some(project) = &self.project else { return Vec::new() };
-        if facts.takes_images() != (project.index.modality == Modality::Image) {
+        if !facts.suits(project.index.modality) {
             return Vec::new();
         }
         let mut recipe = project.recipe.clone();

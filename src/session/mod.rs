@@ -19,6 +19,7 @@ pub use action::{Action, Label, LocalChoice, Preset, SampleName, ThemeChoice};
 
 use crate::backbone::{FreezeMask, Kind};
 use crate::data::index::DatasetIndex;
+use crate::data::modality::Modality;
 use crate::data::split::{Split, SplitSpec};
 use crate::evaluate::Evaluation;
 use crate::hub::local::Keep;
@@ -26,7 +27,7 @@ use crate::inspect::{FilterTiles, WeightSummary};
 use crate::jobs::Prediction;
 use crate::project::Recipe;
 use crate::project::recipe::BatchNormChoice;
-use crate::train::estimate::{Calibration, Estimate, TYPICAL_TOKENS, Workload, estimate};
+use crate::train::estimate::{Calibration, Estimate, Workload, estimate};
 use crate::train::optimiser::Rule;
 use crate::worker::{BackboneFacts, Command, EvaluateOn, JobId};
 use data_view::DataView;
@@ -129,7 +130,7 @@ pub struct TryView {
 pub struct TriedExport {
     pub folder: PathBuf,
     pub labels: usize,
-    pub takes_texts: bool,
+    pub takes: Modality,
 }
 
 /// A written export.
@@ -340,15 +341,13 @@ impl Session {
 
     /// Whether a backbone takes what the open project holds.
     pub fn suits_data(&self, backbone: &BackboneFacts) -> bool {
-        let images = crate::data::index::Modality::Image;
-        self.project.as_ref().is_some_and(|p| backbone.takes_images() == (p.index.modality == images))
+        self.project.as_ref().is_some_and(|p| backbone.suits(p.index.modality))
     }
 
-    /// Whether what is asked on Try takes texts; `None` where nothing is open that could answer.
-    pub fn tries_texts(&self) -> Option<bool> {
-        let texts = crate::data::index::Modality::Text;
-        let of_project = || self.project.as_ref().map(|p| p.index.modality == texts);
-        self.tries.export.as_ref().map(|export| export.takes_texts).or_else(of_project)
+    /// What is asked about on Try; `None` where nothing is open that could answer.
+    pub fn tries_modality(&self) -> Option<Modality> {
+        let of_project = || self.project.as_ref().map(|p| p.index.modality);
+        self.tries.export.as_ref().map(|export| export.takes).or_else(of_project)
     }
 
     /// Whether a training runs.
@@ -379,7 +378,8 @@ impl Session {
             epochs: training.epochs,
             classes: project.index.classes.len(),
             moments: Rule::of(training).moments().len(),
-            tokens: if backbone.takes_images() { 1 } else { TYPICAL_TOKENS },
+            modality: backbone.input.modality(),
+            tokens: backbone.input.modality().facts().cost.typical_tokens,
             cache_enabled: project.recipe.cache.enabled,
             norms_follow: training.batch_norm == BatchNormChoice::Training,
         };

@@ -3,15 +3,12 @@
 
 use super::{Pending, Session};
 use crate::control::Fact;
-use crate::data::index::Modality;
+use crate::data::modality::Modality;
 use crate::hub::library::Kept;
-use crate::hub::{Found, Kind, ModelPage, Search, catalogue, fits, free_memory};
+use crate::hub::{Found, ModelPage, Search, catalogue, fits_memory, free_memory, weights_memory};
 use crate::problem::Problem;
 use crate::worker::{BackboneFacts, JobId};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A weight in memory, whatever the file holds.
-const WEIGHT_BYTES: u64 = 4;
 
 /// What the step shows beyond the backbones themselves.
 #[derive(Default)]
@@ -65,7 +62,7 @@ pub enum KindFilter {
     /// What takes the open project's data.
     #[default]
     Suitable,
-    Only(Kind),
+    Only(Modality),
     All,
 }
 
@@ -75,7 +72,7 @@ pub struct ModelRow {
     pub id: String,
     pub name: String,
     pub family: String,
-    pub kind: Option<Kind>,
+    pub kind: Option<Modality>,
     /// `224 px`, `256 tokens`, or empty.
     pub input: String,
     pub parameters: Option<u64>,
@@ -182,14 +179,11 @@ impl Session {
     }
 
     /// What the kind filter means for the open project.
-    pub(super) fn kind_shown(&self) -> Option<Kind> {
+    pub(super) fn kind_shown(&self) -> Option<Modality> {
         match self.models.filter.kind {
             KindFilter::All => None,
             KindFilter::Only(kind) => Some(kind),
-            KindFilter::Suitable => self.project.as_ref().map(|project| match project.index.modality {
-                Modality::Image => Kind::Image,
-                Modality::Text => Kind::Text,
-            }),
+            KindFilter::Suitable => self.project.as_ref().map(|project| project.index.modality),
         }
     }
 
@@ -206,8 +200,8 @@ impl Session {
         rows.extend(self.models.found.iter().filter(|f| !known.contains(&f.id)).map(of_found));
         let free = free_memory();
         for row in &mut rows {
-            let needed = row.parameters.map(|count| count.saturating_mul(WEIGHT_BYTES));
-            row.fits = needed.zip(free).map(|(needed, free)| fits(needed, free));
+            let needed = row.parameters.map(weights_memory);
+            row.fits = needed.zip(free).map(|(needed, free)| fits_memory(needed, free));
             row.words = format!("{} {} {}", row.id, row.name, row.family).to_lowercase();
         }
         rows.sort_by_key(|row| (row.place != Place::Here, row.unsupported.is_some()));
@@ -233,7 +227,7 @@ fn says(row: &ModelRow, text: &str) -> bool {
     row.words.contains(&text.trim().to_lowercase())
 }
 
-fn is_shown(row: &ModelRow, filter: &Filter, kind: Option<Kind>) -> bool {
+fn is_shown(row: &ModelRow, filter: &Filter, kind: Option<Modality>) -> bool {
     kind.is_none_or(|kind| row.kind.is_none_or(|own| own == kind))
         && filter.largest.is_none_or(|largest| row.parameters.is_none_or(|n| n <= largest))
         && filter.licence.as_ref().is_none_or(|wanted| {
@@ -253,11 +247,8 @@ fn of_backbone(facts: &BackboneFacts) -> ModelRow {
         id: facts.id.clone(),
         name: facts.name.clone(),
         family: facts.family.to_string(),
-        kind: Some(if facts.takes_images() { Kind::Image } else { Kind::Text }),
-        input: match &facts.input {
-            crate::backbone::InputSpec::Image(spec) => format!("{} px", spec.size),
-            crate::backbone::InputSpec::Text(spec) => format!("{} tokens", spec.max_tokens),
-        },
+        kind: Some(facts.input.modality()),
+        input: format!("{} {}", facts.input.size(), facts.input.modality().facts().input.unit),
         parameters: Some(facts.tree.root().parameters() as u64),
         file_bytes: Some(facts.file_bytes),
         licence: facts.card.licence.clone(),
@@ -274,7 +265,7 @@ fn of_backbone(facts: &BackboneFacts) -> ModelRow {
 }
 
 fn of_entry(entry: &catalogue::Entry) -> ModelRow {
-    let unit = if entry.kind == Kind::Image { "px" } else { "tokens" };
+    let unit = entry.kind.facts().input.unit;
     ModelRow {
         id: entry.id.clone(),
         name: entry.name.clone(),
@@ -322,7 +313,7 @@ fn of_found(found: &Found) -> ModelRow {
 mod tests {
     use super::*;
 
-    fn row(id: &str, kind: Kind, place: Place) -> ModelRow {
+    fn row(id: &str, kind: Modality, place: Place) -> ModelRow {
         let found = Found {
             id: id.into(),
             kind: Some(kind),
@@ -340,12 +331,12 @@ mod tests {
 
     #[test]
     fn filters_leave_what_they_say() {
-        let image = row("timm/mobilenetv2_100.ra_in1k", Kind::Image, Place::Catalogue);
-        let check = |filter: Filter, kind: Option<Kind>, expected: bool| {
+        let image = row("timm/mobilenetv2_100.ra_in1k", Modality::Image, Place::Catalogue);
+        let check = |filter: Filter, kind: Option<Modality>, expected: bool| {
             assert_eq!(is_shown(&image, &filter, kind), expected, "{filter:?}");
         };
-        check(Filter::default(), Some(Kind::Image), true);
-        check(Filter::default(), Some(Kind::Text), false);
+        check(Filter::default(), Some(Modality::Image), true);
+        check(Filter::default(), Some(Modality::Text), false);
         let named = ModelRow { words: "timm/mobilenetv2_100".into(), ..image.clone() };
         assert!(says(&named, " MobileNet ") && says(&named, "") && !says(&named, "bert"));
         check(Filter { largest: Some(1_000_000), ..Default::default() }, None, false);

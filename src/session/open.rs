@@ -4,7 +4,6 @@ use super::action::SampleName;
 use super::data_view::DataView;
 use super::projects::{self, RememberedView};
 use super::{Asked, Effect, OpenProject, Pending, Session, Step, ToastKind, TriedExport, TryView};
-use crate::backbone::InputSpec;
 use crate::data::index::DatasetIndex;
 use crate::hub::places;
 use crate::predict::manifest::{HEAD_FILE, Manifest};
@@ -55,7 +54,7 @@ impl Session {
                     export: Some(TriedExport {
                         folder: folder.to_path_buf(),
                         labels: manifest.labels.len(),
-                        takes_texts: matches!(manifest.input, InputSpec::Text(_)),
+                        takes: manifest.input.modality(),
                     }),
                     ..Default::default()
                 };
@@ -89,9 +88,13 @@ impl Session {
         pending: Pending,
     ) -> Vec<Effect> {
         let mut effects = self.forget_opening();
+        let mut project = None;
+        if let Pending::OpenProject { folder, .. } = &pending {
+            project = Some(folder.clone());
+        }
         let job = self.new_job(pending);
         self.show_job(job, "Reading the data", false);
-        effects.push(Effect::Send(Command::Scan { job, path, options }));
+        effects.push(Effect::Send(Command::Scan { job, path, options, project }));
         effects
     }
 

@@ -145,7 +145,7 @@ pub fn choice_of(backbone: &BackboneFacts) -> BackboneChoice {
 
 /// The first backbone that takes what the data holds.
 pub fn suitable(backbones: &[BackboneFacts], modality: Modality) -> Option<&BackboneFacts> {
-    backbones.iter().find(|b| b.takes_images() == (modality == Modality::Image))
+    backbones.iter().find(|b| b.suits(modality))
 }
 
 /// A folder for a new project named after its data, in Frostline's own folder.

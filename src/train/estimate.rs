@@ -3,28 +3,20 @@
 
 use super::features::TRUNK_BATCH;
 use super::memory;
-use crate::backbone::{
-    Backbone, Boundary, Cut, CutName, Dim, FreezeMask, FrozenSource, InputSpec, LayerTree, Pass, WeightFile,
-};
+use crate::backbone::{Backbone, Cut, CutName, Dim, FreezeMask, FrozenSource, LayerTree, Pass, WeightFile};
+use crate::data::modality::Modality;
 use crate::problem::Result;
 use crate::project::Machine;
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
-/// Samples in a measuring pass.
-const BATCH: usize = 4;
-/// Tokens that a text is taken to have where nothing better is known.
-pub const TYPICAL_TOKENS: usize = 24;
-/// Decoding and resizing one picture, until it is measured.
-const DECODE_SECONDS: f64 = 0.003;
 /// A backward pass costs about as much as a forward pass for the input's gradient and once more for the weights'.
 const BACKWARD_INPUT: f64 = 1.0;
 const BACKWARD_WEIGHTS: f64 = 1.0;
 /// Memory of the program itself.
 const BASE_BYTES: u64 = 60_000_000;
 
-/// Forward time of each segment, per sample (pictures) or per token (texts), in seconds.
+/// Forward time of each segment, per sample or per token of samples that have some, in seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     pub segments: Vec<f64>,
@@ -40,7 +32,8 @@ pub struct Workload {
     pub classes: usize,
     /// Numbers that the optimiser remembers of each trained parameter.
     pub moments: usize,
-    /// Tokens of a typical text; 1 for pictures.
+    pub modality: Modality,
+    /// Tokens of a typical sample; 1 where a sample is one row.
     pub tokens: usize,
     pub cache_enabled: bool,
     /// Whether thawed batch norms take the statistics of each batch.
@@ -88,7 +81,7 @@ pub fn estimate(
             .sum::<f64>()
             * work.tokens as f64
     };
-    let decode = if work.tokens == 1 && calibration.is_some() { DECODE_SECONDS } else { 0.0 };
+    let decode = calibration.map_or(0.0, |_| work.modality.facts().cost.decode_seconds);
     let below = decode + times(0..frostline);
     let above = times(frostline..cuts.len().saturating_sub(1));
     let factor = 1.0 + BACKWARD_INPUT + BACKWARD_WEIGHTS;
@@ -104,7 +97,7 @@ pub fn estimate(
         cuts,
         frostline,
         if cached { TRUNK_BATCH } else { work.batch_size },
-        work.tokens,
+        work,
     );
     let step = memory::step_bytes(tree, mask, frostline, work);
     let training = 4 * (1 + work.moments) as u64 * trainable as u64 + step;
@@ -133,7 +126,7 @@ pub(super) fn values(shape: &[Dim], tokens: usize) -> usize {
 pub fn measure(backbone: &Backbone, weights: &WeightFile, machine: &Machine) -> Result<Calibration> {
     let architecture = backbone.architecture();
     let mut source = FrozenSource { weights, device: machine.device.clone() };
-    let (mut state, units) = typical_input(backbone, machine)?;
+    let (mut state, units) = backbone.input.made_up(&machine.device)?;
     let mut segments = Vec::new();
     for number in architecture.segments() {
         let segment = architecture.load_segment(number, &mut source)?;
@@ -150,24 +143,6 @@ pub fn measure(backbone: &Backbone, weights: &WeightFile, machine: &Machine) -> 
     Ok(Calibration { segments })
 }
 
-/// A made-up batch, and how many samples or tokens it has.
-fn typical_input(backbone: &Backbone, machine: &Machine) -> Result<(Boundary, usize)> {
-    match &backbone.input {
-        InputSpec::Image(spec) => {
-            let hidden =
-                Tensor::zeros((BATCH, 3, spec.size, spec.size), candle_core::DType::F32, &machine.device)?;
-            Ok((Boundary { hidden, lengths: None }, BATCH))
-        }
-        InputSpec::Text(spec) => {
-            let length = TYPICAL_TOKENS.min(spec.max_tokens);
-            let count = 4 * BATCH * length;
-            let ids: Vec<u32> = (0..count as u32).map(|n| n % 100).collect();
-            let hidden = Tensor::from_vec(ids, count, &machine.device)?;
-            Ok((Boundary { hidden, lengths: Some(vec![length; 4 * BATCH].into()) }, count))
-        }
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -179,6 +154,7 @@ pub(super) mod tests {
         epochs: 10,
         classes: 10,
         moments: 2,
+        modality: Modality::Image,
         tokens: 1,
         cache_enabled: true,
         norms_follow: false,

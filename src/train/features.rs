@@ -2,7 +2,7 @@
 
 use super::cache::{CacheKey, FeatureCache};
 use super::trunk::Trunk;
-use crate::backbone::{Boundary, Dim, InputSpec, WeightFile};
+use crate::backbone::{Boundary, Dim, WeightFile};
 use crate::control::{Control, Fact};
 use crate::data::index::Digest;
 use crate::network::samples::{Loader, Prepared, Sample};
@@ -90,15 +90,11 @@ fn row_width(shape: &[Dim]) -> usize {
 }
 
 fn cache_key<'a>(plan: &'a Plan, weights: &'a WeightFile) -> CacheKey<'a> {
-    let input = match &plan.backbone.input {
-        InputSpec::Image(spec) => spec.digest().to_string(),
-        InputSpec::Text(spec) => format!("{} {}", spec.tokenizer_blake3, spec.max_tokens),
-    };
     CacheKey {
         weights_sha256: weights.sha256(),
         cut: plan.architecture().cut_name(plan.frostline),
         pooling: plan.architecture().pooling(),
-        input,
+        input: plan.backbone.input.key(),
         dtype: "f32",
         kernels: crate::nn::path_name(),
         device: plan.machine.device_name,

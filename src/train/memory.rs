@@ -3,33 +3,26 @@
 
 use super::estimate::{Workload, values};
 use crate::backbone::{Cut, FreezeMask, Kind, LayerTree, Leaf, LeafState};
-
-/// Copies of a batch of pictures: as decoded, in the order of the layers, and the next one.
-const PICTURES: usize = 3;
+use crate::data::facts::NormOutputs;
 
 /// What a training step holds for its backward pass, and the largest output twice for what is being computed.
 ///
-/// Networks for pictures keep what each convolution gives from the lowest thawed layer on, and what its norm makes of
-/// it where the weight above is trained; about half as much more where norms take the statistics of each batch.
-/// Networks for text keep about as much as their layers give once more for attention, dropout and arguments of
-/// activations.
+/// The outputs of the layers from the lowest thawed one on are kept, those of norms where something needs them, and
+/// beside them what the networks of this modality keep ([`crate::data::facts::StepMemory`]).
 pub(super) fn step_bytes(tree: &LayerTree, mask: &FreezeMask, frostline: usize, work: &Workload) -> u64 {
     let first =
         tree.leaves().iter().position(|leaf| leaf.segment >= frostline).unwrap_or(tree.leaves().len());
     let row = |leaf: &Leaf| values(&leaf.output_shape, work.tokens);
     let above = &tree.leaves()[first..];
     let follows = work.norms_follow && mask.thaws_any(tree, Kind::BatchNorm);
-    let is_kept =
-        |n: usize| follows || !above[n].kind.is_norm() || passes_on(above, n, |m| mask.leaf(first + m));
-    let kept: usize = match work.tokens {
-        1 => (0..above.len()).filter(|n| is_kept(*n)).map(|n| row(&above[n])).sum(),
-        _ => above.iter().map(row).sum(),
+    let step = &work.modality.facts().cost.step;
+    let outlives = |n: usize| match step.norms {
+        NormOutputs::Kept => true,
+        NormOutputs::KeptWhereUsed => passes_on(above, n, |m| mask.leaf(first + m)),
     };
-    let beside = match (work.tokens, follows) {
-        (1, false) => 1.1,
-        (1, true) => 1.5,
-        _ => 2.0,
-    };
+    let is_kept = |n: &usize| follows || !above[*n].kind.is_norm() || outlives(*n);
+    let kept: usize = (0..above.len()).filter(is_kept).map(|n| row(&above[n])).sum();
+    let beside = if follows { step.following } else { step.fixed };
     let largest = above.iter().map(row).max().unwrap_or(0);
     ((beside * kept as f64 + 2.0 * largest as f64) * 4.0 * work.batch_size as f64) as u64
 }
@@ -43,23 +36,24 @@ fn passes_on(leaves: &[Leaf], n: usize, state: impl Fn(usize) -> LeafState) -> b
     }
 }
 
-/// What a pass through the frozen layers holds: the input and the output of a layer, and pictures.
+/// What a pass through the frozen layers holds: the input and the output of a layer, and samples.
 pub(super) fn passing_bytes(
     tree: &LayerTree,
     cuts: &[Cut],
     frostline: usize,
     batch: usize,
-    tokens: usize,
+    work: &Workload,
 ) -> u64 {
     let below = tree.leaves().iter().filter(|leaf| leaf.segment < frostline);
-    let largest = below.map(|leaf| values(&leaf.output_shape, tokens)).max().unwrap_or(0);
-    let pictures = if tokens == 1 { cuts.first().map_or(0, |cut| values(&cut.shape, 1)) } else { 0 };
-    4 * ((2 * largest + PICTURES * pictures) * batch) as u64
+    let largest = below.map(|leaf| values(&leaf.output_shape, work.tokens)).max().unwrap_or(0);
+    let sample = cuts.first().map_or(0, |cut| values(&cut.shape, work.tokens));
+    4 * ((2 * largest + work.modality.facts().cost.input_copies * sample) * batch) as u64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::modality::Modality;
     use crate::train::estimate::estimate;
     use crate::train::estimate::tests::WORK;
     use serde_json::{Value, json};
@@ -98,7 +92,7 @@ mod tests {
             "type_vocab_size": 2, "hidden_act": "gelu",
         });
         for (cut, cache_enabled, measured) in [(0, false, 886.0), (5, false, 368.0), (5, true, 306.0)] {
-            let work = Workload { tokens: 128, cache_enabled, ..WORK };
+            let work = Workload { modality: Modality::Text, tokens: 128, cache_enabled, ..WORK };
             check(&minilm, |tree| FreezeMask::with_frostline(tree, cut), work, measured);
         }
     }

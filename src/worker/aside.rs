@@ -86,8 +86,12 @@ impl Aside {
 /// Does what the command says.
 pub fn work(command: Command, control: &dyn Control) -> Result<Outcome> {
     match command {
-        Command::Scan { path, options, .. } => {
-            let index = Arc::new(jobs::scan(&path, &options, control)?);
+        Command::Scan { path, options, project, .. } => {
+            let index = match project {
+                Some(folder) => jobs::scan_kept(&folder, &path, &options, control)?,
+                None => jobs::scan(&path, &options, control)?,
+            };
+            let index = Arc::new(index);
             Ok(Outcome::Scanned { path, index })
         }
         Command::ListBackbones { .. } => list_backbones(),

@@ -3,6 +3,7 @@
 use crate::backbone::{Cut, InputSpec, LayerTree};
 use crate::control::Fact;
 use crate::data::index::DatasetIndex;
+use crate::data::modality::Modality;
 use crate::data::scan::ScanOptions;
 use crate::evaluate::Evaluation;
 use crate::hub::library::{Kept, Removed, Verified};
@@ -27,7 +28,8 @@ pub enum Command {
     /// Which backbones are on this machine, with the facts of their files.
     ListBackbones { job: JobId },
     /// Reads a dataset; runs beside everything else.
-    Scan { job: JobId, path: PathBuf, options: ScanOptions },
+    /// `project` is the folder of the project whose data it is, which knows the files that have not changed.
+    Scan { job: JobId, path: PathBuf, options: ScanOptions, project: Option<PathBuf> },
     /// Looks at the weights of every layer of a backbone.
     Inspect { job: JobId, backbone: String },
     /// Pictures of the filters of one convolution.
@@ -258,9 +260,9 @@ impl BackboneFacts {
         })
     }
 
-    /// Whether it takes images rather than texts.
-    pub fn takes_images(&self) -> bool {
-        matches!(self.input, InputSpec::Image(_))
+    /// Whether it takes such samples.
+    pub fn suits(&self, modality: Modality) -> bool {
+        self.input.suits(modality)
     }
 }
 

@@ -36,7 +36,7 @@ fn features(backbone: &str, samples: &[Sample]) -> Vec<Vec<f32>> {
 #[test]
 fn image_features_are_those_of_timm() {
     let reference = golden("features/features.safetensors");
-    let samples = PICTURES.map(|file| Sample::image(golden_path(&format!("features/{file}"))));
+    let samples = PICTURES.map(|file| Sample::file(golden_path(&format!("features/{file}"))));
     for backbone in ["mobilenetv2_100", "tf_efficientnet_lite0"] {
         for (file, found) in PICTURES.iter().zip(features(backbone, &samples)) {
             let expected = values(&reference[&format!("{backbone}/{file}")]);
@@ -67,7 +67,7 @@ fn text_features_are_those_of_transformers() {
 #[test]
 fn every_block_gives_what_timm_gives() {
     let reference = golden("features/features.safetensors");
-    let sample = Sample::image(golden_path("features/alpha_97x131.png"));
+    let sample = Sample::file(golden_path("features/alpha_97x131.png"));
     for id in ["mobilenetv2_100", "tf_efficientnet_lite0"] {
         let backbone = hub::open(id).unwrap();
         let weights = backbone.open_weights().unwrap();

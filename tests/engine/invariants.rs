@@ -10,7 +10,7 @@ use frostline::project::Plan;
 use frostline::train::top::Top;
 
 fn samples(backbone: &Backbone) -> Vec<Sample> {
-    let file = |name: &str| Sample::image(crate::support::golden_path(&format!("features/{name}")));
+    let file = |name: &str| Sample::file(crate::support::golden_path(&format!("features/{name}")));
     match backbone.input {
         InputSpec::Image(_) => vec![file("rgb_97x131.png"), file("grey_300x200.png")],
         _ => vec![

@@ -1,7 +1,7 @@
 //! What several tests need.
 
 use candle_core::{Device, Tensor};
-use frostline::backbone::{Architecture, Backbone, InputSpec, Role, TensorSource, registry};
+use frostline::backbone::{Architecture, Backbone, Role, TensorSource, registry};
 use frostline::control::Silent;
 use frostline::hub;
 use frostline::nn::Param;
@@ -168,14 +168,10 @@ pub fn write_texts(path: &Path, rows: usize) {
 /// A recipe for a test: few epochs, everything else as a user gets it.
 pub fn recipe(backbone: &Backbone, data: &Path, thaw: &[&str]) -> Recipe {
     let sha256 = frostline::backbone::weights::sha256_of_file(&backbone.weights_path()).unwrap();
-    let modality = match backbone.input {
-        InputSpec::Text(_) => frostline::data::index::Modality::Text,
-        InputSpec::Image(_) => frostline::data::index::Modality::Image,
-    };
     let training = TrainingChoice {
         epochs: 2,
         batch_size: 8,
-        ..TrainingChoice::suited_to(modality, thaw.is_empty(), 0.0)
+        ..TrainingChoice::suited_to(backbone.input.modality(), thaw.is_empty(), 0.0)
     };
     Recipe {
         version: RECIPE_VERSION,

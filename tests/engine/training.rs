@@ -8,8 +8,7 @@ use frostline::control::{Control, Fact, Silent};
 use frostline::data::index::Modality;
 use frostline::hub;
 use frostline::jobs;
-use frostline::network::samples::Sample;
-use frostline::predict::{Manifest, Model, manifest::GoldenInput};
+use frostline::predict::{Manifest, Model};
 use frostline::problem::Cause;
 use frostline::project::recipe::{BatchNormChoice, OptimiserChoice, TrainingChoice};
 use frostline::project::{Machine, Plan, Project, Recipe, RunState};
@@ -199,10 +198,7 @@ fn an_export_answers_as_the_run_does() {
         let app = Model::from_run(&trained.run, &plan.backbone, &machine()).unwrap();
         let export = Model::from_export(&out, &machine()).unwrap();
         for golden in &manifest.golden {
-            let sample = match &golden.input {
-                GoldenInput::Image(path) => Sample::image(out.join(path)),
-                GoldenInput::Text(text) => Sample::Text(text.clone()),
-            };
+            let sample = golden.input.sample(&out);
             let ask = |model: &Model| {
                 model.outputs(std::slice::from_ref(&sample), &mut |_| true).unwrap().remove(0).unwrap()
             };

@@ -12,7 +12,8 @@ use crate::backbone::layer_tree::{Dim, Kind, Module, Node};
 use crate::backbone::network::{Body, Facts, Part, Pooling};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
-use crate::backbone::{Aliases, Architecture, Boundary, InputKind, Pass, Segment, TensorSource};
+use crate::backbone::{Aliases, Architecture, Boundary, InputSize, Pass, Segment, TensorSource};
+use crate::data::modality::Modality;
 use crate::nn::{Activation, Dropout, Embedding, LayerNorm, dropout_add};
 use crate::problem::Result;
 use serde_json::Value;
@@ -68,7 +69,7 @@ fn build(config: &Value) -> Result<Box<dyn Architecture>> {
     body.tell(Module::new("encoder", Kind::Stage, ""));
     body.tell(Module::new("encoder.layer", Kind::Stage, format!("{} layers", size.layers)));
     Ok(body.pool(Pooling::MeanTokens).build(Facts {
-        input: InputKind::Text { max_tokens: positions },
+        input: InputSize { modality: Modality::Text, size: positions },
         features: size.hidden,
         dropout: fraction("hidden_dropout_prob").unwrap_or(0.1).clamp(0.0, 0.9) as f32,
         ignored: &["pooler.", "cls.", "classifier.", "embeddings.position_ids"],

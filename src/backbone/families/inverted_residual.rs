@@ -6,7 +6,8 @@
 use super::layers::{ConvNormSpec, Filter, PixelConvSpec, count_of_blocks, map_shape};
 use crate::backbone::layer_tree::{Dim, Kind, Module, Node};
 use crate::backbone::network::{Body, Facts, Part, Pooling};
-use crate::backbone::{Aliases, Architecture, Boundary, InputKind, Pass, Segment, TensorSource};
+use crate::backbone::{Aliases, Architecture, Boundary, InputSize, Pass, Segment, TensorSource};
+use crate::data::modality::Modality;
 use crate::nn::{Activation, ConvNorm, Linear, Padding, SqueezeExcite, channels_last, conv_norm_chain};
 use crate::problem::Result;
 
@@ -149,7 +150,7 @@ impl Layout {
             }
         };
         pooled.build(Facts {
-            input: InputKind::Image { size: self.size },
+            input: InputSize { modality: Modality::Image, size: self.size },
             features: self.features,
             dropout: 0.0,
             ignored: &["classifier."],

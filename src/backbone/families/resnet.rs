@@ -10,7 +10,8 @@ use crate::backbone::layer_tree::{Kind, Module, Node};
 use crate::backbone::network::{Body, Facts, Part, Pooling};
 use crate::backbone::registry::Family;
 use crate::backbone::spec::bad_config;
-use crate::backbone::{Aliases, Architecture, Boundary, InputKind, Pass, Segment, TensorSource};
+use crate::backbone::{Aliases, Architecture, Boundary, InputSize, Pass, Segment, TensorSource};
+use crate::data::modality::Modality;
 use crate::nn::{Activation, AvgPool2d, ConvNorm, MaxPool2d, Padding, channels_last, conv_norm_chain};
 use crate::problem::Result;
 use candle_core::Tensor;
@@ -70,7 +71,7 @@ fn build(config: &Value, mut depths: [usize; 4], variant: Variant) -> Result<Box
         body.add(&block.path, map_shape(block.input, block.input_side), block.describe());
     }
     Ok(body.pool(Pooling::GlobalAverage).build(Facts {
-        input: InputKind::Image { size },
+        input: InputSize { modality: Modality::Image, size },
         features,
         dropout: 0.0,
         ignored: &["fc."],

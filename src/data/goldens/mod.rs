@@ -1,7 +1,7 @@
 //! Reads the files that `make_resize.py` writes; the formats are described there.
 
 use super::image::Rgb;
-use super::preprocess::ResizeFilter;
+use super::image::preprocess::ResizeFilter;
 
 /// A cursor over a golden file.
 pub(super) struct Reader<'a>(&'a [u8]);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use super::{ImageError, truncated};
+use super::{ImageError, extension, truncated};
 
 /// A format that is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,11 +101,6 @@ pub(crate) fn named_like_an_image(path: &Path) -> bool {
         "heic", "heif", "jxl", "jp2", "psd", "svg", "ico",
     ];
     ALL.contains(&extension(path).as_str())
-}
-
-/// The extension of a file name in lower case; empty where there is none.
-pub(crate) fn extension(path: &Path) -> String {
-    path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
 }
 
 /// An error where the file of a format that says how long it is does not go as far as that.

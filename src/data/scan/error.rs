@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::data::index::{Finding, portable};
+use crate::data::modality::{Modality, listed as listed_modalities};
 use crate::data::target::TargetKind;
 
 /// Why a scan ends without an index. Displays what happened and why; [`ScanError::remedy`] says
@@ -18,12 +19,13 @@ pub enum ScanError {
     #[error("{} is not a dataset: {why}", path.display())]
     NotADataset { path: PathBuf, why: String },
     /// `first` is the first finding, in words.
-    #[error("{} holds no usable images or texts{}", path.display(), because(first))]
+    #[error("{} holds no usable {}{}", path.display(), listed_modalities("or"), because(first))]
     Empty { path: PathBuf, first: Option<String> },
     #[error("{} holds {files} {what} without class folders, so nothing says what they show", path.display())]
     Flat { path: PathBuf, files: u64, what: &'static str },
-    #[error("the class folders of {} hold {images} images and {texts} texts", path.display())]
-    Mixed { path: PathBuf, images: u64, texts: u64 },
+    /// How many there are of each modality.
+    #[error("the class folders of {} hold {}", path.display(), numbered(counts))]
+    Mixed { path: PathBuf, counts: Vec<(Modality, u64)> },
     #[error("{} has no column “{asked}”; it has {}", path.display(), listed(available))]
     UnknownColumn { path: PathBuf, asked: String, available: Vec<String> },
     /// `columns` are neither all numbers nor all marks, or one of n was asked of several.
@@ -69,7 +71,10 @@ impl ScanError {
                 "Make one folder for each class and move the files into them: pets/cat/1.jpg, \
                  pets/dog/2.jpg."
             }
-            ScanError::Mixed { .. } => "Keep images and texts in two datasets.",
+            ScanError::Mixed { counts, .. } => {
+                let kinds: Vec<&str> = counts.iter().map(|(modality, _)| modality.facts().many).collect();
+                return format!("Keep {} in two datasets.", kinds.join(" and "));
+            }
             ScanError::UnknownColumn { available, .. } if available.is_empty() => {
                 "Leave --text-column and --label-column away: the folders name the classes."
             }
@@ -117,6 +122,13 @@ fn unfit(path: &Path, columns: &[String], asked: Option<TargetKind>) -> String {
             format!("of the label columns of {path}, {columns} hold neither numbers nor 1 and 0")
         }
     }
+}
+
+/// "3 images and 2 texts"
+fn numbered(counts: &[(Modality, u64)]) -> String {
+    let counts: Vec<String> =
+        counts.iter().map(|(modality, count)| format!("{count} {}", modality.facts().many)).collect();
+    counts.join(" and ")
 }
 
 fn listed(columns: &[String]) -> String {

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::known::Memory;
 use super::walk::Tree;
 use super::{Found, ScanError, files, table};
 use crate::control::Control;
-use crate::data::image::{Format, extension, named_like_an_image};
+use crate::data::facts::{Beside, extension};
 use crate::data::index::{Finding, FindingKind, Layout, Modality, Part, counted, portable};
 
 /// Class folders that were recognised, with the files in them.
@@ -24,7 +25,8 @@ pub(super) struct ClassFile {
     pub path: PathBuf,
     pub label: String,
     pub part: Option<Part>,
-    pub kind: Kind,
+    /// What it seems to be; `None` for what is no data.
+    pub kind: Option<Modality>,
 }
 
 struct ClassFolder {
@@ -32,26 +34,22 @@ struct ClassFolder {
     part: Option<Part>,
 }
 
-/// What a file seems to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Image,
-    Text,
-    Other,
-}
-
 /// Class folders in `tree`, or `None` where there are none and tables lie at the top.
-pub(super) fn recognise(root: &Path, tree: &Tree) -> Result<Option<ClassFolders>, ScanError> {
-    let kinds: Vec<Kind> = tree.files.iter().map(|path| kind(root, path)).collect();
+pub(super) fn recognise(
+    root: &Path,
+    tree: &Tree,
+    memory: &mut Memory,
+) -> Result<Option<ClassFolders>, ScanError> {
+    let kinds: Vec<Option<Modality>> = tree.files.iter().map(|path| kind(root, path, memory)).collect();
     let all = || tree.files.iter().map(PathBuf::as_path).zip(kinds.iter().copied());
-    let data: Vec<(&Path, Kind)> = all().filter(|(_, kind)| *kind != Kind::Other).collect();
+    let data: Vec<(&Path, Modality)> = all().filter_map(|(path, kind)| Some((path, kind?))).collect();
     let top = top_folder(&data);
     let below: Vec<PathBuf> =
         data.iter().filter_map(|(path, _)| path.strip_prefix(&top).ok()).map(Path::to_owned).collect();
     if below.iter().all(|path| depth(path) <= 1) {
         // A table beside images describes the images; it is no dataset of texts.
         let tables = tree.files.iter().any(|p| depth(p) == 1 && table::named_like_a_table(p));
-        if tables && data.iter().all(|(_, kind)| *kind == Kind::Text) {
+        if tables && data.iter().all(|(_, kind)| *kind == Modality::Text) {
             return Ok(None);
         }
         return Err(without_folders(root, &top, &data, tree));
@@ -83,11 +81,12 @@ impl ClassFolders {
         self,
         root: &Path,
         mut findings: Vec<Finding>,
+        memory: &mut Memory,
         control: &dyn Control,
     ) -> Result<Found, ScanError> {
         let ClassFolders { modality, files, folders, parts, findings: of_layout } = self;
         findings.extend(of_layout);
-        let samples = files::read(root, modality, files, &mut findings, control)?;
+        let samples = files::read(root, modality, files, &mut findings, memory, control)?;
         let holding: BTreeSet<(&str, Option<Part>)> =
             samples.iter().map(|sample| (sample.label.class(), sample.part)).collect();
         let mut used = 0;
@@ -105,7 +104,7 @@ impl ClassFolders {
 
 /// The folder that holds the class or part folders: the root, or what lies below it alone, as
 /// unpacking an archive leaves it.
-fn top_folder(data: &[(&Path, Kind)]) -> PathBuf {
+fn top_folder(data: &[(&Path, Modality)]) -> PathBuf {
     let mut top = PathBuf::new();
     loop {
         let below = |path: &Path| path.strip_prefix(&top).map(Path::to_owned).unwrap_or_default();
@@ -115,8 +114,7 @@ fn top_folder(data: &[(&Path, Kind)]) -> PathBuf {
             let path = below(path);
             let mut names = path.components().map(|name| name.as_os_str().to_owned());
             let (name, second) = (names.next(), names.next());
-            // A text at the top is a read-me, not a sample.
-            if second.is_none() && *kind == Kind::Text {
+            if second.is_none() && kind.facts().beside == Beside::ReadMe {
                 continue;
             }
             if second.is_none() || first.as_ref().is_some_and(|first| Some(first) != name.as_ref()) {
@@ -188,37 +186,48 @@ fn class_folders(tree: &Tree, top: &Path, parted: bool) -> BTreeMap<PathBuf, Cla
 
 /// What the classes consist of: what there is far more of.
 fn modality(root: &Path, files: &[ClassFile]) -> Result<Modality, ScanError> {
-    let count = |wanted| files.iter().filter(|file| file.kind == wanted).count() as u64;
-    let (images, texts) = (count(Kind::Image), count(Kind::Text));
-    if images.min(texts) * 5 >= (images + texts).max(1) {
-        return Err(ScanError::Mixed { path: root.to_owned(), images, texts });
+    let counts = counted_kinds(files.iter().filter_map(|file| file.kind));
+    let total: u64 = counts.iter().map(|(_, count)| count).sum();
+    let most = counts.iter().max_by_key(|(modality, count)| (*count, std::cmp::Reverse(*modality)));
+    let Some((modality, most)) = most else {
+        // Nothing of any: whatever is looked for will not be found.
+        return Ok(Modality::Image);
+    };
+    if (total - most) * 5 >= total.max(1) {
+        return Err(ScanError::Mixed { path: root.to_owned(), counts });
     }
-    Ok(if texts > images { Modality::Text } else { Modality::Image })
+    Ok(*modality)
 }
 
-fn without_folders(root: &Path, top: &Path, data: &[(&Path, Kind)], tree: &Tree) -> ScanError {
-    let count = |wanted| data.iter().filter(|(_, kind)| *kind == wanted).count() as u64;
-    let (path, images, texts) = (root.join(top), count(Kind::Image), count(Kind::Text));
-    let first = tree.findings.first().map(super::error::in_words);
-    match (images, texts) {
-        (0, 0) => ScanError::Empty { path: root.to_owned(), first },
-        (0, files) => ScanError::Flat { path, files, what: "texts" },
-        (files, _) => ScanError::Flat { path, files, what: "images" },
+/// How many there are of each modality that there is.
+fn counted_kinds(kinds: impl Iterator<Item = Modality>) -> Vec<(Modality, u64)> {
+    let mut counts: BTreeMap<Modality, u64> = BTreeMap::new();
+    for kind in kinds {
+        *counts.entry(kind).or_default() += 1;
+    }
+    counts.into_iter().collect()
+}
+
+fn without_folders(root: &Path, top: &Path, data: &[(&Path, Modality)], tree: &Tree) -> ScanError {
+    match counted_kinds(data.iter().map(|(_, kind)| *kind)).first() {
+        Some((modality, files)) => {
+            ScanError::Flat { path: root.join(top), files: *files, what: modality.facts().many }
+        }
+        None => {
+            let first = tree.findings.first().map(super::error::in_words);
+            ScanError::Empty { path: root.to_owned(), first }
+        }
     }
 }
 
 /// What a file is by its name, and by its first bytes where the name says nothing.
-fn kind(root: &Path, path: &Path) -> Kind {
-    if named_like_an_image(path) {
-        return Kind::Image;
+fn kind(root: &Path, path: &Path, memory: &mut Memory) -> Option<Modality> {
+    if let Some(modality) = Modality::of_name(path) {
+        return Some(modality);
     }
     match extension(path).as_str() {
-        "txt" | "text" => Kind::Text,
-        "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json" | "md" | "html" | "xml" => Kind::Other,
-        _ => match files::first_bytes(&root.join(path)) {
-            Some(bytes) if Format::of(&bytes).is_ok() => Kind::Image,
-            _ => Kind::Other,
-        },
+        "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json" | "md" | "html" | "xml" => None,
+        _ => memory.look(path, || files::first_bytes(&root.join(path)).map(|b| Modality::of_content(&b))),
     }
 }
 
@@ -226,16 +235,16 @@ fn depth(path: &Path) -> usize {
     path.components().count()
 }
 
-/// A finding for each folder that holds samples of no class. A text at the top is a read-me.
-fn outside(top: &Path, modality: Modality, strays: &[(&Path, Kind)]) -> Vec<Finding> {
+/// A finding for each folder that holds samples of no class.
+fn outside(top: &Path, modality: Modality, strays: &[(&Path, Option<Modality>)]) -> Vec<Finding> {
     let mut folders: BTreeMap<&Path, (u64, &Path)> = BTreeMap::new();
     for (path, kind) in strays {
         let folder = path.parent().unwrap_or(Path::new(""));
-        let is_sample = match modality {
-            Modality::Image => *kind == Kind::Image,
-            Modality::Text => *kind == Kind::Text && folder != top && path.starts_with(top),
+        let is_read_me = match modality.facts().beside {
+            Beside::Sample => false,
+            Beside::ReadMe => folder == top || !path.starts_with(top),
         };
-        if is_sample {
+        if *kind == Some(modality) && !is_read_me {
             folders.entry(folder).or_insert((0, path)).0 += 1;
         }
     }
@@ -258,15 +267,12 @@ fn outside(top: &Path, modality: Modality, strays: &[(&Path, Kind)]) -> Vec<Find
 }
 
 fn empty(folder: PathBuf, modality: Modality) -> Finding {
-    let what = match modality {
-        Modality::Image => "image",
-        Modality::Text => "text",
-    };
+    let (what, many) = (modality.facts().name, modality.facts().many);
     Finding {
         file: folder,
         line: None,
         kind: FindingKind::EmptyFolder,
         reason: format!("the class folder holds no usable {what}"),
-        remedy: format!("Put {what}s of the class into it, or remove the folder."),
+        remedy: format!("Put {many} of the class into it, or remove the folder."),
     }
 }

@@ -340,7 +340,8 @@ fn what_is_no_dataset_is_said() {
     let flat = error(&[("1.png", &a), ("2.png", &b), ("labels.csv", b"file,label\n1.png,x")]);
     assert!(matches!(flat, ScanError::Flat { files: 2, what: "images", .. }), "{flat}");
     let mixed = error(&[("cat/1.png", &a), ("cat/2.txt", b"words"), ("dog/1.png", &b)]);
-    assert!(matches!(mixed, ScanError::Mixed { images: 2, texts: 1, .. }), "{mixed}");
+    assert!(mixed.to_string().ends_with("hold 2 images and 1 texts"), "{mixed}");
+    assert_eq!(mixed.remedy(), "Keep images and texts in two datasets.");
     let broken = error(&[("cat/1.png", b"words"), ("dog/2.png", b"")]);
     let ScanError::Empty { first: Some(first), .. } = broken else { panic!("{broken}") };
     assert_eq!(first, "cat/1.png: is no image: its content is of no known image format");

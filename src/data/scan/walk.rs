@@ -1,9 +1,10 @@
 //! The files below a root: sorted, without what systems hide in folders, safe with links in loops.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::ScanError;
+use super::known::Stamp;
 use crate::control::Control;
 use crate::data::index::{Finding, FindingKind};
 
@@ -15,12 +16,19 @@ pub(super) struct Tree {
     pub folders: BTreeSet<PathBuf>,
     /// Folders that could not be opened.
     pub findings: Vec<Finding>,
+    /// What the disk notes of the files, where it does.
+    pub stamps: BTreeMap<PathBuf, Stamp>,
 }
 
 impl Tree {
     /// Lists what lies below `root`, a folder.
     pub fn walk(root: &Path, control: &dyn Control) -> Result<Tree, ScanError> {
-        let mut tree = Tree { files: Vec::new(), folders: BTreeSet::new(), findings: Vec::new() };
+        let mut tree = Tree {
+            files: Vec::new(),
+            folders: BTreeSet::new(),
+            findings: Vec::new(),
+            stamps: BTreeMap::new(),
+        };
         let mut seen = BTreeSet::new();
         let mut open = vec![PathBuf::new()];
         while let Some(folder) = open.pop() {
@@ -34,7 +42,7 @@ impl Tree {
             }
             match list(&root.join(&folder)) {
                 Ok(names) => {
-                    for (name, is_folder) in names {
+                    for (name, is_folder, stamp) in names {
                         let path = folder.join(&name);
                         if name.to_str().is_none() {
                             tree.findings.push(nameless(&path));
@@ -44,6 +52,7 @@ impl Tree {
                             tree.folders.insert(path.clone());
                             open.push(path);
                         } else {
+                            tree.stamps.extend(stamp.map(|stamp| (path.clone(), stamp)));
                             tree.files.push(path);
                         }
                     }
@@ -83,9 +92,9 @@ fn nameless(path: &Path) -> Finding {
     }
 }
 
-/// The names in a folder, in order, and whether each is a folder. Links are followed; what is
+/// The names in a folder, in order, whether each is a folder, and the stamps of files. Links are followed; what is
 /// neither file nor folder is passed over.
-fn list(folder: &Path) -> std::io::Result<Vec<(std::ffi::OsString, bool)>> {
+fn list(folder: &Path) -> std::io::Result<Vec<(std::ffi::OsString, bool, Option<Stamp>)>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -93,15 +102,15 @@ fn list(folder: &Path) -> std::io::Result<Vec<(std::ffi::OsString, bool)>> {
             continue;
         }
         match std::fs::metadata(entry.path()) {
-            Ok(about) if about.is_dir() => names.push((entry.file_name(), true)),
-            Ok(about) if about.is_file() => names.push((entry.file_name(), false)),
+            Ok(about) if about.is_dir() => names.push((entry.file_name(), true, None)),
+            Ok(about) if about.is_file() => names.push((entry.file_name(), false, Stamp::of(&about))),
             // A dead link is reported when it is read.
-            Err(_) => names.push((entry.file_name(), false)),
+            Err(_) => names.push((entry.file_name(), false, None)),
             Ok(_) => {}
         }
     }
     // Links in loops are resolved to the first name that leads there, so the order matters.
-    names.sort_unstable_by(|a, b| b.cmp(a));
+    names.sort_unstable_by(|a, b| (&b.0, b.1).cmp(&(&a.0, a.1)));
     Ok(names)
 }
 

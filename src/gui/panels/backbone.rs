@@ -5,8 +5,7 @@ use super::super::widgets::{action_button, bar, card, dim, empty, icon_button, l
 use super::super::{Actions, Scene};
 use super::model_card::{CARD, model_card, table_row};
 use super::{bytes, duration};
-use crate::data::index::Modality;
-use crate::hub::Kind;
+use crate::data::modality::{Modality, listed};
 use crate::hub::local::Keep;
 use crate::session::models::{Download, KindFilter};
 use crate::session::{Action, LocalChoice, Session};
@@ -41,10 +40,7 @@ const LANGUAGES: [(&str, Option<&str>); 7] = [
 /// Search and filters, downloads, cards or a table.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let Some(project) = &scene.session.project else { return };
-    let learnt = match project.index.modality {
-        Modality::Image => "pictures",
-        Modality::Text => "texts",
-    };
+    let learnt = project.index.modality.facts().familiar;
     let sentence = format!(
         "A network that has already learnt from millions of {learnt}. Yours starts from what it knows."
     );
@@ -95,12 +91,13 @@ fn search(ui: &mut Ui, session: &Session, out: &mut Actions) {
 fn filters(ui: &mut Ui, session: &Session, out: &mut Actions) {
     let mut filter = session.models.filter.clone();
     ui.horizontal_wrapped(|ui| {
-        let kinds = [
-            ("Suits my data", KindFilter::Suitable),
-            ("Images", KindFilter::Only(Kind::Image)),
-            ("Texts", KindFilter::Only(Kind::Text)),
-            ("Images and texts", KindFilter::All),
-        ];
+        let only = |m: &Modality| (capitalised(m.facts().many), KindFilter::Only(*m));
+        let all = capitalised(&listed("and"));
+        let kinds: Vec<(String, KindFilter)> = [("Suits my data".to_string(), KindFilter::Suitable)]
+            .into_iter()
+            .chain(Modality::ALL.iter().map(only))
+            .chain([(all, KindFilter::All)])
+            .collect();
         choose(ui, &kinds, &mut filter.kind);
         choose(ui, &SIZES, &mut filter.largest);
         let licences = LICENCES.map(|(name, id)| (name, id.map(str::to_string)));
@@ -117,6 +114,11 @@ fn filters(ui: &mut Ui, session: &Session, out: &mut Actions) {
     if filter != session.models.filter {
         out.push(Action::FilterModels(filter));
     }
+}
+
+fn capitalised(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or(String::new(), |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
 }
 
 /// A backbone that the user has: a folder or a weight file, used where it lies or copied.
@@ -139,11 +141,11 @@ fn local_menu(ui: &mut Ui, out: &mut Actions) {
 }
 
 /// A menu that shows what is chosen.
-fn choose<T: PartialEq + Clone>(ui: &mut Ui, choices: &[(&str, T)], chosen: &mut T) {
-    let shown = choices.iter().find(|(_, value)| value == chosen).map_or("Other", |(name, _)| name);
+fn choose<T: PartialEq + Clone>(ui: &mut Ui, choices: &[(impl AsRef<str>, T)], chosen: &mut T) {
+    let shown = choices.iter().find(|(_, value)| value == chosen).map_or("Other", |(name, _)| name.as_ref());
     ui.menu_button(format!("{shown} ▾"), |ui| {
         for (name, value) in choices {
-            if ui.selectable_label(value == chosen, *name).clicked() {
+            if ui.selectable_label(value == chosen, name.as_ref()).clicked() {
                 *chosen = value.clone();
                 ui.close();
             }

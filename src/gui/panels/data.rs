@@ -9,7 +9,8 @@ use crate::data::index::{Item, Modality, Part};
 use crate::data::target::{Target, TargetKind};
 use crate::session::{Action, OpenProject};
 use crate::units;
-use egui::{Align, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo};
+use egui::{Align, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo};
+use std::path::Path;
 
 /// Least side of a picture in the grid.
 const SIDE: f32 = 112.0;
@@ -131,6 +132,17 @@ fn split_menu(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
     });
     if split != project.recipe.split {
         out.push(Action::SetSplit(split));
+    }
+}
+
+/// What there is to see of the sample in a file; nothing where its words say it all.
+pub(super) fn tile(ui: &mut Ui, scene: &Scene, modality: Modality, path: &Path, size: Vec2) {
+    match modality {
+        Modality::Image => {
+            let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+            super::picture_tile(ui, scene, path, rect);
+        }
+        Modality::Text => {}
     }
 }
 
@@ -294,8 +306,8 @@ fn sample(ui: &mut Ui, scene: &Scene, project: &OpenProject, item: usize) {
         }
         None => {
             let side = ui.available_width();
-            let (rect, _) = ui.allocate_exact_size(egui::vec2(side, side * 0.7), Sense::hover());
-            super::picture_tile(ui, scene, &project.index.full_path(sample), rect);
+            let size = egui::vec2(side, side * 0.7);
+            tile(ui, scene, project.index.modality, &project.index.full_path(sample), size);
         }
     }
     target_rows(ui, project, sample);

@@ -4,7 +4,6 @@ use super::super::theme::{self, Tokens};
 use super::super::widgets::{action_button, banner, card, dim, empty, fact_row, page_title, section};
 use super::super::{Actions, Scene};
 use super::bytes;
-use crate::backbone::InputSpec;
 use crate::session::{Action, Step};
 use egui::{Align, Align2, CornerRadius, Frame, Layout, Margin, RichText, ScrollArea, Stroke, Ui};
 
@@ -65,10 +64,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
     let Some(project) = &scene.session.project else { return };
     let tokens = Tokens::of(ui.ctx());
     section(ui, "Use it");
-    let example = match scene.session.backbone().map(|b| &b.input) {
-        Some(InputSpec::Text(_)) => "  --text \"a new text\"",
-        _ => "  photo.jpg",
-    };
+    let example = project.index.modality.facts().example;
     Frame::new()
         .fill(tokens.raised)
         .stroke(Stroke::new(1.0, tokens.line))
@@ -76,7 +72,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
         .corner_radius(CornerRadius::same(theme::CARD_CORNER))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
-            let command = format!("frostline predict \\\n  {} \\\n{example}", quoted(&project.export_path));
+            let command = format!("frostline predict \\\n  {} \\\n  {example}", quoted(&project.export_path));
             ui.add(egui::Label::new(RichText::new(command).font(theme::mono())).wrap());
         });
     ui.add_space(theme::SPACE);
@@ -85,9 +81,8 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
     if let Some(backbone) = scene.session.backbone() {
         fact_row(ui, "Backbone", &backbone.name);
         fact_row(ui, "Licence", backbone.card.licence.as_deref().unwrap_or("not known"));
-        if let InputSpec::Image(spec) = &backbone.input {
-            let resized = (spec.size as f64 / spec.crop_fraction).floor();
-            fact_row(ui, "Preprocessing", &format!("resize {resized}, crop {}", spec.size));
+        if let Some(preprocessing) = backbone.input.preprocessing() {
+            fact_row(ui, "Preprocessing", &preprocessing);
         }
     }
     if let Some(done) = &scene.session.exported {

@@ -4,7 +4,6 @@ use super::super::theme::{self, Tokens};
 use super::super::widgets::{action_button, dim, fact_row, section};
 use super::super::{Actions, Scene};
 use super::{bytes, count, duration};
-use crate::backbone::InputSpec;
 use crate::hub::ModelPage;
 use crate::hub::library::{Kept, Source};
 use crate::session::models::{ModelRow, Place};
@@ -156,11 +155,8 @@ fn here(ui: &mut Ui, session: &Session, facts: &BackboneFacts, out: &mut Actions
     let tokens = Tokens::of(ui.ctx());
     section(ui, &facts.name);
     dim(ui, sentence(facts.card.good_for.as_deref().unwrap_or(facts.family)));
-    let preprocessing = match &facts.input {
-        InputSpec::Image(spec) => format!("{0} × {0}, RGB", spec.size),
-        InputSpec::Text(spec) => format!("text, {} tokens", spec.max_tokens),
-    };
-    fact_row(ui, "Input", &preprocessing);
+    let long = facts.input.modality().facts().input.long;
+    fact_row(ui, "Input", &long(facts.input.size()));
     fact_row(ui, "Features", &facts.features.to_string());
     fact_row(ui, "Cuts, layers", &format!("{}, {}", facts.cuts.len(), facts.tree.leaves().len()));
     let revision = facts.commit.as_deref().and_then(|commit| commit.get(..12));

@@ -3,10 +3,12 @@
 use super::super::theme::{self, Tokens};
 use super::super::widgets::{action_button, bar, card, cell, dim, empty, fact_row, line, page_head, section};
 use super::super::{Actions, Scene};
+use crate::data::facts::Carrier;
+use crate::data::modality::Modality;
 use crate::jobs::Prediction;
 use crate::session::{Action, Step};
 use crate::task::{Answer, LabelProbability};
-use egui::{RichText, ScrollArea, Sense, Ui};
+use egui::{RichText, ScrollArea, Ui};
 use std::path::Path;
 
 /// Labels less likely than this are not listed, but for the first two.
@@ -31,7 +33,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             action_button(ui, scene.session, &Action::TryNewestRun, text, false, out);
         }
     });
-    let Some(takes_text) = scene.session.tries_texts() else { return };
+    let Some(modality) = scene.session.tries_modality() else { return };
     if scene.session.tries.export.is_none() && scene.session.newest_result().is_none() {
         let action = Action::Go(Step::Train);
         empty(
@@ -44,7 +46,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         );
         return;
     }
-    input(ui, scene, takes_text, out);
+    input(ui, scene, modality, out);
     if scene.session.tries.waiting {
         ui.horizontal(|ui| {
             ui.spinner();
@@ -54,7 +56,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let predictions = &scene.session.tries.predictions;
         for prediction in predictions.iter().take(SHOWN) {
-            answer(ui, scene, prediction, takes_text);
+            answer(ui, scene, prediction, modality);
         }
         if let Some(more) = predictions.len().checked_sub(SHOWN).filter(|more| *more > 0) {
             dim(ui, format!("and {more} more; `frostline predict` lists them all"));
@@ -62,12 +64,13 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     });
 }
 
-fn input(ui: &mut Ui, scene: &Scene, takes_text: bool, out: &mut Actions) {
+fn input(ui: &mut Ui, scene: &Scene, modality: Modality, out: &mut Actions) {
     card(ui, |ui| {
         ui.set_width(ui.available_width());
-        if !takes_text {
+        if modality.facts().carrier == Carrier::File {
             ui.horizontal_wrapped(|ui| {
-                dim(ui, "Drop pictures or a folder anywhere on the window, or");
+                let familiar = modality.facts().familiar;
+                dim(ui, format!("Drop {familiar} or a folder anywhere on the window, or"));
                 action_button(ui, scene.session, &Action::ChooseTryFiles, "Choose files…", true, out);
             });
             return;
@@ -94,18 +97,15 @@ fn input(ui: &mut Ui, scene: &Scene, takes_text: bool, out: &mut Actions) {
     });
 }
 
-fn answer(ui: &mut Ui, scene: &Scene, prediction: &Prediction, takes_text: bool) {
+fn answer(ui: &mut Ui, scene: &Scene, prediction: &Prediction, modality: Modality) {
     let tokens = Tokens::of(ui.ctx());
     card(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {
-            if !takes_text {
-                let (rect, _) = ui.allocate_exact_size(egui::vec2(96.0, 96.0), Sense::hover());
-                super::picture_tile(ui, scene, Path::new(&prediction.input), rect);
-            }
+            super::data::tile(ui, scene, modality, Path::new(&prediction.input), egui::vec2(96.0, 96.0));
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = 2.0;
-                question(ui, &prediction.input, takes_text);
+                question(ui, &prediction.input, modality);
                 ui.add_space(4.0);
                 if let Some(error) = &prediction.error {
                     ui.label(RichText::new(error).color(tokens.error));
@@ -152,8 +152,8 @@ fn probabilities(
 }
 
 /// What was asked: a text, or a file's name with its path at the pointer.
-fn question(ui: &mut Ui, input: &str, takes_text: bool) {
-    if takes_text {
+fn question(ui: &mut Ui, input: &str, modality: Modality) {
+    if modality.facts().carrier == Carrier::Words {
         ui.label(input.chars().take(300).collect::<String>());
         return;
     }

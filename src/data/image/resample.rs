@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::image::Rgb;
+use super::Rgb;
 
 /// The interpolation of a resize, antialiased where it shrinks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn resizes_are_pillows_to_the_bit() {
-        let mut file = Reader::new(include_bytes!("goldens/resize.bin"));
+        let mut file = Reader::new(include_bytes!("../goldens/resize.bin"));
         let sources = file.images(2);
         for case in 0..file.number() {
             let source = &sources[file.number()];
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_window_is_a_part_of_the_whole() {
-        let source = Reader::new(include_bytes!("goldens/resize.bin")).image();
+        let source = Reader::new(include_bytes!("../goldens/resize.bin")).image();
         let whole = |full| Window { full, start: 0, len: full };
         let filter = ResizeFilter::Bicubic;
         let all = resize(&source, whole(20), whole(15), filter);

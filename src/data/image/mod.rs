@@ -5,9 +5,15 @@
 //! note in EXIF is applied. The number of pixels is read from the header and bounded before
 //! anything is decoded.
 
+mod facts;
 mod format;
+mod golden;
 mod jpeg;
 mod pixels;
+pub mod preprocess;
+mod preview;
+mod read;
+mod resample;
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,10 +23,13 @@ use ::image::metadata::Orientation;
 use ::image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 use thiserror::Error;
 
+pub use facts::FACTS;
 pub use format::Format;
-pub(crate) use format::{extension, named_like_an_image};
+pub(crate) use format::named_like_an_image;
+pub use read::check_file;
 
-use super::index::FindingKind;
+pub(crate) use super::facts::extension;
+use super::finding::FindingKind;
 
 /// The most pixels that are decoded, 100 million: 10,000 x 10,000.
 pub const MAX_PIXELS: u64 = 100_000_000;

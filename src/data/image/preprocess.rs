@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::image::{self, ImageError, Rgb};
-use super::index::Digest;
 use super::resample::{self, Window};
+use super::{ImageError, Rgb, decode};
+use crate::data::digest::Digest;
 
 pub use super::resample::ResizeFilter;
 
@@ -50,7 +50,7 @@ impl ImageSpec {
     ///
     /// When the image cannot be decoded.
     pub fn load(&self, path: &Path) -> Result<Vec<f32>, ImageError> {
-        Ok(self.apply(&image::decode(path)?))
+        Ok(self.apply(&decode(path)?))
     }
 
     /// The first value that makes no sense, in words. What passes can be applied to any image.
@@ -139,8 +139,8 @@ mod tests {
 
     #[test]
     fn crops_are_timms_to_the_bit() {
-        let sources = Reader::new(include_bytes!("goldens/resize.bin")).images(2);
-        let mut cases = Reader::new(include_bytes!("goldens/crop.bin"));
+        let sources = Reader::new(include_bytes!("../goldens/resize.bin")).images(2);
+        let mut cases = Reader::new(include_bytes!("../goldens/crop.bin"));
         for case in 0..cases.number() {
             let source = &sources[cases.number()];
             let filter = cases.filter();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokenizers::{PostProcessor, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
 
-use super::index::Digest;
+use crate::data::digest::Digest;
 
 /// A tokenizer with its length limit.
 pub struct TextTokenizer {

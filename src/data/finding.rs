@@ -1,0 +1,88 @@
+//! What is wrong or doubtful in the data.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Something wrong or doubtful in the data. The scan went on without it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Relative to the root, as in [`Item::path`]; a folder where the finding is about a folder.
+    pub file: PathBuf,
+    /// Always written, `null` where the finding is about the whole file.
+    #[serde(default)]
+    pub line: Option<u64>,
+    pub kind: FindingKind,
+    /// What is wrong, as a sentence without a full stop.
+    pub reason: String,
+    /// What a person can do about it.
+    pub remedy: String,
+}
+
+/// The kinds of [`Finding`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// The file cannot be opened or decoded; it is left out.
+    Unreadable,
+    /// The file has no bytes; it is left out.
+    Empty,
+    /// The file ends too early; it is left out.
+    Truncated,
+    /// The content is of another format than the name says; the item stays.
+    WronglyNamed,
+    /// More pixels or bytes than are read; it is left out.
+    TooLarge,
+    /// Bytes that are no UTF-8; the file or row is left out.
+    NotUtf8,
+    /// A row without a label, or samples in no class folder; left out.
+    MissingLabel,
+    /// A row with something else where a number, or 0 or 1, should be; left out.
+    BadTarget,
+    /// A text with nothing but white space; it is left out.
+    EmptyText,
+    /// A row that cannot be read as a record; it is left out.
+    BadRow,
+    /// A class with one item, which can only be trained on.
+    SingleItemClass,
+    /// A class none of whose items may be trained on.
+    NoTrainingItem,
+    /// A label that all items have or none has, or a column with one number in all rows: nothing can be learnt of it.
+    ConstantTarget,
+    /// The same content twice with the same label; both stay, on one side of the split.
+    Duplicate,
+    /// The same content with two labels; both stay.
+    ConflictingDuplicate,
+    /// The same content in two of the parts that the folders give; both stay.
+    LeakAcrossParts,
+    /// A file of another kind among the samples; it is left out.
+    NotData,
+    /// A class folder without a usable item.
+    EmptyFolder,
+}
+
+impl FindingKind {
+    /// As it is written in files: `snake_case`.
+    pub fn name(self) -> &'static str {
+        match self {
+            FindingKind::Unreadable => "unreadable",
+            FindingKind::Empty => "empty",
+            FindingKind::Truncated => "truncated",
+            FindingKind::WronglyNamed => "wrongly_named",
+            FindingKind::TooLarge => "too_large",
+            FindingKind::NotUtf8 => "not_utf8",
+            FindingKind::MissingLabel => "missing_label",
+            FindingKind::BadTarget => "bad_target",
+            FindingKind::EmptyText => "empty_text",
+            FindingKind::BadRow => "bad_row",
+            FindingKind::SingleItemClass => "single_item_class",
+            FindingKind::NoTrainingItem => "no_training_item",
+            FindingKind::ConstantTarget => "constant_target",
+            FindingKind::Duplicate => "duplicate",
+            FindingKind::ConflictingDuplicate => "conflicting_duplicate",
+            FindingKind::LeakAcrossParts => "leak_across_parts",
+            FindingKind::NotData => "not_data",
+            FindingKind::EmptyFolder => "empty_folder",
+        }
+    }
+}
