@@ -1,6 +1,6 @@
 //! The arguments. Other programs depend on them: add, never change.
 
-use crate::project::recipe::{BatchNormChoice, OptimiserChoice};
+use super::settings::SettingArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -184,39 +184,8 @@ pub struct New {
     /// Layers to train besides the head: paths with * and ?; may be given several times; * means all
     #[arg(long, value_name = "GLOB")]
     pub thaw: Vec<String>,
-    /// Passes over the training samples
-    #[arg(long, value_name = "N")]
-    pub epochs: Option<u32>,
-    /// Samples in one step
-    #[arg(long, value_name = "N")]
-    pub batch_size: Option<usize>,
-    /// Peak learning rate; ten times larger with sgd where not given
-    #[arg(long, value_name = "X")]
-    pub lr: Option<f64>,
-    /// How gradients move the weights [default: adamw]
-    #[arg(long, value_enum, value_name = "O")]
-    pub optimiser: Option<OptimiserName>,
-    /// How much of the last step SGD goes on with [default: 0.9]
-    #[arg(long, value_name = "X")]
-    pub momentum: Option<f64>,
-    /// Pulls weights towards zero [default: 0.01]
-    #[arg(long, value_name = "X")]
-    pub weight_decay: Option<f64>,
-    /// Largest norm of the gradient, 0 for no limit [default: 0]
-    #[arg(long, value_name = "X")]
-    pub clip: Option<f64>,
-    /// Statistics of thawed batch norms [default: fixed]
-    #[arg(long, value_enum, value_name = "B")]
-    pub batch_norm: Option<BatchNormName>,
-    /// Decides the split, the order of samples and the first weights of the head
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Share of samples for validation [default: 0.2]
-    #[arg(long, value_name = "F")]
-    pub val_fraction: Option<f64>,
-    /// Share of samples kept for the test [default: 0]
-    #[arg(long, value_name = "F")]
-    pub test_fraction: Option<f64>,
+    #[command(flatten)]
+    pub settings: SettingArgs,
 }
 
 #[derive(Subcommand)]
@@ -287,40 +256,6 @@ pub enum HubCommand {
 pub enum KindName {
     Image,
     Text,
-}
-
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
-pub enum OptimiserName {
-    #[value(name = "adamw")]
-    AdamW,
-    /// With momentum
-    Sgd,
-}
-
-impl From<OptimiserName> for OptimiserChoice {
-    fn from(name: OptimiserName) -> Self {
-        match name {
-            OptimiserName::AdamW => Self::AdamW,
-            OptimiserName::Sgd => Self::Sgd,
-        }
-    }
-}
-
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
-pub enum BatchNormName {
-    /// Those of the pretrained file
-    Fixed,
-    /// Those of each batch; running statistics follow
-    Training,
-}
-
-impl From<BatchNormName> for BatchNormChoice {
-    fn from(name: BatchNormName) -> Self {
-        match name {
-            BatchNormName::Fixed => Self::Fixed,
-            BatchNormName::Training => Self::Training,
-        }
-    }
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,9 @@ pub mod files;
 pub mod folder;
 pub mod plan;
 pub mod recipe;
+mod recipe_file;
 pub mod run;
+pub mod settings;
 
 pub use folder::{Project, ProjectLock};
 pub use plan::{Machine, Plan};

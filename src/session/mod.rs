@@ -27,7 +27,6 @@ use crate::jobs::Prediction;
 use crate::project::Recipe;
 use crate::project::recipe::BatchNormChoice;
 use crate::train::estimate::{Calibration, Estimate, TYPICAL_TOKENS, Workload, estimate};
-use crate::train::optimiser::Rule;
 use crate::worker::{BackboneFacts, Command, EvaluateOn, JobId};
 use data_view::DataView;
 use layers::LayersView;
@@ -379,7 +378,7 @@ impl Session {
             batch_size: training.batch_size,
             epochs: training.epochs,
             classes: project.index.classes.len(),
-            moments: Rule::of(training).moments().len(),
+            moments: training.optimiser.moments().len(),
             tokens: if backbone.takes_images() { 1 } else { TYPICAL_TOKENS },
             cache_enabled: project.recipe.cache.enabled,
             norms_follow: training.batch_norm == BatchNormChoice::Training,

@@ -11,6 +11,5 @@ mod memory;
 pub mod metrics;
 pub mod optimiser;
 pub mod samples;
-pub mod schedule;
 pub mod top;
 pub mod trunk;

@@ -4,12 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 18] = [
-    "control", "units", "data", "problem", "nn", "backbone", "hub", "project", "train", "predict", "inspect",
-    "evaluate", "export", "jobs", "worker", "session", "gui", "cli",
+const ORDER: [&str; 19] = [
+    "control", "units", "data", "problem", "nn", "optim", "backbone", "hub", "project", "train", "predict",
+    "inspect", "evaluate", "export", "jobs", "worker", "session", "gui", "cli",
 ];
 /// Folders that know no front end.
-const ENGINE: usize = 14;
+const ENGINE: usize = 15;
 
 fn sources() -> Vec<(PathBuf, String)> {
     fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
