@@ -1,7 +1,7 @@
 //! The table of settings in the README, which is held equal to the rows. `UPDATE_README=1 cargo test readme` rewrites it.
 
 use super::tests::circumstances;
-use super::{Defaults, Kind, SETTINGS, Setting, Standard};
+use super::{Defaults, Kind, SETTINGS, Setting, Standard, Value};
 use crate::data::index::Modality;
 use std::path::PathBuf;
 
@@ -50,11 +50,11 @@ fn short(value: f64) -> String {
 /// The value that suits most, and where another one does.
 fn default(setting: &Setting) -> String {
     if let Standard::Always(value) = setting.default {
-        return value().to_string();
+        return written(value());
     }
     let all = circumstances();
     let usual = setting.default(&all[0]);
-    let mut text = usual.to_string();
+    let mut text = written(usual);
     for defaults in all.iter().filter(|d| setting.default(d) != usual) {
         let Defaults { modality, head_only, .. } = defaults;
         let samples = match modality {
@@ -62,9 +62,17 @@ fn default(setting: &Setting) -> String {
             Modality::Text => "texts",
         };
         let layers = if *head_only { "head only" } else { "layers thawed" };
-        text += &format!("; {samples}, {layers}: {}", setting.default(defaults));
+        text += &format!("; {samples}, {layers}: {}", written(setting.default(defaults)));
     }
     text
+}
+
+/// A dropout comes from a file with numbers of 32 bits.
+fn written(value: Value) -> String {
+    match value {
+        Value::Real(number) => (number as f32).to_string(),
+        Value::Integer(_) | Value::Choice(_) | Value::Switch(_) => value.to_string(),
+    }
 }
 
 #[test]

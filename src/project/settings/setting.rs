@@ -205,13 +205,12 @@ impl Defaults<'_> {
 }
 
 impl Unit {
-    /// In words, to stand behind a number.
+    /// In words, to stand behind a number that does not speak for itself.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Plain => "",
+            Self::Plain | Self::Share => "",
             Self::Passes => "passes",
             Self::Samples => "samples",
-            Self::Share => "of the whole",
             Self::LearningRates => "times the learning rate",
         }
     }
