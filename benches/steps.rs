@@ -7,8 +7,9 @@ use candle_core::{Device, Tensor};
 use frostline::backbone::{Architecture, Boundary, Pass, Role, Segment, TensorSource, mix, registry};
 use frostline::network::head::load_head;
 use frostline::nn::{FreedMemoryKept, Linear, Param, cross_entropy, let_idle_threads_sleep};
+use frostline::optim::{AdamW, Hyper, OptimiserChoice};
 use frostline::problem::Result;
-use frostline::train::optimiser::{Optimiser, Rule};
+use frostline::train::optimiser::Optimiser;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -113,7 +114,8 @@ impl Bench {
             Work::Forward => segments,
             Work::Train { thawed } | Work::TrainCached { thawed } => segments.saturating_sub(thawed),
         };
-        let mut optimiser = Optimiser::new(Rule::AdamW, 0.01);
+        let mut optimiser =
+            Optimiser::new(OptimiserChoice::of(&AdamW), Hyper { weight_decay: 0.01, ..Hyper::default() });
         let mut frozen = RandomSource { optimiser: None };
         let load = |range: std::ops::Range<usize>, source: &mut RandomSource| {
             range.map(|n| architecture.load_segment(n, source)).collect::<Result<Vec<_>>>()

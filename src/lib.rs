@@ -25,6 +25,7 @@ pub mod problem;
 pub mod units;
 
 pub mod nn;
+pub mod optim;
 
 pub mod backbone;
 pub mod hub;

@@ -1,7 +1,7 @@
 //! The arguments. Other programs depend on them: add, never change.
 
+use super::settings::SettingArgs;
 use crate::data::modality::Modality;
-use crate::project::recipe::{BatchNormChoice, OptimiserChoice};
 use crate::task::{TASKS, TaskChoice};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -199,39 +199,8 @@ pub struct New {
     /// Layers to train besides the head: paths with * and ?; may be given several times; * means all
     #[arg(long, value_name = "GLOB")]
     pub thaw: Vec<String>,
-    /// Passes over the training samples
-    #[arg(long, value_name = "N")]
-    pub epochs: Option<u32>,
-    /// Samples in one step
-    #[arg(long, value_name = "N")]
-    pub batch_size: Option<usize>,
-    /// Peak learning rate; ten times larger with sgd where not given
-    #[arg(long, value_name = "X")]
-    pub lr: Option<f64>,
-    /// How gradients move the weights [default: adamw]
-    #[arg(long, value_enum, value_name = "O")]
-    pub optimiser: Option<OptimiserName>,
-    /// How much of the last step SGD goes on with [default: 0.9]
-    #[arg(long, value_name = "X")]
-    pub momentum: Option<f64>,
-    /// Pulls weights towards zero [default: 0.01]
-    #[arg(long, value_name = "X")]
-    pub weight_decay: Option<f64>,
-    /// Largest norm of the gradient, 0 for no limit [default: 0]
-    #[arg(long, value_name = "X")]
-    pub clip: Option<f64>,
-    /// Statistics of thawed batch norms [default: fixed]
-    #[arg(long, value_enum, value_name = "B")]
-    pub batch_norm: Option<BatchNormName>,
-    /// Decides the split, the order of samples and the first weights of the head
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Share of samples for validation [default: 0.2]
-    #[arg(long, value_name = "F")]
-    pub val_fraction: Option<f64>,
-    /// Share of samples kept for the test [default: 0]
-    #[arg(long, value_name = "F")]
-    pub test_fraction: Option<f64>,
+    #[command(flatten)]
+    pub settings: SettingArgs,
 }
 
 #[derive(Subcommand)]
@@ -305,40 +274,6 @@ impl ValueEnum for Modality {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.facts().name))
-    }
-}
-
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
-pub enum OptimiserName {
-    #[value(name = "adamw")]
-    AdamW,
-    /// With momentum
-    Sgd,
-}
-
-impl From<OptimiserName> for OptimiserChoice {
-    fn from(name: OptimiserName) -> Self {
-        match name {
-            OptimiserName::AdamW => Self::AdamW,
-            OptimiserName::Sgd => Self::Sgd,
-        }
-    }
-}
-
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
-pub enum BatchNormName {
-    /// Those of the pretrained file
-    Fixed,
-    /// Those of each batch; running statistics follow
-    Training,
-}
-
-impl From<BatchNormName> for BatchNormChoice {
-    fn from(name: BatchNormName) -> Self {
-        match name {
-            BatchNormName::Fixed => Self::Fixed,
-            BatchNormName::Training => Self::Training,
-        }
     }
 }
 

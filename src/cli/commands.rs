@@ -111,17 +111,7 @@ fn create(new: New) -> Result<u8> {
         label_columns: new.columns.label_column,
         task: new.task,
         thaw: new.thaw,
-        epochs: new.epochs,
-        batch_size: new.batch_size,
-        learning_rate: new.lr,
-        optimiser: new.optimiser.map(Into::into),
-        momentum: new.momentum,
-        weight_decay: new.weight_decay,
-        clip: new.clip,
-        batch_norm: new.batch_norm.map(Into::into),
-        seed: new.seed,
-        validation_fraction: new.val_fraction,
-        test_fraction: new.test_fraction,
+        settings: new.settings.0,
     };
     let created = jobs::create(&request, &console);
     console.finish();

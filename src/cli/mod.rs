@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod control;
 mod hub;
+mod settings;
 mod show;
 
 use crate::problem::{Cause, Problem};

@@ -6,10 +6,8 @@ use crate::control::Control;
 use crate::data::scan::{KnownFiles, ScanOptions};
 use crate::hub;
 use crate::problem::{Problem, Result};
-use crate::project::recipe::{
-    BackboneChoice, BatchNormChoice, CacheChoice, DataChoice, FreezeChoice, OptimiserChoice, RECIPE_VERSION,
-    SplitChoice, TrainingChoice,
-};
+use crate::project::recipe::{BackboneChoice, DataChoice, FreezeChoice};
+use crate::project::settings::{self, Defaults, Setting, Value};
 use crate::project::{Machine, Plan, Project, Recipe, kept_index};
 use crate::task::{TaskChoice, usual};
 use std::path::{Path, PathBuf};
@@ -26,18 +24,8 @@ pub struct NewProject {
     /// What is asked of the network; found out from the labels where not given.
     pub task: Option<TaskChoice>,
     pub thaw: Vec<String>,
-    pub epochs: Option<u32>,
-    pub batch_size: Option<usize>,
-    pub learning_rate: Option<f64>,
-    pub optimiser: Option<OptimiserChoice>,
-    pub momentum: Option<f64>,
-    pub weight_decay: Option<f64>,
-    /// Largest norm of the gradient.
-    pub clip: Option<f64>,
-    pub batch_norm: Option<BatchNormChoice>,
-    pub seed: Option<u64>,
-    pub validation_fraction: Option<f64>,
-    pub test_fraction: Option<f64>,
+    /// What is set otherwise than it suits, in any order.
+    pub settings: Vec<(&'static Setting, Value)>,
 }
 
 /// Makes the project folder with its recipe.
@@ -55,23 +43,17 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
     };
     let scanned = scan_with(&new.data, &options, &KnownFiles::default(), control)?;
     let index = Arc::new(scanned.index);
-    let head_only = mask.trainable_parameters(backbone.architecture().tree()) == 0;
-    let mut suited =
-        TrainingChoice::suited_to(backbone.input.modality(), head_only, backbone.architecture().dropout());
-    suited.set_optimiser(new.optimiser.unwrap_or_default());
-    let (split, seed) = (SplitChoice::default(), new.seed.unwrap_or(0));
-    let recipe = Recipe {
-        version: RECIPE_VERSION,
+    let defaults = Defaults {
         task: new.task.unwrap_or(TaskChoice(usual(index.target))),
+        modality: backbone.input.modality(),
+        head_only: mask.trainable_parameters(backbone.architecture().tree()) == 0,
+        dropout: backbone.architecture().dropout(),
+    };
+    let mut recipe = Recipe {
         data: DataChoice {
             path: Project::reference(&new.folder, &new.data)?,
             text_column: new.text_column.clone(),
             label_columns: new.label_columns.clone(),
-        },
-        split: SplitChoice {
-            validation_fraction: new.validation_fraction.unwrap_or(split.validation_fraction),
-            test_fraction: new.test_fraction.unwrap_or(split.test_fraction),
-            seed,
         },
         backbone: BackboneChoice {
             id: backbone.id.clone(),
@@ -80,20 +62,9 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
             folder: folder_to_note(&new.folder, &backbone)?,
         },
         freeze: FreezeChoice { thaw: new.thaw.clone() },
-        training: TrainingChoice {
-            epochs: new.epochs.unwrap_or(suited.epochs),
-            batch_size: new.batch_size.unwrap_or(suited.batch_size),
-            learning_rate: new.learning_rate.unwrap_or(suited.learning_rate),
-            momentum: new.momentum.unwrap_or(suited.momentum),
-            weight_decay: new.weight_decay.unwrap_or(suited.weight_decay),
-            clip: new.clip.unwrap_or(suited.clip),
-            batch_norm: new.batch_norm.unwrap_or(suited.batch_norm),
-            seed,
-            ..suited
-        },
-        cache: CacheChoice::default(),
+        ..Recipe::suited_to(&defaults)
     };
-    recipe.check().map_err(|why| {
+    settings::apply(&mut recipe, &new.settings).and_then(|()| recipe.check()).map_err(|why| {
         Problem::input(
             "the project was not made",
             why,

@@ -73,7 +73,7 @@ pub use residual::add_relu;
 pub use sgd::{Sgd, sgd_update, sgd_update_composed};
 pub use soft_loss::{binary_cross_entropy, soft_cross_entropy, squared_error};
 pub use squeeze_excite::SqueezeExcite;
-pub use update::{clip_factor, square_sum, square_sum_composed};
+pub use update::{clip_factor, prepare_moment, square_sum, square_sum_composed, update_in_place};
 
 /// What decides the last bits of a result: the instruction set, or `composed`.
 pub fn path_name() -> &'static str {

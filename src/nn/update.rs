@@ -30,7 +30,7 @@ pub fn square_sum_composed(gradient: &Tensor) -> Result<Tensor> {
 ///
 /// # Errors
 /// A moment of another length.
-pub(super) fn prepare_moment(var: &Var, moment: &mut Vec<f32>) -> Result<()> {
+pub fn prepare_moment(var: &Var, moment: &mut Vec<f32>) -> Result<()> {
     let len = var.elem_count();
     if moment.is_empty() {
         moment.resize(len, 0.0);
@@ -46,7 +46,7 @@ pub(super) fn prepare_moment(var: &Var, moment: &mut Vec<f32>) -> Result<()> {
 ///
 /// # Errors
 /// A gradient of another size, rows past the end or not ascending, a variable that is not f32 on the CPU.
-pub(super) fn update_in_place(
+pub fn update_in_place(
     var: &Var,
     gradient: &Gradient,
     update: impl FnMut(&mut [f32], &[f32], Range<usize>),

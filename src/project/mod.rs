@@ -6,7 +6,9 @@ pub mod folder;
 pub mod kept_index;
 pub mod plan;
 pub mod recipe;
+mod recipe_file;
 pub mod run;
+pub mod settings;
 
 pub use folder::{Project, ProjectLock};
 pub use plan::{Machine, Plan};

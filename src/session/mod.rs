@@ -28,7 +28,6 @@ use crate::jobs::Prediction;
 use crate::project::Recipe;
 use crate::project::recipe::BatchNormChoice;
 use crate::train::estimate::{Calibration, Estimate, Workload, estimate};
-use crate::train::optimiser::Rule;
 use crate::worker::{BackboneFacts, Command, EvaluateOn, JobId};
 use data_view::DataView;
 use layers::LayersView;
@@ -377,7 +376,7 @@ impl Session {
             batch_size: training.batch_size,
             epochs: training.epochs,
             classes: project.index.classes.len(),
-            moments: Rule::of(training).moments().len(),
+            moments: training.optimiser.moments().len(),
             modality: backbone.input.modality(),
             tokens: backbone.input.modality().facts().cost.typical_tokens,
             cache_enabled: project.recipe.cache.enabled,

@@ -5,9 +5,8 @@ use crate::data::target::TargetKind;
 use crate::hub::places;
 use crate::problem::{Problem, Result};
 use crate::project::files::{read_json, write_json};
-use crate::project::recipe::{
-    BackboneChoice, CacheChoice, DataChoice, FreezeChoice, RECIPE_VERSION, SplitChoice, TrainingChoice,
-};
+use crate::project::recipe::{BackboneChoice, DataChoice};
+use crate::project::settings::Defaults;
 use crate::project::{Project, Recipe};
 use crate::session::Step;
 use crate::session::action::{SampleName, ThemeChoice};
@@ -116,20 +115,20 @@ impl Remembered {
 /// # Errors
 /// The data is gone.
 pub fn recipe_for(index: &DatasetIndex, folder: &Path, backbone: &BackboneFacts) -> Result<Recipe> {
-    let training = TrainingChoice::suited_to(index.modality, true, backbone.dropout);
-    Ok(Recipe {
-        version: RECIPE_VERSION,
+    let defaults = Defaults {
         task: TaskChoice(usual(index.target)),
+        modality: index.modality,
+        head_only: true,
+        dropout: backbone.dropout,
+    };
+    Ok(Recipe {
         data: DataChoice {
             path: Project::reference(folder, &index.root)?,
             text_column: None,
             label_columns: Vec::new(),
         },
-        split: SplitChoice::default(),
         backbone: choice_of(backbone),
-        freeze: FreezeChoice::default(),
-        training,
-        cache: CacheChoice::default(),
+        ..Recipe::suited_to(&defaults)
     })
 }
 

@@ -2,10 +2,8 @@
 
 use crate::backbone::CutName;
 use crate::control::EpochRecord;
-use crate::project::recipe::{BatchNormChoice, TrainingChoice};
-use crate::project::{Recipe, RunRecord, RunState};
+use crate::project::{Recipe, RunRecord, RunState, settings};
 use crate::task::{ScoreKind, TaskKind, best_epoch};
-use crate::train::optimiser::Rule;
 use crate::worker::protocol::{CURVE_POINTS, RunHistory};
 
 /// Weight of the past in the smoothed loss.
@@ -235,33 +233,6 @@ pub fn tell_differences(runs: &mut [RunView], layers: impl Fn(&Recipe) -> String
     }
 }
 
-/// The settings of `a` that are not those of `b`, each in a word or two.
-fn settings_that_differ(a: &TrainingChoice, b: &TrainingChoice) -> Vec<String> {
-    let rule = match Rule::of(a) {
-        Rule::AdamW => "AdamW".to_string(),
-        Rule::Sgd { momentum } => format!("SGD, momentum {momentum}"),
-    };
-    let statistics = match a.batch_norm {
-        BatchNormChoice::Fixed => "fixed batch norm",
-        BatchNormChoice::Training => "training batch norm",
-    };
-    let limit = if a.clip > 0.0 { format!("limit {}", a.clip) } else { "no limit".to_string() };
-    let all = [
-        (Rule::of(a) != Rule::of(b), rule),
-        (a.learning_rate != b.learning_rate, format!("rate {:e}", a.learning_rate)),
-        (a.epochs != b.epochs, format!("{} epochs", a.epochs)),
-        (a.batch_size != b.batch_size, format!("batch {}", a.batch_size)),
-        (a.backbone_rate != b.backbone_rate, format!("backbone rate {}", a.backbone_rate)),
-        (a.weight_decay != b.weight_decay, format!("decay {}", a.weight_decay)),
-        (a.clip != b.clip, limit),
-        (a.batch_norm != b.batch_norm, statistics.to_string()),
-        (a.warmup != b.warmup, format!("warm-up {}", a.warmup)),
-        (a.dropout != b.dropout, format!("dropout {}", a.dropout)),
-        (a.seed != b.seed, format!("seed {}", a.seed)),
-    ];
-    all.into_iter().filter(|(differs, _)| *differs).map(|(_, words)| words).collect()
-}
-
 /// What differs between the recipe of a run and the one before it, in a few words.
 fn difference(own: &Recipe, before: Option<&Recipe>, thawed: &str) -> String {
     let Some(before) = before else { return thawed.to_string() };
@@ -272,7 +243,7 @@ fn difference(own: &Recipe, before: Option<&Recipe>, thawed: &str) -> String {
     if own.backbone.id != before.backbone.id {
         parts.push(own.backbone.id.clone());
     }
-    parts.extend(settings_that_differ(&own.training, &before.training));
+    parts.extend(settings::that_differ(own, before));
     if own.split != before.split {
         parts.push("other split".to_string());
     }
@@ -282,7 +253,8 @@ fn difference(own: &Recipe, before: Option<&Recipe>, thawed: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::project::recipe::OptimiserChoice;
+    use crate::optim::{OptimiserChoice, Sgd};
+    use crate::project::recipe::{BatchNormChoice, TrainingChoice};
     use crate::task::classify::CLASSIFY;
 
     fn run(losses: &[f64], accuracies: &[f64]) -> RunView {
@@ -333,7 +305,7 @@ mod tests {
         check(&|_| {}, "blocks.5, as before");
         // AdamW does not use it.
         check(&|t| t.momentum = 0.5, "blocks.5, as before");
-        check(&|t| t.set_optimiser(OptimiserChoice::Sgd), "SGD, momentum 0.9, rate 1e-2, decay 0.0005");
+        check(&|t| t.set_optimiser(OptimiserChoice::of(&Sgd)), "SGD, momentum 0.9, rate 1e-2, decay 0.0005");
         check(&|t| t.clip = 2.0, "limit 2");
         check(&|t| t.weight_decay = 0.0, "decay 0");
         check(&|t| t.batch_norm = BatchNormChoice::Training, "training batch norm");

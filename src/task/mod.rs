@@ -70,6 +70,13 @@ pub enum ClassWeights {
     Inverse,
 }
 
+impl ClassWeights {
+    /// Whether every sample counts the same.
+    pub fn is_even(&self) -> bool {
+        *self == Self::Even
+    }
+}
+
 /// What is asked of one network.
 pub trait Task: Send + Sync + Debug {
     /// What kind it is.

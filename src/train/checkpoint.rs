@@ -4,9 +4,9 @@ use super::optimiser::Moments;
 use super::top::Top;
 use crate::backbone::weights::to_f32;
 use crate::network::tensors::Tensors;
+use crate::optim::OptimiserChoice;
 use crate::problem::{Problem, Result};
 use crate::project::files::write_atomically;
-use crate::project::recipe::OptimiserChoice;
 use crate::project::run::{EpochRecord, Run};
 use candle_core::{Tensor, Var};
 use safetensors::SafeTensors;
@@ -77,7 +77,7 @@ pub fn save(run: &Run, top: &Top, progress: &Progress) -> Result<()> {
     for (name, var) in top.statistics() {
         tensors.add(format!("statistic/{name}"), var.as_tensor())?;
     }
-    let optimiser = top.optimiser().rule().choice();
+    let optimiser = top.optimiser().rule();
     let progress = Progress { version: VERSION, optimiser, ..progress.clone() };
     let state = serde_json::to_string(&progress).map_err(|e| unwritable(&e.to_string()))?;
     let metadata = HashMap::from([("progress".to_string(), state)]);
@@ -108,8 +108,8 @@ pub fn load(run: &Run, top: &mut Top) -> Result<Option<Progress>> {
         return Err(damaged("it was written by a newer Frostline"));
     }
     let rule = top.optimiser().rule();
-    if progress.optimiser != rule.choice() {
-        let (was, now) = (progress.optimiser.name(), rule.choice().name());
+    if progress.optimiser != rule {
+        let (was, now) = (progress.optimiser.name(), rule.name());
         return Err(damaged(&format!("it was written by {was}, and the recipe trains with {now}")));
     }
     let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(&e.to_string()))?;

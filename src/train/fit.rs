@@ -3,12 +3,12 @@
 use super::batches::{Purpose, key, shuffled};
 use super::checkpoint::{self, Progress};
 use super::features::Features;
-use super::schedule::Schedule;
 use super::top::Top;
 use crate::backbone::{Boundary, Pass};
 use crate::control::{Control, EpochRecord, Fact, Scores};
 use crate::data::target::Target;
 use crate::nn::clip_factor;
+use crate::optim::Course;
 use crate::problem::{Problem, Result};
 use crate::project::Plan;
 use crate::project::run::Run;
@@ -43,7 +43,7 @@ pub fn fit(
     epoch_done: &mut dyn FnMut(&Progress) -> Result<()>,
 ) -> Result<Ending> {
     let training = &plan.recipe.training;
-    let schedule = Schedule::new(plan.steps_per_epoch() as u64 * u64::from(training.epochs), training.warmup);
+    let course = Course::new(plan.steps_per_epoch() as u64 * u64::from(training.epochs), training.warmup);
     let mut history = History::open(run, progress.history_bytes)?;
     while progress.epoch < training.epochs {
         let epoch = progress.epoch + 1;
@@ -62,7 +62,7 @@ pub fn fit(
                 checkpoint::save(run, top, progress)?;
                 return Ok(Ending::Stopped);
             }
-            let learning_rate = training.learning_rate * schedule.factor(progress.step + 1);
+            let learning_rate = training.learning_rate * training.schedule.factor(progress.step + 1, &course);
             let (state, next) = (state?, batches.peek());
             // What the next step needs is read or computed while this one leaves a core or the device idle.
             let (ahead, done) = rayon::join(

@@ -9,6 +9,5 @@ pub mod features;
 pub mod fit;
 mod memory;
 pub mod optimiser;
-pub mod schedule;
 pub mod top;
 pub mod trunk;

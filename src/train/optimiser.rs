@@ -1,59 +1,22 @@
-//! The optimiser over the trained tensors: AdamW (Loshchilov and Hutter 2019), or stochastic gradient descent with
-//! momentum. Weight decay on matrices, none on norms and biases.
-//!
-//! The optimiser owns the Vars, the slots into which layers write their gradients, and the moments.
+//! The optimiser over the trained tensors. It owns the Vars, the slots into which layers write their gradients, and the
+//! moments; how a gradient moves a weight is one of [`crate::optim::rules`]. Weight decay acts on matrices, not on norms
+//! and biases.
 
 use crate::backbone::Role;
-use crate::nn::{
-    AdamW, Gradient, Param, Sgd, Slot, adamw_update, adamw_update_composed, is_fast, sgd_update,
-    sgd_update_composed, square_sum, square_sum_composed,
-};
-use crate::project::recipe::{OptimiserChoice, TrainingChoice};
+use crate::nn::{Gradient, Param, Slot, is_fast, square_sum, square_sum_composed};
+use crate::optim::{Hyper, OptimiserChoice};
+use crate::project::recipe::TrainingChoice;
 use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var, bail};
 
 /// All trained tensors, in the order in which they were added.
 pub struct Optimiser {
     parameters: Vec<Trained>,
-    rule: Rule,
-    weight_decay: f64,
+    rule: OptimiserChoice,
+    /// What stays the same for all tensors and steps.
+    hyper: Hyper,
     /// Updates made so far.
     step: u64,
-}
-
-/// How a gradient moves a weight.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Rule {
-    /// With PyTorch's betas and eps; weight decay apart from the gradient.
-    AdamW,
-    /// Weight decay as a part of the gradient.
-    Sgd { momentum: f64 },
-}
-
-impl Rule {
-    /// The rule that a recipe asks for.
-    pub fn of(training: &TrainingChoice) -> Self {
-        match training.optimiser {
-            OptimiserChoice::AdamW => Self::AdamW,
-            OptimiserChoice::Sgd => Self::Sgd { momentum: training.momentum },
-        }
-    }
-
-    /// What a recipe calls it.
-    pub fn choice(self) -> OptimiserChoice {
-        match self {
-            Self::AdamW => OptimiserChoice::AdamW,
-            Self::Sgd { .. } => OptimiserChoice::Sgd,
-        }
-    }
-
-    /// Names of what it remembers of each tensor, in the order of [`Moments`].
-    pub fn moments(self) -> &'static [&'static str] {
-        match self {
-            Self::AdamW => &["m", "v"],
-            Self::Sgd { .. } => &["m"],
-        }
-    }
 }
 
 /// One trained tensor.
@@ -68,8 +31,16 @@ pub struct Trained {
 }
 
 impl Optimiser {
-    pub fn new(rule: Rule, weight_decay: f64) -> Self {
-        Self { parameters: Vec::new(), rule, weight_decay, step: 0 }
+    /// The optimiser that a recipe asks for.
+    pub fn of(training: &TrainingChoice) -> Self {
+        let hyper =
+            Hyper { weight_decay: training.weight_decay, momentum: training.momentum, ..Hyper::default() };
+        Self::new(training.optimiser, hyper)
+    }
+
+    /// Of `hyper` count the numbers that are the same for all tensors and steps: decay and momentum.
+    pub fn new(rule: OptimiserChoice, hyper: Hyper) -> Self {
+        Self { parameters: Vec::new(), rule, hyper, step: 0 }
     }
 
     /// Takes a tensor into training; what a layer holds of it comes back.
@@ -89,7 +60,7 @@ impl Optimiser {
         Ok(param)
     }
 
-    pub fn rule(&self) -> Rule {
+    pub fn rule(&self) -> OptimiserChoice {
         self.rule
     }
 
@@ -144,34 +115,20 @@ impl Optimiser {
     pub fn update(&mut self, gradients: &GradStore, learning_rate: f64, factor: f64) -> Result<()> {
         self.step += 1;
         for parameter in &mut self.parameters {
-            let lr = learning_rate * parameter.rate;
-            let weight_decay = if parameter.decays { self.weight_decay } else { 0.0 };
-            let update = match self.rule {
-                Rule::AdamW => Update::AdamW(AdamW {
-                    lr,
-                    beta1: 0.9,
-                    beta2: 0.999,
-                    eps: 1e-8,
-                    weight_decay,
-                    step: self.step,
-                    factor,
-                }),
-                Rule::Sgd { momentum } => Update::Sgd(Sgd { lr, momentum, weight_decay, factor }),
+            let hyper = Hyper {
+                lr: learning_rate * parameter.rate,
+                weight_decay: if parameter.decays { self.hyper.weight_decay } else { 0.0 },
+                step: self.step,
+                factor,
+                ..self.hyper
             };
-            parameter.update(gradients, &update)?;
+            parameter.update(gradients, self.rule, &hyper)?;
         }
         Ok(())
     }
 }
 
-/// A rule with the numbers of one step.
-enum Update {
-    AdamW(AdamW),
-    Sgd(Sgd),
-}
-
-/// What a rule remembers of the gradients of one tensor, row-major: AdamW their running mean and that of their
-/// squares, SGD the momentum.
+/// What a rule remembers of the gradients of one tensor; see [`crate::optim::Rule::moments`].
 pub enum Moments {
     /// On the CPU; each is empty before the first update.
     Host(Vec<Vec<f32>>),
@@ -180,7 +137,7 @@ pub enum Moments {
 }
 
 impl Moments {
-    fn zeros(var: &Var, rule: Rule) -> Result<Self> {
+    fn zeros(var: &Var, rule: OptimiserChoice) -> Result<Self> {
         let count = rule.moments().len();
         match var.device().is_cpu() {
             true => Ok(Self::Host(vec![Vec::new(); count])),
@@ -232,39 +189,21 @@ impl Trained {
     }
 
     /// The gradient lies in the slot (fast path) or in the store (composed layers), never in both.
-    fn update(&mut self, gradients: &GradStore, update: &Update) -> Result<()> {
+    fn update(&mut self, gradients: &GradStore, rule: OptimiserChoice, hyper: &Hyper) -> Result<()> {
         let slot = self.slot.as_ref().filter(|slot| slot.is_written());
         match (slot, gradients.get(self.var.as_tensor()), &mut self.moments) {
             (None, None, _) => Ok(()),
             (Some(_), Some(_), _) => bail!("{} got two gradients", self.name),
             (Some(slot), None, Moments::Host(moments)) => {
-                slot.with_gradient(|g| update.on_host(&self.var, g, moments))
+                slot.with_gradient(|g| rule.update(&self.var, g, moments, hyper))
             }
             (None, Some(g), Moments::Host(moments)) => {
-                update.on_host(&self.var, &Gradient::from_tensor(g)?, moments)
+                rule.update(&self.var, &Gradient::from_tensor(g)?, moments, hyper)
             }
-            (None, Some(g), Moments::Device(moments)) => update.on_device(&self.var, g, moments),
+            (None, Some(g), Moments::Device(moments)) => rule.update_composed(&self.var, g, moments, hyper),
             (Some(_), None, Moments::Device(_)) => {
                 bail!("{} has its gradient on another device", self.name)
             }
-        }
-    }
-}
-
-impl Update {
-    fn on_host(&self, var: &Var, gradient: &Gradient, moments: &mut [Vec<f32>]) -> Result<()> {
-        match (self, moments) {
-            (Self::AdamW(hyper), [m, v]) => adamw_update(var, gradient, m, v, hyper),
-            (Self::Sgd(hyper), [m]) => sgd_update(var, gradient, m, hyper),
-            (_, moments) => bail!("{} moments belong to another optimiser", moments.len()),
-        }
-    }
-
-    fn on_device(&self, var: &Var, gradient: &Tensor, moments: &mut [Tensor]) -> Result<()> {
-        match (self, moments) {
-            (Self::AdamW(hyper), [m, v]) => adamw_update_composed(var, gradient, m, v, hyper),
-            (Self::Sgd(hyper), [m]) => sgd_update_composed(var, gradient, m, hyper),
-            (_, moments) => bail!("{} moments belong to another optimiser", moments.len()),
         }
     }
 }
@@ -287,6 +226,7 @@ fn dense(gradient: &Gradient, var: &Var) -> Vec<f32> {
 mod tests {
     use super::*;
     use crate::nn::{Activation, Embedding, Linear};
+    use crate::optim::{AdamW, OptimiserChoice, Sgd};
     use candle_core::{DType, Device};
 
     fn tensor(values: &[f32], shape: (usize, usize)) -> Tensor {
@@ -317,7 +257,8 @@ mod tests {
 
     #[test]
     fn the_norm_is_that_of_all_gradients_wherever_they_lie() {
-        let (norm, gradients) = step(&mut Optimiser::new(Rule::AdamW, 0.0), 0.1, 1.0);
+        let (norm, gradients) =
+            step(&mut Optimiser::new(OptimiserChoice::of(&AdamW), Hyper::default()), 0.1, 1.0);
         let all = gradients.iter().flatten().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
         assert!(gradients.iter().all(|g| g.iter().any(|g| *g != 0.0)));
         assert!((norm - all).abs() < 1e-6 * all, "{norm} for {all}");
@@ -325,7 +266,8 @@ mod tests {
 
     #[test]
     fn a_clipped_step_of_sgd_is_as_long_as_it_may_be() {
-        let mut optimiser = Optimiser::new(Rule::Sgd { momentum: 0.9 }, 0.0);
+        let mut optimiser =
+            Optimiser::new(OptimiserChoice::of(&Sgd), Hyper { momentum: 0.9, ..Hyper::default() });
         let (norm, gradients) = step(&mut optimiser, 0.1, 0.5);
         assert!(norm > 0.5);
         let mut moved = 0.0;

@@ -1,7 +1,7 @@
 //! What learns: the segments above the frostline and the head. Frozen layers in it run in inference mode.
 
 use super::batches::{Purpose, key, uniform};
-use super::optimiser::{Optimiser, Rule};
+use super::optimiser::Optimiser;
 use crate::backbone::{Boundary, LeafState, Pass, Role, Segment, TensorSource, WeightFile};
 use crate::network::head::{HEAD_BIAS, HEAD_WEIGHT, load_head};
 use crate::nn::{Activation, Linear, Param, Statistic};
@@ -41,8 +41,7 @@ impl Top {
     /// Loads the segments above the frostline and makes a new head.
     pub fn init(plan: &Plan, weights: &WeightFile) -> Result<Self> {
         let architecture = plan.architecture();
-        let training = &plan.recipe.training;
-        let mut optimiser = Optimiser::new(Rule::of(training), training.weight_decay);
+        let mut optimiser = Optimiser::of(&plan.recipe.training);
         let mut source = TopSource::new(plan, weights, &mut optimiser);
         let above = plan.frostline..architecture.segments().end;
         let segments: Vec<_> =

@@ -4,12 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 20] = [
-    "control", "units", "data", "problem", "nn", "backbone", "hub", "network", "task", "project", "train",
-    "predict", "inspect", "evaluate", "export", "jobs", "worker", "session", "gui", "cli",
+const ORDER: [&str; 21] = [
+    "control", "units", "data", "problem", "nn", "optim", "backbone", "hub", "network", "task", "project",
+    "train", "predict", "inspect", "evaluate", "export", "jobs", "worker", "session", "gui", "cli",
 ];
 /// Folders that know no front end.
-const ENGINE: usize = 16;
+const ENGINE: usize = 17;
 
 fn sources() -> Vec<(PathBuf, String)> {
     fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {

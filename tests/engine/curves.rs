@@ -8,8 +8,9 @@ use frostline::backbone::{Boundary, Pass, Role, Segment, TensorSource, WeightFil
 use frostline::hub;
 use frostline::network::head::load_head;
 use frostline::nn::{Linear, Param, cross_entropy};
+use frostline::optim::{AdamW, Hyper, OptimiserChoice};
 use frostline::problem::Result;
-use frostline::train::optimiser::{Optimiser, Rule};
+use frostline::train::optimiser::Optimiser;
 use serde_json::{Value, json};
 
 const BATCH: usize = 8;
@@ -132,7 +133,8 @@ fn check(name: &str, config: Option<&Value>, (rate, head_rate): (f64, f64)) {
     let classes = if is_text { 2 } else { CLASSES };
     let features: usize = architecture.cuts().last().unwrap().shape[0].to_string().parse().unwrap();
 
-    let mut optimiser = Optimiser::new(Rule::AdamW, 0.01);
+    let mut optimiser =
+        Optimiser::new(OptimiserChoice::of(&AdamW), Hyper { weight_decay: 0.01, ..Hyper::default() });
     let mut source =
         Source { weights: weights.as_ref(), head_rate: head_rate / rate, optimiser: &mut optimiser };
     let count = architecture.cuts().len() - 1;

@@ -5,7 +5,8 @@ use candle_core::Tensor;
 use frostline::backbone::{Boundary, Pass, Segment};
 use frostline::network::head::load_head;
 use frostline::nn::{Linear, cross_entropy, is_fast};
-use frostline::train::optimiser::{Optimiser, Rule};
+use frostline::optim::{AdamW, Hyper, OptimiserChoice};
+use frostline::train::optimiser::Optimiser;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,7 +21,8 @@ struct Small {
 impl Small {
     fn new(config: &Value, reference: &HashMap<String, Tensor>) -> Self {
         let architecture = describe(config);
-        let mut optimiser = Optimiser::new(Rule::AdamW, 0.05);
+        let mut optimiser =
+            Optimiser::new(OptimiserChoice::of(&AdamW), Hyper { weight_decay: 0.05, ..Hyper::default() });
         let mut source = TrainedSource { tensors: reference, optimiser: &mut optimiser };
         let count = architecture.cuts().len() - 1;
         let segments = (0..count).map(|n| architecture.load_segment(n, &mut source).unwrap()).collect();

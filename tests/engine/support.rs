@@ -9,6 +9,7 @@ use frostline::problem::{Problem, Result};
 use frostline::project::recipe::{
     BackboneChoice, CacheChoice, DataChoice, FreezeChoice, RECIPE_VERSION, SplitChoice, TrainingChoice,
 };
+use frostline::project::settings::Defaults;
 use frostline::project::{Machine, Plan, Recipe};
 use frostline::train::optimiser::Optimiser;
 use serde_json::{Value, json};
@@ -171,7 +172,12 @@ pub fn recipe(backbone: &Backbone, data: &Path, thaw: &[&str]) -> Recipe {
     let training = TrainingChoice {
         epochs: 2,
         batch_size: 8,
-        ..TrainingChoice::suited_to(backbone.input.modality(), thaw.is_empty(), 0.0)
+        ..TrainingChoice::suited_to(&Defaults {
+            task: Default::default(),
+            modality: backbone.input.modality(),
+            head_only: thaw.is_empty(),
+            dropout: 0.0,
+        })
     };
     Recipe {
         version: RECIPE_VERSION,

@@ -8,9 +8,10 @@ use frostline::control::{Control, Fact, Silent};
 use frostline::data::index::Modality;
 use frostline::hub;
 use frostline::jobs;
+use frostline::optim::{OptimiserChoice, Sgd};
 use frostline::predict::{Manifest, Model};
 use frostline::problem::Cause;
-use frostline::project::recipe::{BatchNormChoice, OptimiserChoice, TrainingChoice};
+use frostline::project::recipe::{BatchNormChoice, TrainingChoice};
 use frostline::project::{Machine, Plan, Project, Recipe, RunState};
 use frostline::train::top::Top;
 use std::collections::BTreeSet;
@@ -225,7 +226,7 @@ type Change<'c> = &'c dyn Fn(&mut TrainingChoice);
 fn a_stopped_run_ends_where_an_uninterrupted_one_ends() {
     let adamw = |_: &mut TrainingChoice| {};
     let sgd = |training: &mut TrainingChoice| {
-        training.set_optimiser(OptimiserChoice::Sgd);
+        training.set_optimiser(OptimiserChoice::of(&Sgd));
         training.clip = 0.5;
     };
     let batch = |training: &mut TrainingChoice| training.batch_norm = BatchNormChoice::Training;
@@ -268,7 +269,7 @@ fn a_stopped_run_ends_where_an_uninterrupted_one_ends() {
 #[test]
 fn a_checkpoint_of_another_optimiser_is_refused() {
     let (folder, plan) = small_plan(&hub::open("mobilenetv2_100").unwrap(), &[]);
-    for (from, to) in [(OptimiserChoice::AdamW, "sgd"), (OptimiserChoice::Sgd, "adamw")] {
+    for (from, to) in [(OptimiserChoice::default(), "sgd"), (OptimiserChoice::of(&Sgd), "adamw")] {
         let mut recipe = plan.recipe.clone();
         recipe.training.set_optimiser(from);
         let project = project(&folder.path().join(to), &recipe);
@@ -310,7 +311,7 @@ fn a_checkpoint_with_other_statistics_is_refused() {
 fn clipping_bounds_how_far_a_training_goes() {
     let (folder, plan) = small_plan(&hub::open("mobilenetv2_100").unwrap(), &[]);
     let mut recipe = plan.recipe.clone();
-    recipe.training.set_optimiser(OptimiserChoice::Sgd);
+    recipe.training.set_optimiser(OptimiserChoice::of(&Sgd));
     let still = TrainingChoice { momentum: 0.0, weight_decay: 0.0, learning_rate: 1.0, ..recipe.training };
     let moved = |name: &str, clip: f64| {
         let recipe = Recipe { training: TrainingChoice { clip, ..still.clone() }, ..plan.recipe.clone() };

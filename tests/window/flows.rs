@@ -4,7 +4,8 @@ use crate::harness::{Window, in_private_home, pictures, predicted, reviews};
 use eframe::egui::{self, Key, Modifiers, accesskit::Role};
 use egui_kittest::kittest::{NodeT, Queryable};
 use frostline::backbone::{CutName, FreezeState, LeafState};
-use frostline::project::recipe::{BatchNormChoice, OptimiserChoice};
+use frostline::optim::{OptimiserChoice, Sgd};
+use frostline::project::recipe::BatchNormChoice;
 use frostline::project::{Recipe, RunState};
 use frostline::session::{Action, Preset, SampleName, Step};
 use std::path::{Path, PathBuf};
@@ -150,7 +151,7 @@ fn settings_show_what_applies_and_can_be_undone() {
         assert!(shows(&window, "Optimiser") && !shows(&window, "Momentum") && !shows(&window, "Batch norm"));
         window.choose("Optimiser", "SGD");
         let sgd = &window.project().recipe.training;
-        assert_eq!((sgd.optimiser, sgd.learning_rate), (OptimiserChoice::Sgd, 0.02));
+        assert_eq!((sgd.optimiser, sgd.learning_rate), (OptimiserChoice::of(&Sgd), 0.02));
         window.set_number("Momentum", "0.8");
         window.set_number("Gradient limit", "2.5");
         let set = window.project().recipe.clone();

@@ -12,8 +12,10 @@ use frostline::data::index::{DatasetIndex, Modality, Part};
 use frostline::data::scan::ScanOptions;
 use frostline::evaluate::{Answered, Evaluation, Judged};
 use frostline::jobs::Prediction;
+use frostline::optim::{AdamW, OptimiserChoice, Sgd};
 use frostline::problem::Problem;
-use frostline::project::recipe::{BatchNormChoice, OptimiserChoice, SplitChoice, TrainingChoice};
+use frostline::project::recipe::{BatchNormChoice, SplitChoice, TrainingChoice};
+use frostline::project::settings::Defaults;
 use frostline::project::{Project, Recipe, RunRecord};
 use frostline::session::{Action, Preset, SampleName, Step, ThemeChoice};
 use frostline::task::detail::ClassDetail;
@@ -331,10 +333,15 @@ impl Monkey {
             warmup: dice.pick(&[0.1, 0.0, 1.0]),
             dropout: dice.pick(&[0.0, 0.1, 1.5]),
             seed: dice.next() >> 2,
-            ..TrainingChoice::suited_to(Modality::Image, true, 0.0)
+            ..TrainingChoice::suited_to(&Defaults {
+                task: Default::default(),
+                modality: Modality::Image,
+                head_only: true,
+                dropout: 0.0,
+            })
         };
         let choice = training.seed as usize;
-        training.optimiser = [OptimiserChoice::AdamW, OptimiserChoice::Sgd][choice % 2];
+        training.optimiser = [OptimiserChoice::of(&AdamW), OptimiserChoice::of(&Sgd)][choice % 2];
         training.momentum = [0.9, 0.0, 0.5, 1.5][choice / 2 % 4];
         training.clip = [0.0, 1.0, 0.5, f64::NAN][choice / 8 % 4];
         training.batch_norm = [BatchNormChoice::Fixed, BatchNormChoice::Training][choice / 32 % 2];

@@ -5,6 +5,7 @@ use frostline::evaluate::{Answered, Evaluation, intervals};
 use frostline::jobs::{self, EvaluateWhat, ModelSource, NewProject, Prediction};
 use frostline::problem::Problem;
 use frostline::project::Machine;
+use frostline::project::settings::{self, Value};
 use frostline::task::{Detail, LossChoice, TaskRecord};
 use frostline::train::estimate::Calibration;
 use frostline::worker::protocol::RunHistory;
@@ -188,7 +189,7 @@ fn ask_texts(home: &Path, machine: &Machine) -> Vec<Prediction> {
         data: sample().with_file_name("sentences.csv"),
         backbone: "all-MiniLM-L6-v2".into(),
         folder: folder.clone(),
-        epochs: Some(3),
+        settings: vec![(settings::named("training.epochs").unwrap(), Value::Integer(3))],
         ..Default::default()
     };
     let (project, _) = jobs::create(&new, &Silent).unwrap();

@@ -9,8 +9,8 @@ use eframe::egui::Theme;
 use egui_kittest::kittest::Queryable;
 use egui_kittest::{Harness, LazyRenderer, SnapshotOptions};
 use frostline::gui::App;
+use frostline::optim::{OptimiserChoice, Sgd};
 use frostline::project::Machine;
-use frostline::project::recipe::OptimiserChoice;
 use frostline::session::{Action, Exported, SampleName, Session, Step, ThemeChoice};
 use frostline::worker::EvaluateOn;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
@@ -78,7 +78,7 @@ fn settings_look_as_they_did() {
         stage.act(Action::Go(Step::Train));
         let session = stage.harness.state().session();
         let mut training = session.project.as_ref().unwrap().recipe.training.clone();
-        training.set_optimiser(OptimiserChoice::Sgd);
+        training.set_optimiser(OptimiserChoice::of(&Sgd));
         stage.act(Action::SetTraining { training, field: "Optimiser" });
         stage.harness.get_by_label("More settings").click();
         stage.settle();

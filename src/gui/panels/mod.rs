@@ -10,6 +10,7 @@ mod layer_row;
 mod layers;
 mod model_card;
 mod model_inspector;
+mod recipe_form;
 mod start;
 mod targets;
 mod train;

@@ -1,20 +1,17 @@
 //! Train: the recipe, live curves, earlier runs, what went wrong.
 
 use super::super::theme::{self, Tokens};
-use super::super::widgets::{action_button, banner, card, dim, fact_row, page_head, section, text_in};
+use super::super::widgets::{action_button, banner, card, fact_row, page_head, section, text_in};
 use super::super::{Actions, Scene};
 use super::curves::curves;
 use super::duration;
+use super::recipe_form::recipe_form;
 use crate::backbone::CutName;
 use crate::project::RunState;
-use crate::project::recipe::{BatchNormChoice, MOST_CLIP, MOST_MOMENTUM, OptimiserChoice, TrainingChoice};
 use crate::session::runs::{AlarmKind, RunView, alarms};
 use crate::session::{Action, OpenProject};
 use crate::task::Format;
-use egui::{Align, Color32, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
-
-/// Width of a field of the recipe.
-const FIELD: f32 = 108.0;
+use egui::{Align, Color32, CornerRadius, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 
 /// Buttons, curves, alarms, runs.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
@@ -184,141 +181,4 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         fact_row(ui, "Memory, about", &super::bytes(estimate.memory_bytes));
         fact_row(ui, "Cache", &super::bytes(estimate.cache_bytes));
     }
-}
-
-/// Every field checks itself; what is wrong stands below it and nothing is trained until it is mended.
-fn recipe_form(ui: &mut Ui, project: &OpenProject, has_norms: bool, out: &mut Actions) {
-    let now = &project.recipe.training;
-    let mut training = now.clone();
-    let mut changed = None;
-    let mut field = |ui: &mut Ui,
-                     name: &'static str,
-                     tooltip: &str,
-                     widget: &mut dyn FnMut(&mut Ui) -> egui::Response| {
-        ui.horizontal(|ui| {
-            let label = ui.label(name).on_hover_text(tooltip);
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.spacing_mut().interact_size.x = FIELD;
-                let response = widget(ui).labelled_by(label.id).on_hover_text(tooltip);
-                if response.changed() {
-                    changed = Some(name);
-                }
-            });
-        });
-    };
-    field(ui, "Epochs", "Passes over the training samples", &mut |ui| {
-        ui.add(egui::DragValue::new(&mut training.epochs).range(1..=10_000))
-    });
-    field(ui, "Learning rate", "Size of a step at its highest (peak learning rate of the head)", &mut |ui| {
-        ui.add(
-            egui::DragValue::new(&mut training.learning_rate)
-                .range(1e-8..=10.0)
-                .speed(1e-5)
-                .custom_formatter(|v, _| format!("{v:e}"))
-                .custom_parser(|t| t.trim().parse().ok()),
-        )
-    });
-    field(ui, "Batch size", "Samples in one step", &mut |ui| {
-        ui.add(egui::DragValue::new(&mut training.batch_size).range(1..=4096))
-    });
-    egui::CollapsingHeader::new("More settings")
-        .show(ui, |ui| more_fields(ui, &mut training, has_norms, &mut field));
-    if let Err(why) = project.recipe.check() {
-        let tokens = Tokens::of(ui.ctx());
-        ui.label(RichText::new(why).color(tokens.error));
-    }
-    if let Some(name) = changed.filter(|_| training != *now) {
-        out.push(Action::SetTraining { training, field: name });
-    }
-}
-
-type Field<'f> = dyn FnMut(&mut Ui, &'static str, &str, &mut dyn FnMut(&mut Ui) -> egui::Response) + 'f;
-
-/// `has_norms` says whether a batch norm is thawed.
-fn more_fields(ui: &mut Ui, training: &mut TrainingChoice, has_norms: bool, field: &mut Field) {
-    let speed = 0.005;
-    field(ui, "Backbone rate", "The thawed layers learn at this multiple of the learning rate", &mut |ui| {
-        ui.add(egui::DragValue::new(&mut training.backbone_rate).range(0.0..=10.0).speed(speed))
-    });
-    optimiser_fields(ui, training, field);
-    field(ui, "Warm-up", "Share of all steps over which the rate rises", &mut |ui| {
-        ui.add(egui::DragValue::new(&mut training.warmup).range(0.0..=1.0).speed(speed))
-    });
-    field(ui, "Dropout", "Share of values dropped in thawed transformer layers", &mut |ui| {
-        ui.add(egui::DragValue::new(&mut training.dropout).range(0.0..=0.9).speed(speed))
-    });
-    if has_norms {
-        let tooltip = "What thawed batch norms divide by: the statistics of the pretrained file (fixed), or those of \
-                       each batch while running statistics follow (training mode). Small batches want them fixed.";
-        field(ui, "Batch norm", tooltip, &mut |ui| {
-            let options = [(BatchNormChoice::Fixed, "Fixed"), (BatchNormChoice::Training, "Training")];
-            choice(ui, "Batch norm", &mut training.batch_norm, &options)
-        });
-    }
-    field(ui, "Seed", "Decides the order of samples and the first weights of the head", &mut |ui| {
-        ui.add(egui::DragValue::new(&mut training.seed))
-    });
-    dim(ui, "Schedule: a linear rise, then half a cosine down to zero.");
-}
-
-fn optimiser_fields(ui: &mut Ui, training: &mut TrainingChoice, field: &mut Field) {
-    let tooltip = "How a step follows the gradient (optimiser). AdamW suits almost everything; SGD needs a larger \
-                   learning rate, which is set with it.";
-    field(ui, "Optimiser", tooltip, &mut |ui| {
-        let mut chosen = training.optimiser;
-        let options = [OptimiserChoice::AdamW, OptimiserChoice::Sgd].map(|o| (o, o.name()));
-        let response = choice(ui, "Optimiser", &mut chosen, &options);
-        training.set_optimiser(chosen);
-        response
-    });
-    let decay = match training.optimiser {
-        OptimiserChoice::AdamW => {
-            "Pulls weights towards zero (weight decay, decoupled); none on norms and biases"
-        }
-        OptimiserChoice::Sgd => {
-            let tooltip = "How much of the last step goes on into the next (momentum)";
-            field(ui, "Momentum", tooltip, &mut |ui| {
-                ui.add(egui::DragValue::new(&mut training.momentum).range(0.0..=MOST_MOMENTUM).speed(0.005))
-            });
-            "Pulls weights towards zero (weight decay, a part of the gradient); none on norms and biases"
-        }
-    };
-    field(ui, "Weight decay", decay, &mut |ui| {
-        ui.add(egui::DragValue::new(&mut training.weight_decay).range(0.0..=1.0).speed(0.001).max_decimals(6))
-    });
-    let tooltip =
-        "A gradient that is longer is scaled down to this (gradient clipping by global norm); 0 is off";
-    field(ui, "Gradient limit", tooltip, &mut |ui| {
-        ui.add(
-            egui::DragValue::new(&mut training.clip)
-                .range(0.0..=MOST_CLIP)
-                .speed(0.01)
-                .custom_formatter(|v, _| if v == 0.0 { "off".to_string() } else { format!("{v}") })
-                .custom_parser(|t| if t.trim() == "off" { Some(0.0) } else { t.trim().parse().ok() }),
-        )
-    });
-}
-
-/// A field with few values to choose from, its `name` unlike those beside it; the response says whether another was
-/// chosen.
-fn choice<T: Copy + PartialEq>(
-    ui: &mut Ui,
-    name: &str,
-    chosen: &mut T,
-    options: &[(T, &str)],
-) -> egui::Response {
-    let before = *chosen;
-    let shown = options.iter().find(|(value, _)| *value == before).map_or("", |(_, words)| words);
-    let combo = egui::ComboBox::from_id_salt(name).width(FIELD).selected_text(shown);
-    let mut response = combo
-        .show_ui(ui, |ui| {
-            for (value, words) in options {
-                ui.selectable_value(chosen, *value, *words);
-            }
-        })
-        .response;
-    if *chosen != before {
-        response.mark_changed();
-    }
-    response
 }
