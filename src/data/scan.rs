@@ -17,6 +17,7 @@ use std::path::Path;
 
 pub use error::ScanError;
 pub use files::MAX_TEXT_BYTES;
+pub use walk::{HEAD_FILE, MANIFEST_FILE, RECIPE_FILE};
 
 use super::image::named_like_an_image;
 use super::index::{DatasetIndex, Digest, Finding, FindingKind, INDEX_VERSION, Item, Layout, Modality, Part};

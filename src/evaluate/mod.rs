@@ -1,5 +1,7 @@
 //! How good a classifier is on labelled samples.
 
+pub mod intervals;
+
 use crate::control::{Control, Fact};
 use crate::data::index::DatasetIndex;
 use crate::predict::Classifier;
@@ -90,7 +92,7 @@ pub fn evaluate(
             }
             Err(problem) => {
                 unusable += 1;
-                control.report(Fact::Warning { what: problem.to_string() });
+                control.report(Fact::warning(problem.to_string()));
             }
         }
     }

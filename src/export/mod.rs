@@ -3,7 +3,9 @@
 mod golden;
 
 use crate::backbone::Backbone;
-use crate::predict::manifest::{BackboneRef, Golden, HEAD_FILE, MANIFEST_FORMAT, MANIFEST_VERSION, Scores};
+use crate::predict::manifest::{
+    BackboneRef, Golden, HEAD_FILE, MANIFEST_FILE, MANIFEST_FORMAT, MANIFEST_VERSION, Scores,
+};
 use crate::predict::{Classifier, Manifest};
 use crate::problem::{Problem, Result};
 use crate::project::files::{sync_folder, write_json};
@@ -67,7 +69,7 @@ fn write_files(run: &Run, backbone: &Backbone, machine: &Machine, folder: &Path)
         .map(|(input, logits)| Ok(Golden { input, logits: logits? }))
         .collect::<Result<_>>()?;
     let manifest = describe(&record, recipe, backbone, golden, best, trained_names(&source)?);
-    write_json(&folder.join("manifest.json"), &manifest, "write the export")?;
+    write_json(&folder.join(MANIFEST_FILE), &manifest, "write the export")?;
     Ok(manifest)
 }
 

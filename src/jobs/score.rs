@@ -7,7 +7,7 @@ use crate::data::scan::ScanOptions;
 use crate::evaluate::Evaluation;
 use crate::predict::Classifier;
 use crate::problem::{Problem, Result};
-use crate::project::run::find_samples;
+use crate::project::run::{SampleRef, SplitRecord, find_samples};
 use crate::project::{Machine, Project, Recipe, Run};
 use crate::train::samples::Sample;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ pub fn evaluate(
     machine: &Machine,
     control: &dyn Control,
 ) -> Result<Evaluation> {
-    in_pool(machine, || match is_project(folder) {
+    in_pool(machine, || match Project::is_at(folder) {
         true => evaluate_run(&Project::open(folder)?, run, what, options, machine, control),
         false => {
             if run.is_some() {
@@ -68,23 +68,21 @@ fn evaluate_run(
     let run: Run = project.run(run)?;
     let recipe = Recipe::read(&run.recipe_path())?;
     let classifier = Classifier::from_run(&run, &super::train::pinned_backbone(project, &recipe)?, machine)?;
-    if let EvaluateWhat::Data(data) = what {
-        return evaluate_data(&classifier, data, options, control);
-    }
-    let index = scan_of(project, &recipe, control)?;
-    let split = run.split()?;
-    let (samples, name) = match what {
-        EvaluateWhat::Test => (&split.test, "test"),
-        _ => (&split.validation, "val"),
+    // The best epoch was chosen by the validation samples.
+    let (of_split, name, chosen_here): (fn(SplitRecord) -> Vec<SampleRef>, _, _) = match what {
+        EvaluateWhat::Data(data) => return evaluate_data(&classifier, data, options, control),
+        EvaluateWhat::Test => (|split| split.test, "test", false),
+        EvaluateWhat::Validation => (|split| split.validation, "val", true),
     };
-    let items = find_samples(samples, &index)?;
+    let index = scan_of(project, &recipe, control)?;
+    let items = find_samples(&of_split(run.split()?), &index)?;
     if items.is_empty() {
         let remedy = "make a project with --test-fraction, add a test folder to the data, or name other samples with --data";
         return Err(
             Problem::input("there are no test samples", "this run kept none aside", remedy).at(run.folder())
         );
     }
-    crate::evaluate::evaluate(&classifier, &index, &items, name, name == "val", control)
+    crate::evaluate::evaluate(&classifier, &index, &items, name, chosen_here, control)
 }
 
 fn evaluate_data(
@@ -96,10 +94,6 @@ fn evaluate_data(
     let index = scan(data, options, control)?;
     let items: Vec<usize> = (0..index.items.len()).collect();
     crate::evaluate::evaluate(classifier, &index, &items, "data", false, control)
-}
-
-fn is_project(folder: &Path) -> bool {
-    folder.join("recipe.toml").is_file()
 }
 
 /// What a model says of one input: labels with probabilities, the likeliest first, or why it says nothing.

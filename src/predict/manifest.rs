@@ -1,5 +1,7 @@
 //! `manifest.json` of an export: all that another program needs to give the same answers.
 
+pub use crate::data::scan::{HEAD_FILE, MANIFEST_FILE};
+
 use crate::backbone::InputSpec;
 use crate::problem::{Problem, Result};
 use crate::project::Recipe;
@@ -12,8 +14,6 @@ use std::path::{Path, PathBuf};
 pub const MANIFEST_VERSION: u32 = 1;
 /// What `format` says.
 pub const MANIFEST_FORMAT: &str = "frostline-head";
-/// The tensors beside the manifest.
-pub const HEAD_FILE: &str = "head.safetensors";
 
 /// Describes an exported head.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ impl Manifest {
     /// # Errors
     /// It is missing, damaged, of another format or from a newer version.
     pub fn read(export: &Path) -> Result<Self> {
-        let path = export.join("manifest.json");
+        let path = export.join(MANIFEST_FILE);
         let unusable = |why: String| {
             let remedy = "give the folder that `frostline export` wrote, or update Frostline";
             Problem::input("this is not a usable export", why, remedy)

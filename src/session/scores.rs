@@ -1,57 +1,6 @@
-//! An evaluation as a screen needs it: intervals, cells, mistakes.
+//! An evaluation as a screen needs it: cells, mistakes.
 
-use crate::backbone::mix;
 use crate::evaluate::{Answer, Evaluation};
-use crate::train::metrics::Confusion;
-
-/// Resamples of the bootstrap.
-const RESAMPLES: u64 = 1000;
-/// Draws in all, about.
-const DRAWS: u64 = 5_000_000;
-
-/// A score with the interval that holds it in 95 of 100 repetitions.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Interval {
-    pub value: f64,
-    pub low: f64,
-    pub high: f64,
-}
-
-/// Accuracy and macro F1 with intervals.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Intervals {
-    pub accuracy: Interval,
-    pub macro_f1: Interval,
-}
-
-/// The percentile bootstrap (Efron 1979) over samples, seeded: the same answers give the same interval.
-pub fn intervals(evaluation: &Evaluation) -> Intervals {
-    let (answers, classes) = (&evaluation.answers, evaluation.labels.len());
-    let (mut accuracies, mut scores) = (Vec::new(), Vec::new());
-    // Many samples need fewer repetitions for the same digits, and the window waits for this.
-    let resamples = (DRAWS / answers.len().max(1) as u64).clamp(200, RESAMPLES);
-    for resample in 0..resamples {
-        let mut confusion = Confusion::new(classes);
-        for draw in 0..answers.len() as u64 {
-            let pick = mix(resample, draw) % answers.len().max(1) as u64;
-            let answer = &answers[pick as usize];
-            confusion.add(answer.truth, answer.predicted);
-        }
-        accuracies.push(confusion.accuracy());
-        scores.push(confusion.macro_f1());
-    }
-    Intervals {
-        accuracy: percentiles(evaluation.accuracy, accuracies),
-        macro_f1: percentiles(evaluation.macro_f1, scores),
-    }
-}
-
-impl Interval {
-    /// Half its width: what follows a ±.
-    pub fn half_width(&self) -> f64 {
-        (self.high - self.low) / 2.0
-    }
-}
 
 /// Answers in one cell of the confusion matrix, the most confident first.
 pub fn cell(evaluation: &Evaluation, truth: usize, predicted: usize) -> Vec<&Answer> {
@@ -69,15 +18,10 @@ fn by_confidence(mut answers: Vec<&Answer>) -> Vec<&Answer> {
     answers
 }
 
-fn percentiles(value: f64, mut values: Vec<f64>) -> Interval {
-    values.sort_by(f64::total_cmp);
-    let at = |share: f64| values.get((share * (values.len().max(1) - 1) as f64).round() as usize).copied();
-    Interval { value, low: at(0.025).unwrap_or(value), high: at(0.975).unwrap_or(value) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::metrics::Confusion;
 
     fn evaluation(right: usize, wrong: usize) -> Evaluation {
         let mut confusion = Confusion::new(2);
@@ -107,16 +51,6 @@ mod tests {
             unusable: 0,
             answers,
         }
-    }
-
-    /// A binomial proportion of 80 in 100 has a standard deviation of 0.04.
-    #[test]
-    fn the_interval_has_the_width_that_theory_gives() {
-        let found = intervals(&evaluation(80, 20)).accuracy;
-        assert_eq!(found.value, 0.8);
-        assert!((found.half_width() - 1.96 * 0.04).abs() < 0.01, "{found:?}");
-        assert!(found.low < 0.8 && found.high > 0.8);
-        assert_eq!(found, intervals(&evaluation(80, 20)).accuracy);
     }
 
     #[test]

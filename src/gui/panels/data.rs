@@ -5,7 +5,7 @@ use super::super::theme::{self, Tokens, icon};
 use super::super::widgets::{card, class_mark, dim, line, page_title, section, sign, text_in};
 use super::super::{Actions, Scene};
 use crate::data::index::{Modality, Part};
-use crate::session::{Action, OpenProject};
+use crate::session::{Edit, OpenProject, View};
 use egui::{Align, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo};
 
 /// Least side of a picture in the grid.
@@ -42,7 +42,7 @@ fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                     .chain(classes.iter().enumerate().map(|(n, c)| (Some(n), c.as_str())))
                 {
                     if ui.selectable_label(project.data.class == class, name).clicked() {
-                        out.push(Action::FilterClass(class));
+                        out.push(View::FilterClass(class));
                         ui.close();
                     }
                 }
@@ -59,7 +59,7 @@ fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
         ui.menu_button(format!("{chosen} ▾"), |ui| {
             for (part, name) in parts {
                 if ui.selectable_label(project.data.part == part, name).clicked() {
-                    out.push(Action::FilterPart(part));
+                    out.push(View::FilterPart(part));
                     ui.close();
                 }
             }
@@ -73,7 +73,7 @@ fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                 .selected(project.data.findings_only)
                 .fill(tokens.raised);
             if ui.add(button).on_hover_text("Show only samples that something was found about").clicked() {
-                out.push(Action::FilterFindings(!project.data.findings_only));
+                out.push(View::FilterFindings(!project.data.findings_only));
             }
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -116,7 +116,7 @@ fn split_menu(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
         ui.add(egui::DragValue::new(&mut split.seed)).labelled_by(label.id);
     });
     if split != project.recipe.split {
-        out.push(Action::SetSplit(split));
+        out.push(Edit::SetSplit(split));
     }
 }
 
@@ -167,7 +167,7 @@ fn grid(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actions) {
                     let name = format!("{class}: {}", sample.path.display());
                     response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &name));
                     if response.clicked() {
-                        out.push(Action::SelectSample((!selected).then_some(*item)));
+                        out.push(View::SelectSample((!selected).then_some(*item)));
                     }
                 }
             });
@@ -215,7 +215,7 @@ fn table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                 let name = format!("{class}: {text}");
                 response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &name));
                 if response.clicked() {
-                    out.push(Action::SelectSample((!selected).then_some(*item)));
+                    out.push(View::SelectSample((!selected).then_some(*item)));
                 }
             }
         },

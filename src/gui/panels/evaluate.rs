@@ -7,7 +7,7 @@ use super::super::widgets::{
 use super::super::{Actions, Scene};
 use crate::evaluate::{Answer, Evaluation};
 use crate::session::scores::{cell, mistakes};
-use crate::session::{Action, EvaluationView, Step};
+use crate::session::{EvaluationView, Job, Open, Step, View};
 use crate::worker::EvaluateOn;
 use egui::{
     Align, Align2, Color32, CornerRadius, Layout, Rect, RichText, Role, ScrollArea, Sense, Stroke, Ui,
@@ -23,7 +23,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let Some(view) = &project.evaluation else {
         page_title(ui, "Evaluate", "How good the newest run is, and where it errs.");
         if scene.session.newest_result().is_none() {
-            let action = Action::Go(Step::Train);
+            let action = Open::Go(Step::Train);
             empty(
                 ui,
                 scene.session,
@@ -33,7 +33,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                 out,
             );
         } else {
-            let action = Action::Evaluate(EvaluateOn::Validation);
+            let action = Job::Evaluate(EvaluateOn::Validation);
             empty(
                 ui,
                 scene.session,
@@ -46,7 +46,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         return;
     };
     page_head(ui, "Evaluate", &sentence(view), |ui| {
-        action_button(ui, scene.session, &Action::ChooseTestSet, "Choose a test set…", false, out);
+        action_button(ui, scene.session, &Job::ChooseTestSet, "Choose a test set…", false, out);
     });
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         scores(ui, view);
@@ -189,7 +189,7 @@ fn cell_of(
         );
     }
     if response.on_hover_text(&name).clicked() {
-        out.push(Action::SelectCell((view.cell != Some(at)).then_some(at)));
+        out.push(View::SelectCell((view.cell != Some(at)).then_some(at)));
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::{Actions, Scene};
 use super::layer_row::{histogram, state_colour};
 use crate::backbone::FreezeState;
 use crate::inspect::WeightSummary;
-use crate::session::Action;
+use crate::session::Edit;
 use crate::units::{grouped, signed};
 use egui::{Align, Color32, CornerRadius, Layout, Rect, RichText, Sense, Ui, vec2};
 
@@ -39,7 +39,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     if let Some(mask) = &project.mask {
         let state = mask.state(&backbone.tree, path);
         let (text, thawed) = if state == FreezeState::Thawed { ("Freeze", false) } else { ("Thaw", true) };
-        action_button(ui, scene.session, &Action::SetLayer { path: path.clone(), thawed }, text, false, out);
+        action_button(ui, scene.session, &Edit::SetLayer { path: path.clone(), thawed }, text, false, out);
     }
     fact_row(ui, "Kind", &crate::session::layers::kind_name(node));
     fact_row(ui, "Output", &crate::session::layers::shape(&node.output_shape));
@@ -48,7 +48,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         let thawed = project.mask.as_ref().map(|m| m.state(&backbone.tree, path));
         weights(ui, summary, thawed.unwrap_or(FreezeState::Frozen));
     }
-    if let Some((_, tiles)) = scene.session.filters.as_ref().filter(|(layer, _)| layer == path) {
+    if let Some(tiles) = scene.session.filters_of(path) {
         ui.add_space(theme::SPACE);
         ui.horizontal(|ui| {
             section(ui, "Filters");

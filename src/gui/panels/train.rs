@@ -8,7 +8,7 @@ use super::duration;
 use crate::project::RunState;
 use crate::project::recipe::{BatchNormChoice, MOST_CLIP, MOST_MOMENTUM, OptimiserChoice, TrainingChoice};
 use crate::session::runs::{AlarmKind, RunView, alarms};
-use crate::session::{Action, OpenProject};
+use crate::session::{Edit, Job, OpenProject, View};
 use egui::{Align, Color32, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 
 /// Width of a field of the recipe.
@@ -73,16 +73,16 @@ fn sentence(project: &OpenProject, run: Option<&RunView>) -> String {
 fn buttons(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let session = scene.session;
     if !session.is_training() {
-        action_button(ui, session, &Action::Train, "Train", true, out);
-        if session.why_not(&Action::Resume).is_none() {
-            action_button(ui, session, &Action::Resume, "Resume", false, out);
+        action_button(ui, session, &Job::Train, "Train", true, out);
+        if session.why_not(&Job::Resume).is_none() {
+            action_button(ui, session, &Job::Resume, "Resume", false, out);
         }
         return;
     }
-    action_button(ui, session, &Action::Stop, "Stop, keep best", false, out);
+    action_button(ui, session, &Job::Stop, "Stop, keep best", false, out);
     let paused = session.job.as_ref().is_some_and(|j| j.paused);
     let text = if paused { "Go on" } else { "Pause" };
-    action_button(ui, session, &Action::Pause(!paused), text, false, out);
+    action_button(ui, session, &Job::Pause(!paused), text, false, out);
 }
 
 fn runs_table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
@@ -117,7 +117,7 @@ fn runs_table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
             let response = row(ui, cells, theme::body(), colours, Some(selected));
             response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &name));
             if response.clicked() {
-                out.push(Action::SelectRun(Some(run.name.clone())));
+                out.push(View::SelectRun(Some(run.name.clone())));
             }
         }
     });
@@ -214,7 +214,7 @@ fn recipe_form(ui: &mut Ui, project: &OpenProject, has_norms: bool, out: &mut Ac
         ui.label(RichText::new(why).color(tokens.error));
     }
     if let Some(name) = changed.filter(|_| training != *now) {
-        out.push(Action::SetTraining { training, field: name });
+        out.push(Edit::SetTraining { training, field: name });
     }
 }
 

@@ -4,7 +4,7 @@ use super::super::theme::{self, Tokens};
 use super::super::widgets::{action_button, bar, card, cell, dim, empty, fact_row, line, page_head, section};
 use super::super::{Actions, Scene};
 use crate::jobs::{LabelProbability, Prediction};
-use crate::session::{Action, Step};
+use crate::session::{Job, Open, Step};
 use egui::{RichText, ScrollArea, Sense, Ui};
 use std::path::Path;
 
@@ -27,12 +27,12 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         if scene.session.tries.export.is_some() {
             let text =
                 if scene.session.project.is_some() { "Ask the newest run" } else { "Close the export" };
-            action_button(ui, scene.session, &Action::TryNewestRun, text, false, out);
+            action_button(ui, scene.session, &Job::TryNewestRun, text, false, out);
         }
     });
     let Some(takes_text) = scene.session.tries_texts() else { return };
     if scene.session.tries.export.is_none() && scene.session.newest_result().is_none() {
-        let action = Action::Go(Step::Train);
+        let action = Open::Go(Step::Train);
         empty(
             ui,
             scene.session,
@@ -67,7 +67,7 @@ fn input(ui: &mut Ui, scene: &Scene, takes_text: bool, out: &mut Actions) {
         if !takes_text {
             ui.horizontal_wrapped(|ui| {
                 dim(ui, "Drop pictures or a folder anywhere on the window, or");
-                action_button(ui, scene.session, &Action::ChooseTryFiles, "Choose files…", true, out);
+                action_button(ui, scene.session, &Job::ChooseTryFiles, "Choose files…", true, out);
             });
             return;
         }
@@ -85,9 +85,9 @@ fn input(ui: &mut Ui, scene: &Scene, takes_text: bool, out: &mut Actions) {
             let response =
                 ui.add_enabled(ready, egui::Button::new("Ask")).on_disabled_hover_text("Type a text first.");
             if response.clicked() {
-                out.push(Action::TryText(text.trim().to_string()));
+                out.push(Job::TryText(text.trim().to_string()));
             }
-            action_button(ui, scene.session, &Action::ChooseTryFiles, "Choose files…", false, out);
+            action_button(ui, scene.session, &Job::ChooseTryFiles, "Choose files…", false, out);
         });
         ui.data_mut(|d| d.insert_temp(id, text));
     });
