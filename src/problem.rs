@@ -30,6 +30,8 @@ pub enum Cause {
     Input,
     /// The user asked to stop.
     Stopped,
+    /// The loss or a gradient is no number any more: other settings may help.
+    Diverged,
     /// The line or the Hub: nothing here is wrong, trying again later may help.
     Hub,
     /// The machine or the program: a full disk, a broken file of ours, a bug.
@@ -55,9 +57,21 @@ impl Problem {
         Self::new(Cause::Hub, what, why, remedy)
     }
 
+    /// A training that has run away.
+    pub fn diverged(why: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Cause::Diverged, "training diverged", why, remedy)
+    }
+
     /// The user asked to stop; `kept` says what is kept.
     pub fn stopped(kept: impl Into<String>) -> Self {
         Self::new(Cause::Stopped, "stopped", "you asked to stop", kept)
+    }
+
+    /// A panic, which is a bug: `panic` is what `catch_unwind` gave.
+    pub fn of_panic(what: &str, panic: &(dyn std::any::Any + Send), remedy: &str) -> Self {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let why = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Self::other(what, why.unwrap_or("no reason was given"), remedy)
     }
 
     fn new(cause: Cause, what: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) -> Self {

@@ -4,7 +4,7 @@ use super::driver::{Random, Window, wheel};
 use super::made_up;
 use super::measure::{Round, row};
 use frostline::data::{DatasetIndex, Part};
-use frostline::session::Action;
+use frostline::session::{Open, View};
 use frostline::worker::BackboneFacts;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -36,11 +36,11 @@ pub fn texts() {
 fn screens(what: &str, data: &Path, index: DatasetIndex, backbone: BackboneFacts) {
     let (_feeder, feed) = made_up::feed();
     let mut window = Window::open(made_up::stand_in(index, vec![backbone], feed));
-    window.act(Action::OpenPath(data.to_path_buf()));
+    window.act(Open::OpenPath(data.to_path_buf()));
     window.wait("project", |s| s.project.is_some());
     let mut random = Random(1);
     scroll(&format!("Data, {ITEMS} {what}, scrolling"), &mut window, &mut random);
-    window.act(Action::SelectSample(Some(ITEMS - 1)));
+    window.act(View::SelectSample(Some(ITEMS - 1)));
     scroll(&format!("Data, {ITEMS} {what}, scrolling, one selected"), &mut window, &mut random);
     filter(&format!("Data, {ITEMS} {what}, a filter changes"), &mut window, &mut random);
 }
@@ -75,9 +75,9 @@ fn filter(scene: &str, window: &mut Window, random: &mut Random) {
             let started = Instant::now();
             let parts = [None, Some(Part::Train), Some(Part::Validation), Some(Part::Test)];
             let change = window.act(match random.below(3) {
-                0 => Action::FilterClass(Some(random.below(made_up::CLASSES)).filter(|class| *class > 0)),
-                1 => Action::FilterPart(parts[random.below(parts.len())]),
-                _ => Action::FilterFindings(random.below(2) == 0),
+                0 => View::FilterClass(Some(random.below(made_up::CLASSES)).filter(|class| *class > 0)),
+                1 => View::FilterPart(parts[random.below(parts.len())]),
+                _ => View::FilterFindings(random.below(2) == 0),
             });
             let pass = window.pass(vec![egui::Event::PointerMoved(POINTER)]);
             triangles = triangles.max(pass.triangles);

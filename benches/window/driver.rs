@@ -47,7 +47,7 @@ impl Window {
     }
 
     /// Does an action and says how long that took.
-    pub fn act(&mut self, action: Action) -> Took {
+    pub fn act(&mut self, action: impl Into<Action>) -> Took {
         took(|| self.app.act(&self.context, action)).0
     }
 

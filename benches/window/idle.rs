@@ -3,7 +3,7 @@
 use super::driver::Window;
 use super::measure::ticks;
 use frostline::problem::Problem;
-use frostline::session::{Action, SampleName, Step};
+use frostline::session::{Edit, Job, Open, SampleName, Step, View};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -19,19 +19,19 @@ pub fn idle() {
     println!("|---|--:|---|--:|--:|");
     let mut window = Window::open(Arc::new(|_, _| None));
     watch("Start", &mut window);
-    window.act(Action::OpenSample(SampleName::ClipArt));
+    window.act(Open::OpenSample(SampleName::ClipArt));
     window.wait("project", |s| s.project.is_some());
     let mut training = window.session().project.as_ref().expect("a project").recipe.training.clone();
     training.epochs = 2;
-    window.act(Action::SetTraining { training, field: "Epochs" });
-    window.act(Action::Train);
+    window.act(Edit::SetTraining { training, field: "Epochs" });
+    window.act(Job::Train);
     window.wait("training", |s| s.newest_result().is_some() && !s.is_training());
     for step in Step::ALL {
-        window.act(Action::Go(step));
+        window.act(Open::Go(step));
         watch(step.name(), &mut window);
     }
-    window.act(Action::Go(Step::Layers));
-    window.act(Action::SelectLayer(Some("conv_stem".to_string())));
+    window.act(Open::Go(Step::Layers));
+    window.act(View::SelectLayer(Some("conv_stem".to_string())));
     watch("Layers, one selected", &mut window);
     window
         .session_mut()

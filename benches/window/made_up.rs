@@ -7,12 +7,13 @@ use frostline::data::{
     DatasetIndex, Digest, Finding, FindingKind, Item, Layout, Modality, Target, TargetKind, TextSpec,
 };
 use frostline::inspect::{BINS, WeightSummary};
+use frostline::jobs::Opened;
 use frostline::problem::{Problem, Result};
 use frostline::project::run::{Environment, RUN_VERSION};
 use frostline::project::{RunRecord, RunState};
 use frostline::session::projects;
 use frostline::train::estimate::Calibration;
-use frostline::worker::{BackboneFacts, Command, Outcome, StandIn};
+use frostline::worker::{Aside, BackboneFacts, Command, Long, Outcome, StandIn};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -29,22 +30,24 @@ pub fn stand_in(index: DatasetIndex, backbones: Vec<BackboneFacts>, feed: Receiv
     let (index, feed) = (Arc::new(index), Mutex::new(feed));
     Arc::new(move |command: &Command, control: &dyn Control| {
         let outcome = match command {
-            Command::ListBackbones { .. } => {
+            Command::Aside(Aside::ListBackbones) => {
                 Outcome::Backbones { backbones: backbones.clone(), problems: Vec::new() }
             }
-            Command::Scan { path, .. } => Outcome::Scanned { path: path.clone(), index: Arc::clone(&index) },
-            Command::Inspect { backbone, .. } => {
+            Command::Aside(Aside::Open { .. }) => Outcome::Opened(Opened::Data(Arc::clone(&index))),
+            Command::Long(Long::Inspect { backbone, .. }) => {
                 let facts = backbones.iter().find(|b| b.id == *backbone)?;
                 let layers = facts.tree.leaves().iter().map(|l| (l.path.clone(), summary())).collect();
                 Outcome::Inspected { backbone: backbone.clone(), layers }
             }
-            Command::Calibrate { backbone, .. } => {
+            Command::Long(Long::Calibrate { backbone, .. }) => {
                 let facts = backbones.iter().find(|b| b.id == *backbone)?;
                 let calibration = Calibration { segments: vec![1e-4; facts.cuts.len() - 1] };
                 Outcome::Calibrated { backbone: backbone.clone(), calibration }
             }
-            Command::Runs { project, .. } => Outcome::Runs { project: project.clone(), runs: Vec::new() },
-            Command::Train { .. } => return Some(follow(&feed, control)),
+            Command::Long(Long::Runs { project, .. }) => {
+                Outcome::Runs { project: project.clone(), runs: Vec::new() }
+            }
+            Command::Long(Long::Train { .. }) => return Some(follow(&feed, control)),
             _ => return None,
         };
         Some(Ok(outcome))
@@ -99,6 +102,7 @@ pub fn record(run: &str, epochs: Vec<frostline::project::run::EpochRecord>) -> R
         epochs,
         seconds: 60.0,
         failure: None,
+        failure_kind: None,
     }
 }
 

@@ -5,7 +5,7 @@ use super::made_up::{self, Feed};
 use super::measure::{median, resident_mb};
 use frostline::control::Fact;
 use frostline::project::run::EpochRecord;
-use frostline::session::{Action, Session, Step};
+use frostline::session::{Edit, Job, Open, Session, Step};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub fn facts() {
     let (feeder, feed) = made_up::feed();
     let index = made_up::texts(root.path(), 1000);
     let mut window = Window::open(made_up::stand_in(index, vec![made_up::bert(2)], feed));
-    window.act(Action::OpenPath(root.path().to_path_buf()));
+    window.act(Open::OpenPath(root.path().to_path_buf()));
     window.wait("project", |s| s.project.is_some());
     begin(&mut window);
     let mut random = Random(1);
@@ -60,7 +60,7 @@ pub fn training() {
         }
     }
     let mut window = Window::open(Arc::new(|_, _| None));
-    window.act(Action::OpenPath(data));
+    window.act(Open::OpenPath(data));
     window.wait("project", |s| s.project.is_some());
     begin(&mut window);
     let mut random = Random(1);
@@ -81,9 +81,9 @@ pub fn training() {
 fn begin(window: &mut Window) {
     let mut training = window.session().project.as_ref().expect("a project").recipe.training.clone();
     training.epochs = EPOCHS;
-    window.act(Action::SetTraining { training, field: "Epochs" });
-    window.act(Action::Train);
-    window.act(Action::Go(Step::Train));
+    window.act(Edit::SetTraining { training, field: "Epochs" });
+    window.act(Job::Train);
+    window.act(Open::Go(Step::Train));
 }
 
 fn epochs_done(session: &Session) -> u32 {

@@ -11,7 +11,7 @@ use frostline::session::layers::rows;
 use frostline::session::models::Filter;
 use frostline::session::projects::{Recent, Remembered, sample_cards};
 use frostline::session::runs::RunView;
-use frostline::session::{Action, Step};
+use frostline::session::{Edit, Job, Model, Open, Step, View};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 
@@ -76,13 +76,13 @@ pub fn models() {
     let (_feeder, feed) = made_up::feed();
     let index = made_up::texts(root.path(), 1000);
     let mut window = Window::open(made_up::stand_in(index, vec![made_up::bert(2)], feed));
-    window.act(Action::OpenPath(root.path().to_path_buf()));
+    window.act(Open::OpenPath(root.path().to_path_buf()));
     window.wait("project", |s| s.project.is_some());
     window.session_mut().models.found = (0..RESULTS).map(made_up::found).collect();
-    window.act(Action::Go(Step::Backbone));
+    window.act(Open::Go(Step::Backbone));
     let mut random = Random(1);
     for as_table in [false, true] {
-        window.act(Action::FilterModels(Filter { as_table, ..Default::default() }));
+        window.act(Model::FilterModels(Filter { as_table, ..Default::default() }));
         assert!(window.session().models.len() >= RESULTS);
         let shape = if as_table { "a table" } else { "cards" };
         measure(&format!("Backbone, {RESULTS} results as {shape}, scrolling"), || {
@@ -95,7 +95,7 @@ pub fn models() {
     measure(&format!("Backbone, {RESULTS} results, a letter typed into the filter"), || {
         typed += 1;
         let text = "model".chars().take(typed % 6).collect();
-        let act = window.act(Action::FilterModels(Filter { text, ..Default::default() }));
+        let act = window.act(Model::FilterModels(Filter { text, ..Default::default() }));
         let pass = window.pass(Vec::new());
         (act + pass.took, pass.triangles)
     });
@@ -107,12 +107,12 @@ pub fn layers() {
     let (_feeder, feed) = made_up::feed();
     let index = made_up::texts(root.path(), 100_000);
     let mut window = Window::open(made_up::stand_in(index, vec![made_up::bert(BERT_LAYERS)], feed));
-    window.act(Action::OpenPath(root.path().to_path_buf()));
+    window.act(Open::OpenPath(root.path().to_path_buf()));
     window.wait("project", |s| s.project.is_some());
-    window.act(Action::Go(Step::Layers));
+    window.act(Open::Go(Step::Layers));
     let tree = window.session().backbones[0].tree.clone();
     for path in inner_paths(tree.root()) {
-        window.act(Action::ExpandLayer { path, open: true });
+        window.act(View::ExpandLayer { path, open: true });
     }
     window.wait("weights", |s| !s.weights.is_empty() && !s.calibrations.is_empty());
     let count = count_rows(&window);
@@ -125,10 +125,10 @@ pub fn layers() {
         (pass.took, pass.triangles)
     });
     let leaf = tree.leaves()[40].path.clone();
-    window.act(Action::SelectLayer(Some(leaf)));
+    window.act(View::SelectLayer(Some(leaf)));
     let name = format!("Layers, {count} rows, the frostline dragged");
     // Above the embeddings, where it is in sight when the tree is scrolled to its beginning.
-    window.act(Action::DragFrostline { cut: 1, drag: 1 });
+    window.act(Edit::DragFrostline { cut: 1, drag: 1 });
     let line = find_line(&mut window);
     window.pass(vec![egui::Event::PointerMoved(line), button(line, true)]);
     let mut cuts = Vec::new();
@@ -173,14 +173,14 @@ pub fn train() {
     let (feeder, feed) = made_up::feed();
     let index = made_up::texts(root.path(), 1000);
     let mut window = Window::open(made_up::stand_in(index, vec![made_up::bert(2)], feed));
-    window.act(Action::OpenPath(root.path().to_path_buf()));
+    window.act(Open::OpenPath(root.path().to_path_buf()));
     window.wait("project", |s| s.project.is_some());
-    window.act(Action::Go(Step::Train));
+    window.act(Open::Go(Step::Train));
     let mut random = Random(1);
     // As the session kept them: what it reads again from the disk after each run is empty here.
     let mut finished: Vec<RunView> = Vec::new();
     for number in 1..=RUNS {
-        window.act(Action::Train);
+        window.act(Job::Train);
         let epochs = feed_run(&mut window, &feeder, &mut random);
         if number < RUNS {
             finished.extend(runs(&window).last().cloned().map(|run| RunView {

@@ -5,8 +5,8 @@ use super::measure::{Times, load, median, thread_seconds};
 use frostline::control::{Control, Fact};
 use frostline::jobs;
 use frostline::project::{Machine, Project};
-use frostline::session::{Action, Preset, SampleName, Step};
-use frostline::worker::{Command, Outcome, StandIn};
+use frostline::session::{Edit, Job, Open, Preset, SampleName, Step};
+use frostline::worker::{Begin, Command, Long, Outcome, StandIn};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -46,9 +46,10 @@ impl Control for Tap<'_> {
 /// The worker's own training with a tap on its facts.
 fn tapped(steps: Steps) -> StandIn {
     Arc::new(move |command: &Command, control: &dyn Control| {
-        let Command::Train { project, resume, .. } = command else { return None };
+        let Command::Long(Long::Train { project, begin: Begin::Anew(recipe) }) = command else { return None };
         let tap = Tap { control, steps: &steps };
-        let trained = Project::open(project).and_then(|p| jobs::train(&p, *resume, &Machine::cpu(), &tap));
+        let trained = Project::open(project)
+            .and_then(|p| jobs::train_recipe(&p, (**recipe).clone(), &Machine::cpu(), &tap));
         Some(trained.map(|t| Outcome::Trained { record: t.record }))
     })
 }
@@ -67,21 +68,21 @@ struct Drawn {
 pub fn beside() {
     let steps = Steps::default();
     let mut window = Window::open(tapped(Arc::clone(&steps)));
-    window.act(Action::OpenSample(SampleName::ClipArt));
+    window.act(Open::OpenSample(SampleName::ClipArt));
     window.wait("project", |s| s.project.is_some());
-    window.act(Action::Preset(Preset::Everything));
+    window.act(Edit::Preset(Preset::Everything));
     let project = window.session().project.as_ref().expect("a project");
     let mut training = project.recipe.training.clone();
     let samples = project.split.as_ref().map_or(0, |s| s.train.len());
     training.epochs = 10_000;
     let batch = training.batch_size;
-    window.act(Action::SetTraining { training, field: "Epochs" });
+    window.act(Edit::SetTraining { training, field: "Epochs" });
     window.wait("calibration", |s| !s.calibrations.is_empty() && !s.weights.is_empty());
-    window.act(Action::Train);
+    window.act(Job::Train);
     window.wait("the first steps", |s| {
         s.project.as_ref().and_then(|p| p.runs.last()).is_some_and(|run| run.train_loss.len() >= 3)
     });
-    window.act(Action::Go(Step::Train));
+    window.act(Open::Go(Step::Train));
     let log = window.place_of("Show or hide the log");
     let (mut seen, mut random) = (Drawn::default(), Random(1));
     let per_epoch = samples.div_ceil(batch) as u64;
@@ -105,7 +106,7 @@ pub fn beside() {
             pairs.push(pair);
         }
     }
-    window.act(Action::Stop);
+    window.act(Job::Stop);
     tell(&mut seen, &pairs);
     window.wait("the end", |s| !s.is_training());
 }

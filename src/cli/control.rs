@@ -106,7 +106,7 @@ impl Control for Console {
             Fact::Download { file, bytes, total, .. } if !self.json => {
                 return self.progress(file, *bytes, *total);
             }
-            Fact::Warning { what } => self.note(&format!("warning: {what}")),
+            Fact::Warning { what, .. } => self.note(&format!("warning: {what}")),
             _ => {}
         }
         if !self.trains {

@@ -47,7 +47,7 @@ fn explain(error: &anyhow::Error) -> u8 {
                 _ => tell(&format!("error: {problem}")),
             }
             match problem.cause {
-                Cause::Input => BAD_INPUT,
+                Cause::Input | Cause::Diverged => BAD_INPUT,
                 Cause::Hub => HUB,
                 Cause::Stopped => STOPPED,
                 Cause::Other => FAILED,

@@ -59,7 +59,34 @@ pub enum Fact {
     /// One pass over the training samples, measured on the validation samples.
     Epoch(EpochRecord),
     /// Something a person should know; the job goes on.
-    Warning { what: String },
+    Warning {
+        what: String,
+        #[serde(default, skip_serializing_if = "WarningKind::is_general")]
+        kind: WarningKind,
+    },
+}
+
+/// What a warning is about, where somebody does more with it than read it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningKind {
+    #[default]
+    General,
+    /// A sample cannot be used, so the job does without it.
+    LeftOut,
+}
+
+impl WarningKind {
+    fn is_general(&self) -> bool {
+        *self == Self::General
+    }
+}
+
+impl Fact {
+    /// A warning that is only read.
+    pub fn warning(what: impl Into<String>) -> Self {
+        Self::Warning { what: what.into(), kind: WarningKind::General }
+    }
 }
 
 /// A control that hears nothing and never stops: for tests and one-shot calls.
@@ -67,4 +94,17 @@ pub struct Silent;
 
 impl Control for Silent {
     fn report(&self, _fact: Fact) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_a_warning_says_more_only_where_there_is_more() {
+        let line = |fact: &Fact| serde_json::to_string(fact).unwrap();
+        assert_eq!(line(&Fact::warning("odd")), r#"{"event":"warning","what":"odd"}"#);
+        let left_out = Fact::Warning { what: "odd".into(), kind: WarningKind::LeftOut };
+        assert_eq!(line(&left_out), r#"{"event":"warning","what":"odd","kind":"left_out"}"#);
+    }
 }

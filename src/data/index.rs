@@ -13,6 +13,7 @@ pub use super::finding::{Finding, FindingKind};
 use super::label_columns;
 pub use super::modality::Modality;
 use super::target::{Target, TargetForm, TargetKind};
+use crate::units::grouped;
 
 /// The version of the serialised form that this build writes.
 pub const INDEX_VERSION: u32 = 1;
@@ -222,15 +223,7 @@ pub(crate) fn portable(path: &Path) -> String {
 
 /// "1 image", "1,204 images".
 pub(crate) fn counted(count: u64, noun: &str) -> String {
-    let digits = count.to_string();
-    let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    format!("{grouped} {noun}{}", if count == 1 { "" } else { "s" })
+    format!("{} {noun}{}", grouped(count as usize), if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

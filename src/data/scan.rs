@@ -22,6 +22,7 @@ use std::path::Path;
 
 pub use error::ScanError;
 pub use known::KnownFiles;
+pub use walk::{HEAD_FILE, MANIFEST_FILE, RECIPE_FILE};
 
 use super::facts::Carrier;
 use super::index::{DatasetIndex, Digest, Finding, FindingKind, INDEX_VERSION, Item, Layout, Modality, Part};

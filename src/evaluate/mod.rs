@@ -157,7 +157,7 @@ pub fn evaluate(
             }
             Err(problem) => {
                 unusable += 1;
-                control.report(Fact::Warning { what: problem.to_string() });
+                control.report(Fact::warning(problem.to_string()));
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::backbone::Backbone;
 use crate::network::head::{HEAD_BIAS, HEAD_WEIGHT};
 use crate::network::tensors::load_trained;
 use crate::predict::manifest::{
-    BackboneRef, Golden, HEAD_FILE, MANIFEST_FORMAT, MANIFEST_VERSION, RunScores,
+    BackboneRef, Golden, HEAD_FILE, MANIFEST_FILE, MANIFEST_FORMAT, MANIFEST_VERSION, RunScores,
 };
 use crate::predict::{Manifest, Model};
 use crate::problem::{Problem, Result};
@@ -70,7 +70,7 @@ fn write_files(run: &Run, backbone: &Backbone, machine: &Machine, folder: &Path)
         .map(|(input, logits)| Ok(Golden { input, logits: logits? }))
         .collect::<Result<_>>()?;
     let manifest = describe(&record, recipe, backbone, golden, best, trained_names(&source)?);
-    write_json(&folder.join("manifest.json"), &manifest, "write the export")?;
+    write_json(&folder.join(MANIFEST_FILE), &manifest, "write the export")?;
     Ok(manifest)
 }
 

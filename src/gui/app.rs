@@ -6,7 +6,9 @@ use super::{Actions, Scene, palette, panels, path_field, shell, theme};
 use crate::problem::Problem;
 use crate::project::Machine;
 use crate::session::projects::Remembered;
-use crate::session::{Action, Effect, Purpose, Session, Step, ThemeChoice, Toast, ToastKind};
+use crate::session::{
+    Action, Effect, Job, Open, Purpose, Session, Step, ThemeChoice, Toast, ToastKind, View,
+};
 use crate::worker::thumbnails::Thumbnails;
 use crate::worker::{Event, StandIn, Wake, Worker};
 use egui::{Context, Ui, ViewportCommand};
@@ -47,7 +49,7 @@ impl App {
         theme::install(context);
         let waker = context.clone();
         let wake: Wake = Arc::new(move || waker.request_repaint());
-        let device = format!("CPU, {} threads", machine.threads);
+        let session = Session::new(&machine, Remembered::load());
         let worker = Worker::with_stand_in(machine, wake.clone(), stand_in).map_err(|e| {
             Problem::other(
                 "the worker could not be started",
@@ -56,7 +58,7 @@ impl App {
             )
         })?;
         let mut app = Self {
-            session: Session::new(device, Remembered::load()),
+            session,
             worker,
             pictures: RefCell::new(Pictures::new(Thumbnails::start(2, &wake))),
             dialogs: Dialogs::new(),
@@ -85,7 +87,7 @@ impl App {
     }
 
     /// Does one action, as if the user had asked for it.
-    pub fn act(&mut self, context: &Context, action: Action) {
+    pub fn act(&mut self, context: &Context, action: impl Into<Action>) {
         let effects = self.session.apply(action);
         self.run(context, effects);
         self.save_unless_dragging(context);
@@ -94,16 +96,17 @@ impl App {
     /// A drag is written to disk when the button is let go, not at each cut that it passes.
     fn save_unless_dragging(&mut self, context: &Context) {
         if !context.input(|i| i.pointer.any_down()) {
-            self.session.save_recipe();
+            let effects = self.session.save_recipe();
+            self.run(context, effects);
         }
     }
 
     fn run(&mut self, context: &Context, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Send(command) => {
-                    let job = command.job();
-                    if let Err(problem) = self.worker.send(command) {
+                Effect::Send(request) => {
+                    let job = request.job;
+                    if let Err(problem) = self.worker.send(request) {
                         let effects = self.session.on_event(Event::Failed { job, problem });
                         self.run(context, effects);
                     }
@@ -143,7 +146,7 @@ impl App {
             }
         }
         let dropped = dropped(context, &self.session);
-        if let Some(Action::OpenPath(first)) = dropped.first()
+        if let Some(Action::Open(Open::OpenPath(first))) = dropped.first()
             && context.input(|i| i.raw.dropped_files.len() > 1)
         {
             let text = format!("Only {} is opened. Put files of one kind into one folder.", first.display());
@@ -154,7 +157,7 @@ impl App {
         if context.input(|i| i.viewport().close_requested()) && !self.may_close && self.session.is_training()
         {
             context.send_viewport_cmd(ViewportCommand::CancelClose);
-            actions.push(Action::Quit);
+            actions.push(View::Quit.into());
         }
         for action in actions {
             self.act(context, action);
@@ -182,7 +185,7 @@ impl App {
     }
 
     fn draw(&mut self, ui: &mut Ui) -> Actions {
-        let mut out = Actions::new();
+        let mut out = Actions::default();
         let scene = Scene { session: &self.session, pictures: &self.pictures };
         shell::top_bar(ui, &scene, &mut out);
         shell::bottom_bar(ui, &scene, &mut out);
@@ -208,9 +211,14 @@ impl App {
 }
 
 impl Drop for App {
+    /// What was changed last goes to the worker, which writes it before it ends.
     fn drop(&mut self) {
-        self.session.save_recipe();
-        self.session.keep_memory();
+        for effect in self.session.last_writes() {
+            if let Effect::Send(request) = effect {
+                // A worker that takes nothing any more writes nothing either: nobody is left to tell.
+                let _ = self.worker.send(request);
+            }
+        }
     }
 }
 
@@ -221,10 +229,10 @@ impl eframe::App for App {
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         let actions = self.draw(ui);
-        if !actions.is_empty() {
+        if !actions.0.is_empty() {
             ui.ctx().request_repaint();
         }
-        for action in actions {
+        for action in actions.0 {
             self.act(&ui.ctx().clone(), action);
         }
     }
@@ -237,8 +245,16 @@ fn dropped(context: &Context, session: &Session) -> Vec<Action> {
         context.input(|i| i.raw.dropped_files.iter().map(|f| f.path().to_path_buf()).collect());
     let Some(first) = paths.first().cloned() else { return Vec::new() };
     match session.step {
-        Step::Try if has_project || session.tries.export.is_some() => vec![Action::TryFiles(paths)],
-        Step::Evaluate if has_project => vec![Action::Evaluate(crate::worker::EvaluateOn::Data(first))],
-        _ => vec![Action::OpenPath(first)],
+        Step::Try if has_project || session.tries.export.is_some() => vec![Job::TryFiles(paths).into()],
+        Step::Evaluate if has_project => {
+            vec![Job::Evaluate(crate::worker::EvaluateOn::Data(first)).into()]
+        }
+        Step::Data
+        | Step::Backbone
+        | Step::Layers
+        | Step::Train
+        | Step::Evaluate
+        | Step::Try
+        | Step::Export => vec![Open::OpenPath(first).into()],
     }
 }

@@ -1,6 +1,6 @@
 //! The system's dialogs for folders and files, each on a thread of its own.
 
-use crate::session::{Action, Purpose};
+use crate::session::{Action, Job, Model, Open, Purpose};
 use crate::worker::EvaluateOn;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::PathBuf;
@@ -71,10 +71,10 @@ impl Dialogs {
 pub fn action_for(purpose: Purpose, paths: Vec<PathBuf>) -> Option<Action> {
     let first = paths.first().cloned()?;
     Some(match purpose {
-        Purpose::Open => Action::OpenPath(first),
-        Purpose::TestSet => Action::Evaluate(EvaluateOn::Data(first)),
-        Purpose::Try => Action::TryFiles(paths),
-        Purpose::Backbone(keep) => Action::AddLocalModel(first, keep),
-        Purpose::Export => Action::SetExportPath(first.join("export").display().to_string()),
+        Purpose::Open => Open::OpenPath(first).into(),
+        Purpose::TestSet => Job::Evaluate(EvaluateOn::Data(first)).into(),
+        Purpose::Try => Job::TryFiles(paths).into(),
+        Purpose::Backbone(keep) => Model::AddLocalModel(first, keep).into(),
+        Purpose::Export => Job::SetExportPath(first.join("export").display().to_string()).into(),
     })
 }

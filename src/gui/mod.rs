@@ -25,7 +25,19 @@ pub struct Scene<'a> {
 }
 
 /// What panels give back.
-pub type Actions = Vec<Action>;
+#[derive(Default)]
+pub struct Actions(Vec<Action>);
+
+impl Actions {
+    /// Adds an action of any group.
+    pub fn push(&mut self, action: impl Into<Action>) {
+        self.0.push(action.into());
+    }
+
+    pub fn extend(&mut self, actions: impl IntoIterator<Item = Action>) {
+        self.0.extend(actions);
+    }
+}
 
 /// Opens the window and returns when it is closed.
 ///

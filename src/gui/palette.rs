@@ -1,7 +1,7 @@
 //! Every action by name and by its keys.
 
 use super::{Actions, Scene};
-use crate::session::{Action, Session, Step};
+use crate::session::{Action, Edit, Session, View};
 use egui::{Align2, Context, Key, KeyboardShortcut, Modal, Modifiers, Role, Ui, WidgetInfo};
 
 /// Ctrl+K: every action by name.
@@ -53,50 +53,73 @@ impl Palette {
                         response.scroll_to_me(None);
                     }
                     if response.clicked() || (enter && number == self.chosen) {
-                        out.push(Action::ShowPalette(false));
+                        out.push(View::ShowPalette(false));
                         out.push(action.clone());
                     }
                 }
             });
         });
         if modal.should_close() {
-            out.push(Action::ShowPalette(false));
+            out.push(View::ShowPalette(false));
         }
     }
 }
 
-/// Actions whose shortcut was pressed.
+/// Actions whose keys were pressed. The keys are those that the actions name, so that what menus show is what works.
 pub fn shortcuts(context: &Context, session: &Session) -> Vec<Action> {
-    let command = Modifiers::COMMAND;
-    let shifted = Modifiers::COMMAND | Modifiers::SHIFT;
-    let paused = session.job.as_ref().is_some_and(|j| j.paused);
-    let mut table = vec![
-        (shifted, Key::Z, Action::Redo),
-        (shifted, Key::O, Action::ChooseFile),
-        (command, Key::Z, Action::Undo),
-        (command, Key::Y, Action::Redo),
-        (command, Key::O, Action::ChooseFolder),
-        (command, Key::W, Action::CloseProject),
-        (command, Key::K, Action::ShowPalette(!session.palette_open)),
-        (command, Key::Enter, Action::Train),
-        (command, Key::P, Action::Pause(!paused)),
-        (command, Key::Period, Action::Stop),
-        (command, Key::E, Action::Evaluate(crate::worker::EvaluateOn::Validation)),
-        (command, Key::S, Action::Export),
-        (command, Key::I, Action::ToggleInspector),
-        (command, Key::L, Action::ToggleLog),
-        (command, Key::Q, Action::Quit),
-    ];
-    let numbers = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7];
-    table.extend(numbers.into_iter().zip(Step::ALL).map(|(key, step)| (command, key, Action::Go(step))));
+    let examples = || Action::examples().into_iter().map(|(action, _)| action);
+    let mut bound: Vec<(KeyboardShortcut, Action)> = Vec::new();
+    // Of several actions with the same keys the one that can be done; where none can, the first says why.
+    let (possible, impossible): (Vec<_>, Vec<_>) =
+        examples().partition(|action| session.why_not(action).is_none());
+    for action in possible.into_iter().chain(impossible) {
+        for keys in action.keys().iter().filter_map(|keys| parse(keys)) {
+            if bound.iter().all(|(taken, _)| *taken != keys) {
+                bound.push((keys, action.clone()));
+            }
+        }
+    }
+    // Those with more keys first: without Shift, Shift does not matter.
+    bound.sort_by_key(|(keys, _)| !keys.modifiers.shift);
     if context.text_edit_focused() {
         // A text field takes back its own typing.
-        table.retain(|(_, _, action)| !matches!(action, Action::Undo | Action::Redo));
+        bound.retain(|(_, action)| !matches!(action, Action::Edit(Edit::Undo | Edit::Redo)));
     }
     context.input_mut(|input| {
-        let pressed = |(modifiers, key, action): (Modifiers, Key, Action)| {
-            input.consume_shortcut(&KeyboardShortcut::new(modifiers, key)).then_some(action)
-        };
-        table.into_iter().filter_map(pressed).collect()
+        bound
+            .into_iter()
+            .filter_map(|(keys, action)| input.consume_shortcut(&keys).then_some(action))
+            .collect()
     })
+}
+
+/// `Ctrl+Shift+Z` as egui wants it; `None` for what it does not know.
+fn parse(keys: &str) -> Option<KeyboardShortcut> {
+    let (before, key) = keys.rsplit_once('+')?;
+    let modifiers = before.split('+').try_fold(Modifiers::NONE, |all, name| match name {
+        "Ctrl" => Some(all | Modifiers::COMMAND),
+        "Shift" => Some(all | Modifiers::SHIFT),
+        _ => None,
+    });
+    Some(KeyboardShortcut::new(modifiers?, Key::from_name(key)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shortcut_is_known_to_the_toolkit() {
+        let mut count = 0;
+        for (action, _) in Action::examples() {
+            for keys in action.keys() {
+                assert!(parse(keys).is_some(), "{action:?}: {keys}");
+                count += 1;
+            }
+        }
+        assert!(count > 20, "{count}");
+        let redo = KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+        assert_eq!(parse("Ctrl+Shift+Z"), Some(redo));
+        assert_eq!((parse("Ctrl+Nothing"), parse("Hyper+Z")), (None, None));
+    }
 }

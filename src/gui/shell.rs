@@ -3,7 +3,10 @@
 use super::theme::{self, Tokens, icon};
 use super::widgets::{focus_ring, icon_button, section, sign, text_in};
 use super::{Actions, Scene};
-use crate::session::{Action, Session, Step, StepState, ThemeChoice, ToastKind};
+use crate::project::device::DeviceName;
+use crate::session::{
+    Action, Edit, Job, Open, Phase, Session, Step, StepState, ThemeChoice, ToastKind, View,
+};
 use egui::{
     Align, Align2, CornerRadius, Frame, Layout, Margin, Modal, Panel, RichText, Role, Sense, Stroke, Ui,
     WidgetInfo,
@@ -22,10 +25,10 @@ pub fn top_bar(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 theme_button(ui, scene.session, out);
                 if icon_button(ui, icon::SIDEBAR, "Show or hide the inspector", true).clicked() {
-                    out.push(Action::ToggleInspector);
+                    out.push(View::ToggleInspector);
                 }
-                chip(ui, &scene.session.device);
-                for (sign, action) in [(icon::REDO, Action::Redo), (icon::UNDO, Action::Undo)] {
+                device_menu(ui, scene.session, out);
+                for (sign, action) in [(icon::REDO, Edit::Redo), (icon::UNDO, Edit::Undo)] {
                     let label = action.label();
                     if icon_button(ui, sign, &label.text, scene.session.why_not(&action).is_none()).clicked()
                     {
@@ -41,7 +44,9 @@ fn project_menu(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let title = scene.session.project.as_ref().map_or("No project", |p| p.title.as_str());
     let button = egui::Button::new(title).frame(false);
     let (response, _) = egui::containers::menu::MenuButton::from_button(button).ui(ui, |ui| {
-        for action in [Action::ChooseFolder, Action::ChooseFile, Action::CloseProject, Action::Quit] {
+        let quit = Action::from(View::Quit);
+        let open = [Open::ChooseFolder, Open::ChooseFile, Open::CloseProject].map(Action::from);
+        for action in open.into_iter().chain([quit]) {
             let label = action.label();
             let enabled = scene.session.why_not(&action).is_none();
             let button = egui::Button::new(label.text).shortcut_text(label.shortcut.unwrap_or_default());
@@ -54,6 +59,32 @@ fn project_menu(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     response.on_hover_text("Project: open another, close, quit");
 }
 
+/// What computes; opened, what else could, and why not.
+fn device_menu(ui: &mut Ui, session: &Session, out: &mut Actions) {
+    let tokens = Tokens::of(ui.ctx());
+    let words = session.device_words();
+    let button = egui::Button::new(RichText::new(&words).color(tokens.dim))
+        .fill(tokens.raised)
+        .stroke(Stroke::new(1.0, tokens.line))
+        .min_size(egui::Vec2::ZERO);
+    let (response, _) = egui::containers::menu::MenuButton::from_button(button).ui(ui, |ui| {
+        for device in DeviceName::ALL {
+            let action = Job::UseDevice(device);
+            let (is_used, why_not) = (device == session.device, session.why_not(&action));
+            let why = why_not.filter(|_| !is_used).unwrap_or_default();
+            let button = egui::Button::selectable(is_used, device.words()).shortcut_text(why);
+            let response = ui.add_enabled(is_used || why_not.is_none(), button);
+            if response.clicked() {
+                if !is_used {
+                    out.push(action);
+                }
+                ui.close();
+            }
+        }
+    });
+    response.on_hover_text(format!("Computes on {words}. Choose another device"));
+}
+
 fn theme_button(ui: &mut Ui, session: &Session, out: &mut Actions) {
     let (next, name) = match session.remembered.theme {
         ThemeChoice::System => (ThemeChoice::Light, "Theme: as the system. Change to light"),
@@ -61,7 +92,7 @@ fn theme_button(ui: &mut Ui, session: &Session, out: &mut Actions) {
         ThemeChoice::Dark => (ThemeChoice::System, "Theme: dark. Change to the system's"),
     };
     if icon_button(ui, icon::THEME, name, true).clicked() {
-        out.push(Action::SetTheme(next));
+        out.push(View::SetTheme(next));
     }
 }
 
@@ -94,7 +125,7 @@ pub fn rail(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
 /// Opens the palette; its word stands below the steps' icons.
 fn palette_row(ui: &mut Ui, out: &mut Actions) {
     let tokens = Tokens::of(ui.ctx());
-    let label = Action::ShowPalette(true).label();
+    let label = View::ShowPalette(true).label();
     let size = egui::vec2(ui.available_width(), theme::CONTROL_HEIGHT);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     if response.hovered() || response.has_focus() {
@@ -105,7 +136,7 @@ fn palette_row(ui: &mut Ui, out: &mut Actions) {
     text_in(ui, inside, Align::Max, label.shortcut.unwrap_or_default(), theme::caption(), tokens.faint);
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &label.text));
     if response.on_hover_text(label.tooltip).clicked() {
-        out.push(Action::ShowPalette(true));
+        out.push(View::ShowPalette(true));
     }
 }
 
@@ -130,13 +161,13 @@ fn rail_row(ui: &mut Ui, session: &Session, step: Step, out: &mut Actions) {
     };
     let place = egui::pos2(rect.right() - 8.0, rect.center().y);
     ui.painter().text(place, Align2::RIGHT_CENTER, sign, theme::icons(14.0), sign_colour);
-    let label = Action::Go(step).label();
+    let label = Open::Go(step).label();
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, is_here, &label.text));
     let shortcut = label.shortcut.unwrap_or_default();
     let response =
         response.on_hover_text(format!("{}: {words}. {} ({shortcut})", step.name(), label.tooltip));
     if response.clicked() {
-        out.push(Action::Go(step));
+        out.push(Open::Go(step));
     }
 }
 
@@ -181,8 +212,9 @@ fn job_row(ui: &mut Ui, session: &Session, out: &mut Actions) {
     ui.label(&job.name);
     ui.add(egui::ProgressBar::new(job.done as f32).desired_width(280.0).desired_height(6.0).fill(tokens.ice));
     let mut parts = vec![format!("{:.0} %", 100.0 * job.done)];
-    if !job.what.is_empty() && !job.can_pause {
-        parts.push(job.what.clone());
+    match &job.phase {
+        Phase::Named(words) if !job.can_pause => parts.push(words.clone()),
+        Phase::Named(_) | Phase::Starting | Phase::Training => {}
     }
     parts.extend(job.rate.map(|rate| format!("{rate:.0} samples/s")));
     parts.extend(job.seconds_left.map(|s| format!("{} left", super::panels::duration(s))));
@@ -197,13 +229,13 @@ fn job_row(ui: &mut Ui, session: &Session, out: &mut Actions) {
         if job.can_stop {
             let name = if job.can_pause { "Stop, keep best" } else { "Stop" };
             if icon_button(ui, icon::STOP, name, !job.stopping).clicked() {
-                out.push(Action::Stop);
+                out.push(Job::Stop);
             }
         }
         if job.can_pause {
             let (sign, name) = if job.paused { (icon::PLAY, "Go on") } else { (icon::PAUSE, "Pause") };
             if icon_button(ui, sign, name, !job.stopping).clicked() {
-                out.push(Action::Pause(!job.paused));
+                out.push(Job::Pause(!job.paused));
             }
         }
     });
@@ -217,12 +249,12 @@ fn idle_row(ui: &mut Ui, session: &Session, out: &mut Actions) {
         if session.project.is_none() {
             ui.label(RichText::new(concat!("Frostline ", env!("CARGO_PKG_VERSION"))).color(tokens.dim));
         } else if session.step == Step::Layers {
-            super::widgets::action_button(ui, session, &Action::Train, "Train", true, out);
+            super::widgets::action_button(ui, session, &Job::Train, "Train", true, out);
         } else if let Some(next) = session.next_step() {
             let text = format!("Next: {} →", next.name().to_lowercase());
             let button = egui::Button::new(RichText::new(text).color(tokens.dim)).frame(false);
-            if ui.add(button).on_hover_text(Action::Go(next).label().tooltip).clicked() {
-                out.push(Action::Go(next));
+            if ui.add(button).on_hover_text(Open::Go(next).label().tooltip).clicked() {
+                out.push(Open::Go(next));
             }
         }
     });
@@ -230,7 +262,7 @@ fn idle_row(ui: &mut Ui, session: &Session, out: &mut Actions) {
 
 fn log_button(ui: &mut Ui, out: &mut Actions) {
     if icon_button(ui, icon::LOG, "Show or hide the log", true).clicked() {
-        out.push(Action::ToggleLog);
+        out.push(View::ToggleLog);
     }
 }
 
@@ -259,7 +291,7 @@ pub fn toasts(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                             if icon_button(ui, icon::CLOSE, &format!("Dismiss: {}", toast.title), true)
                                 .clicked()
                             {
-                                out.push(Action::DismissToast(toast.id));
+                                out.push(View::DismissToast(toast.id));
                             }
                         });
                     });
@@ -317,15 +349,15 @@ pub fn quit_question(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         ui.horizontal(|ui| {
             let stay = RichText::new("Stay").font(theme::section()).color(tokens.on_ice);
             if ui.add(egui::Button::new(stay).fill(tokens.ice)).clicked() {
-                out.push(Action::StayOpen);
+                out.push(View::StayOpen);
             }
             if ui.button("Stop and quit").clicked() {
-                out.push(Action::QuitAnyway);
+                out.push(View::QuitAnyway);
             }
         });
     });
     if modal.should_close() {
-        out.push(Action::StayOpen);
+        out.push(View::StayOpen);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Small things that every panel paints the same way.
 
+use super::Actions;
 use super::theme::{self, Tokens, icon};
 use crate::backbone::{FreezeState, LeafState};
 use crate::session::{Action, Session};
@@ -14,13 +15,13 @@ use egui::{
 pub fn action_button(
     ui: &mut Ui,
     session: &Session,
-    action: &Action,
+    action: &(impl Clone + Into<Action>),
     text: &str,
     primary: bool,
-    out: &mut Vec<Action>,
+    out: &mut Actions,
 ) -> Response {
     let tokens = Tokens::of(ui.ctx());
-    let label = action.label();
+    let label = action.clone().into().label();
     let why_not = session.why_not(action);
     let rich = match primary && why_not.is_none() {
         true => RichText::new(text).color(tokens.on_ice).font(theme::section()),
@@ -234,8 +235,8 @@ pub fn empty(
     session: &Session,
     title: &str,
     sentence: &str,
-    action: Option<(&Action, &str)>,
-    out: &mut Vec<Action>,
+    action: Option<(&(impl Clone + Into<Action>), &str)>,
+    out: &mut Actions,
 ) {
     ui.add_space(theme::MARGIN);
     card(ui, |ui| {

@@ -55,7 +55,7 @@ pub fn download(client: &Client, request: &Request, control: &dyn Control) -> Re
         (Ok(examined), _) => examined,
         (Err(problem), Some(here)) if problem.cause == Cause::Hub => {
             let what = format!("the Hub was not reached, what is on this machine is taken: {}", problem.why);
-            control.report(Fact::Warning { what });
+            control.report(Fact::warning(what));
             return Ok(here);
         }
         (Err(problem), _) => return Err(problem),

@@ -10,7 +10,7 @@ use super::id::{Commit, RepoId, Revision, escape_path};
 use super::machine;
 use super::meter::remembered_rate;
 use super::retry::Patience;
-use super::support::{self, Known, PICKLE};
+use super::support::{self, Known};
 use super::transfer::bytes_here;
 use crate::backbone::InputSize;
 use crate::control::Control;
@@ -164,19 +164,18 @@ impl Examined {
                 .clone()
                 .problem(&format!("{} could not be fetched", self.id), self.id.as_str()));
         }
-        let known = self.known.as_ref().map_err(|reason| self.unusable(reason))?;
-        let files = support::wanted(known.kind, &self.files, allow_pickle)
-            .map_err(|reason| self.unusable(&reason))?;
+        let other = "choose another model; `frostline hub search` says which ones are supported";
+        let trust =
+            "choose a model with model.safetensors; if you trust this one, say so with --allow-pickle";
+        let known = self.known.as_ref().map_err(|reason| self.unusable(reason, other))?;
+        let files = support::wanted(known.kind, &self.files, allow_pickle).map_err(|reason| {
+            let would_do = support::wanted(known.kind, &self.files, true).is_ok();
+            self.unusable(&reason, if would_do { trust } else { other })
+        })?;
         Ok((known, files))
     }
 
-    fn unusable(&self, reason: &str) -> Problem {
-        let remedy = match reason.contains(PICKLE) {
-            true => {
-                "choose a model with model.safetensors; if you trust this one, say so with --allow-pickle"
-            }
-            false => "choose another model; `frostline hub search` says which ones are supported",
-        };
+    fn unusable(&self, reason: &str, remedy: &str) -> Problem {
         Problem::input(format!("{} cannot be used", self.id), reason, remedy)
     }
 

@@ -18,6 +18,9 @@ pub fn asset_roots() -> Vec<PathBuf> {
     roots
 }
 
+/// What the window remembers, in [`home`].
+pub const WINDOW_FILE: &str = "window.json";
+
 /// The folder that Frostline keeps for itself: `$FROSTLINE_HOME`, else the system's place for
 /// application data.
 pub fn home() -> Option<PathBuf> {

@@ -78,7 +78,7 @@ impl<'c> Patience<'c> {
             true => "at once".to_string(),
             false => format!("in {}", crate::units::duration(wait.as_secs_f64())),
         };
-        self.control.report(Fact::Warning { what: format!("{}; trying again {when}", failure.why()) });
+        self.control.report(Fact::warning(format!("{}; trying again {when}", failure.why())));
         self.sleep(wait)
     }
 

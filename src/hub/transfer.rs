@@ -39,7 +39,7 @@ pub fn fetch(
 ) -> std::result::Result<(), Failure> {
     let waiting = || {
         let what = format!("another program is downloading {}; waiting for it", file.path);
-        control.report(Fact::Warning { what });
+        control.report(Fact::warning(what));
     };
     let _lock = Lock::wait(&cache.lock(&file.digest), control, waiting).map_err(Failure::Here)?;
     if is_here(cache, file) {
@@ -67,7 +67,7 @@ pub fn fetch(
                     furthest = 0;
                     let what =
                         format!("{} did not arrive as the Hub lists it; fetching it once more", file.path);
-                    control.report(Fact::Warning { what });
+                    control.report(Fact::warning(what));
                     partial.restart().map_err(Failure::Here)?;
                 }
                 Some(why) => {

@@ -5,6 +5,8 @@ mod create;
 mod export;
 mod hub;
 mod inspect;
+mod open;
+mod save;
 mod score;
 mod train;
 
@@ -12,17 +14,25 @@ pub use create::{NewProject, create};
 pub use export::export;
 pub use hub::{add_local, hub_download, hub_host, hub_page, library, remove, search_hub, search_on, verify};
 pub use inspect::{calibrate, filter_tiles, inspect_weights};
+pub use open::{Opened, create_in_home, is_export, open};
+pub use save::{remember, save_recipe};
 pub use score::{EvaluateWhat, ModelSource, Prediction, evaluate, predict};
-pub use train::{Trained, train};
+pub use train::{Trained, train, train_recipe};
 
 use crate::control::{Control, Fact};
 use crate::data::index::{DatasetIndex, Digest, Item};
 use crate::data::scan::{KnownFiles, ScanOptions, Scanned, scan_known};
 use crate::problem::{Problem, Result};
+use crate::project::device::{DeviceName, DeviceOffer};
 use crate::project::{Machine, Project, Recipe, kept_index};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Instant;
+
+/// What this build could compute on, and whether it answers.
+pub fn devices() -> Vec<DeviceOffer> {
+    DeviceName::ALL.into_iter().map(DeviceOffer::of).collect()
+}
 
 /// Reads a dataset and says what it found.
 ///
@@ -111,13 +121,8 @@ fn in_pool<R: Send>(machine: &Machine, work: impl FnOnce() -> Result<R> + Send) 
         )
     })?;
     catch_unwind(AssertUnwindSafe(|| pool.install(work))).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let why = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason was given");
-        Err(Problem::other(
-            "Frostline failed by a fault of its own",
-            why,
-            "please report this with the message",
-        ))
+        let remedy = "please report this with the message";
+        Err(Problem::of_panic("Frostline failed by a fault of its own", panic.as_ref(), remedy))
     })
 }
 

@@ -39,7 +39,7 @@ pub fn evaluate(
     machine: &Machine,
     control: &dyn Control,
 ) -> Result<Evaluation> {
-    in_pool(machine, || match is_project(folder) {
+    in_pool(machine, || match Project::is_at(folder) {
         true => evaluate_run(&Project::open(folder)?, run, what, options, machine, control),
         false => {
             if run.is_some() {
@@ -106,10 +106,6 @@ fn evaluate_data(
     let index = scan(data, &options, control)?;
     let items: Vec<usize> = (0..index.items.len()).collect();
     crate::evaluate::evaluate(model, &index, &items, Judged::Data, control)
-}
-
-fn is_project(folder: &Path) -> bool {
-    folder.join("recipe.toml").is_file()
 }
 
 /// What a model says of one input, or why it says nothing.

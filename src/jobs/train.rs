@@ -8,7 +8,7 @@ use crate::hub;
 use crate::problem::{Cause, Problem, Result};
 use crate::project::files::{remove_partial_files, write_atomically};
 use crate::project::plan::Kept;
-use crate::project::run::{Environment, RUN_VERSION, SplitRecord};
+use crate::project::run::{Environment, FailureKind, RUN_VERSION, SplitRecord};
 use crate::project::{Machine, Plan, Project, Recipe, Run, RunRecord, RunState};
 use crate::train::checkpoint::{self, Progress};
 use crate::train::features::Features;
@@ -32,19 +32,44 @@ pub struct Trained {
 /// # Errors
 /// Whatever stands in the way, or [`Cause::Stopped`]: then the checkpoint is kept and `resume` goes on.
 pub fn train(project: &Project, resume: bool, machine: &Machine, control: &dyn Control) -> Result<Trained> {
+    // A program killed before its first run began left nothing but a cache: going on is then to begin.
+    in_locked(project, machine, || match !resume || project.runs().is_empty() {
+        true => start_run(project, project.recipe()?, machine, control),
+        false => resume_run(project, machine, control),
+    })
+}
+
+/// Trains `recipe` as a new run of the project, whatever the project's own recipe is by now.
+///
+/// # Errors
+/// As for [`train`].
+pub fn train_recipe(
+    project: &Project,
+    recipe: Recipe,
+    machine: &Machine,
+    control: &dyn Control,
+) -> Result<Trained> {
+    in_locked(project, machine, || start_run(project, recipe, machine, control))
+}
+
+/// Does `work` while no other program trains the project.
+fn in_locked(
+    project: &Project,
+    machine: &Machine,
+    work: impl FnOnce() -> Result<(Run, RunRecord)> + Send,
+) -> Result<Trained> {
     let started = Instant::now();
     let _lock = project.lock()?;
-    // A program killed before its first run began left nothing but a cache: going on is then to begin.
-    let begins = !resume || project.runs().is_empty();
-    let (run, record) = in_pool(machine, || match begins {
-        true => start_run(project, machine, control),
-        false => resume_run(project, machine, control),
-    })?;
+    let (run, record) = in_pool(machine, work)?;
     Ok(Trained { run, record, seconds: started.elapsed().as_secs_f64() })
 }
 
-fn start_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<(Run, RunRecord)> {
-    let recipe = project.recipe()?;
+fn start_run(
+    project: &Project,
+    recipe: Recipe,
+    machine: &Machine,
+    control: &dyn Control,
+) -> Result<(Run, RunRecord)> {
     let index = Arc::new(scan_of(project, &recipe, control)?);
     let backbone = pinned_backbone(project, &recipe)?;
     let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
@@ -78,7 +103,7 @@ fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Re
     let plan = Plan::new(recipe, index, backbone, machine.clone(), Some(kept))?;
     if record.environment != environment(machine) {
         let what = "threads, instruction set or version differ from those of the first session: the result will be as good, but not the same to the last bit";
-        control.report(Fact::Warning { what: what.to_string() });
+        control.report(Fact::warning(what));
     }
     let (features, unusable) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
     forget_if_changed(project, &plan.index, unusable.keys().copied());
@@ -88,7 +113,7 @@ fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Re
     }
     remove_partial_files(run.folder());
     record.state = RunState::Running;
-    record.failure = None;
+    (record.failure, record.failure_kind) = (None, None);
     run.write_record(&record)?;
     execute(&plan, &weights, &features, run, record, control)
         .inspect_err(|problem| forget_if_changed(project, &plan.index, items_of(&plan.index, problem)))
@@ -116,7 +141,7 @@ fn check_data_of(run: &Run, record: &RunRecord, index: &DatasetIndex, control: &
     if record.dataset != index.digest() {
         let what =
             "the data changed since this run began: labels count as they are now, new samples are not used";
-        control.report(Fact::Warning { what: what.to_string() });
+        control.report(Fact::warning(what));
     }
     Ok(())
 }
@@ -137,7 +162,9 @@ fn execute(
         Err(problem) if problem.cause == Cause::Stopped => RunState::Stopped,
         Err(_) => RunState::Failed,
     };
-    record.failure = ended.as_ref().err().filter(|p| p.cause != Cause::Stopped).map(Problem::to_string);
+    let failure = ended.as_ref().err().filter(|problem| problem.cause != Cause::Stopped);
+    record.failure = failure.map(Problem::to_string);
+    record.failure_kind = failure.map(FailureKind::of);
     let noted = run.write_record(&record);
     match ended? {
         Ending::Stopped => {
@@ -192,7 +219,7 @@ pub(super) fn pinned_backbone(project: &Project, recipe: &Recipe) -> Result<Back
 
 fn warn(plan: &Plan, control: &dyn Control) {
     for what in &plan.warnings {
-        control.report(Fact::Warning { what: what.clone() });
+        control.report(Fact::warning(what));
     }
 }
 
@@ -225,5 +252,6 @@ fn new_record(plan: &Plan, run: &Run) -> RunRecord {
         best_epoch: None,
         seconds: 0.0,
         failure: None,
+        failure_kind: None,
     }
 }

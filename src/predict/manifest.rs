@@ -4,6 +4,7 @@ use crate::backbone::{CutName, InputSpec};
 use crate::control::Scores;
 use crate::data::facts::Carrier;
 use crate::data::modality::Modality;
+pub use crate::data::scan::{HEAD_FILE, MANIFEST_FILE};
 use crate::data::target::TargetKind;
 use crate::network::samples::Sample;
 use crate::problem::{Problem, Result};
@@ -18,8 +19,6 @@ use std::path::Path;
 pub const MANIFEST_VERSION: u32 = 1;
 /// What `format` says.
 pub const MANIFEST_FORMAT: &str = "frostline-head";
-/// The tensors beside the manifest.
-pub const HEAD_FILE: &str = "head.safetensors";
 
 /// Describes an exported head.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -145,7 +144,7 @@ impl Manifest {
     /// # Errors
     /// It is missing, damaged, of another format or from a newer version.
     pub fn read(export: &Path) -> Result<Self> {
-        let path = export.join("manifest.json");
+        let path = export.join(MANIFEST_FILE);
         let unusable = |why: String| {
             let remedy = "give the folder that `frostline export` wrote, or update Frostline";
             Problem::input("this is not a usable export", why, remedy)

@@ -2,6 +2,7 @@
 
 use super::files::{relative_path, write_atomically};
 use super::{Recipe, Run, RunState};
+use crate::data::scan::RECIPE_FILE;
 use crate::problem::{Problem, Result};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -54,12 +55,17 @@ impl Project {
         Ok(project)
     }
 
+    /// Whether `folder` is a project.
+    pub fn is_at(folder: &Path) -> bool {
+        folder.join(RECIPE_FILE).is_file()
+    }
+
     /// Opens the project in `folder`.
     ///
     /// # Errors
     /// There is no `recipe.toml`.
     pub fn open(folder: &Path) -> Result<Self> {
-        if !folder.join("recipe.toml").is_file() {
+        if !Self::is_at(folder) {
             let why = if folder.exists() { "it has no recipe.toml" } else { "it does not exist" };
             return Err(Problem::input(
                 "this is not a project",
@@ -81,7 +87,7 @@ impl Project {
     }
 
     pub fn recipe_path(&self) -> PathBuf {
-        self.folder.join("recipe.toml")
+        self.folder.join(RECIPE_FILE)
     }
 
     /// Reads the recipe.

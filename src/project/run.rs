@@ -14,8 +14,9 @@ use super::files;
 use crate::backbone::CutName;
 pub use crate::control::EpochRecord;
 use crate::data::index::{DatasetIndex, Digest};
+use crate::data::scan::RECIPE_FILE;
 use crate::data::split::Split;
-use crate::problem::{Problem, Result};
+use crate::problem::{Cause, Problem, Result};
 use crate::task::TaskRecord;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,8 @@ use std::path::{Path, PathBuf};
 
 /// The version that this program writes.
 pub const RUN_VERSION: u32 = 1;
+/// How the failure of a run that diverged began before records kept its kind.
+const EARLY_DIVERGED: &str = "training diverged";
 
 /// A run's folder.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +62,27 @@ pub struct RunRecord {
     pub seconds: f64,
     /// Why it failed, if it did.
     pub failure: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_kind: Option<FailureKind>,
+}
+
+/// What kind of failure ended a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FailureKind {
+    /// The loss or a gradient was no number any more.
+    Diverged,
+    Other,
+}
+
+impl FailureKind {
+    /// The kind of a problem that ended a run.
+    pub fn of(problem: &Problem) -> Self {
+        match problem.cause {
+            Cause::Diverged => Self::Diverged,
+            Cause::Input | Cause::Stopped | Cause::Hub | Cause::Other => Self::Other,
+        }
+    }
 }
 
 /// How a run stands.
@@ -122,7 +146,7 @@ impl Run {
     }
 
     pub fn recipe_path(&self) -> PathBuf {
-        self.folder.join("recipe.toml")
+        self.folder.join(RECIPE_FILE)
     }
 
     pub fn history_path(&self) -> PathBuf {
@@ -144,12 +168,19 @@ impl Run {
     /// It is missing, damaged or from a newer version.
     pub fn record(&self) -> Result<RunRecord> {
         let path = self.folder.join("run.json");
-        let record: RunRecord = files::read_json(&path, "read the record of the run")?;
+        let mut record: RunRecord = files::read_json(&path, "read the record of the run")?;
         if record.version > RUN_VERSION {
             let why =
                 format!("it has version {}, this Frostline knows version {RUN_VERSION}", record.version);
             return Err(Problem::input("the run cannot be used", why, "update Frostline").at(path));
         }
+        // Early records have no kind; the words are those of the versions that wrote them.
+        let early = record.failure.as_deref().filter(|_| record.failure_kind.is_none());
+        record.failure_kind =
+            record.failure_kind.or(early.map(|words| match words.starts_with(EARLY_DIVERGED) {
+                true => FailureKind::Diverged,
+                false => FailureKind::Other,
+            }));
         Ok(record)
     }
 
@@ -234,6 +265,22 @@ mod tests {
         assert_eq!(record.best_epoch, Some(1));
         let again: RunRecord = serde_json::from_str(&serde_json::to_string(&record).unwrap()).unwrap();
         assert_eq!(again, record);
+    }
+
+    /// Before version 1 kept the kind, words alone told it.
+    #[test]
+    fn the_failure_of_an_early_record_has_its_kind() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = Run::at(folder.path().to_path_buf());
+        let early: RunRecord = serde_json::from_str(include_str!("goldens/run-1.json")).unwrap();
+        let kind = |failure: Option<&str>| {
+            run.write_record(&RunRecord { failure: failure.map(String::from), ..early.clone() }).unwrap();
+            run.record().unwrap().failure_kind
+        };
+        let diverged = "training diverged\n  why: the loss of step 3 is NaN\n  try: lower the learning rate";
+        assert_eq!(kind(None), None);
+        assert_eq!(kind(Some(diverged)), Some(FailureKind::Diverged));
+        assert_eq!(kind(Some("the disk is full")), Some(FailureKind::Other));
     }
 
     #[test]

@@ -1,228 +1,85 @@
-//! What each action does.
+//! What actions have in common, and what the larger ones do.
 
-use super::action::Action;
-use super::layers::{preset, range};
-use super::open::is_export;
+use super::action::{Action, Job};
+use super::data_view::DataView;
 use super::projects;
-use super::undo::Merge;
-use super::{
-    Effect, EvaluationView, JobView, OpenProject, Pending, Purpose, Session, Step, Toast, ToastKind,
-};
+use super::undo::{Merge, Undo};
+use super::{Effect, JobView, OpenProject, Phase, Session, Step, Toast, ToastKind};
 use crate::backbone::FreezeMask;
 use crate::data::split::Split;
-use crate::jobs::ModelSource;
+use crate::jobs::{ModelSource, is_export};
 use crate::problem::Problem;
+use crate::project::Recipe;
 use crate::project::plan::split_spec;
-use crate::project::recipe::SplitChoice;
-use crate::project::{Project, Recipe};
 use crate::task::Detail;
-use crate::worker::{Command, EvaluateOn};
+use crate::worker::{Aside, Begin, Command, EvaluateOn, Long, Request, Short};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 impl Session {
     /// Does what the user asked for, as far as it needs no window and no worker; what is left comes back.
-    pub fn apply(&mut self, action: Action) -> Vec<Effect> {
-        if !matches!(action, Action::DragFrostline { .. } | Action::SetTraining { .. }) {
-            self.save_recipe();
+    pub fn apply(&mut self, action: impl Into<Action>) -> Vec<Effect> {
+        let action: Action = action.into();
+        let goes_on = matches!(&action, Action::Edit(edit) if edit.may_go_on());
+        let mut effects = if goes_on { Vec::new() } else { self.save_recipe() };
+        match self.why_not(&action) {
+            Some(why) => self.toast(ToastKind::Note, &action.label().text, why),
+            None => effects.extend(action.apply(self)),
         }
-        if let Some(why) = self.why_not(&action) {
-            self.toast(ToastKind::Note, &action.label().text, why);
-            return Vec::new();
-        }
-        match action {
-            Action::Go(step) => {
-                self.step = step;
-                self.keep_memory();
-                self.on_enter(step)
-            }
-            Action::CloseProject => {
-                self.keep_memory();
-                self.project = None;
-                self.remembered.last_project = None;
-                self.keep_memory();
-                Vec::new()
-            }
-            Action::OpenSample(sample) => self.open_sample(sample),
-            Action::OpenPath(path) => self.open_path(path),
-            Action::ChooseFolder => vec![Effect::PickFolder(Purpose::Open)],
-            Action::ChooseFile => vec![Effect::PickFile(Purpose::Open)],
-            Action::ChooseLocalModel(choice) if choice.is_file => {
-                vec![Effect::PickFile(Purpose::Backbone(choice.keep))]
-            }
-            Action::ChooseLocalModel(choice) => vec![Effect::PickFolder(Purpose::Backbone(choice.keep))],
-            Action::FilterModels(_)
-            | Action::SelectModel(_)
-            | Action::SearchHub
-            | Action::MoreModels
-            | Action::LookUpModel(_)
-            | Action::AllowPickle(_)
-            | Action::DownloadModel(_)
-            | Action::PauseDownload(..)
-            | Action::CancelDownload(_)
-            | Action::VerifyModel(_)
-            | Action::RepairModel(_)
-            | Action::RemoveModel(_)
-            | Action::AddLocalModel(..) => self.apply_models(action),
-            Action::ChooseTestSet => vec![Effect::PickFolder(Purpose::TestSet)],
-            Action::ChooseTryFiles => vec![Effect::PickFile(Purpose::Try)],
-            Action::ChooseExportFolder => vec![Effect::PickFolder(Purpose::Export)],
-            Action::Train => self.train(false),
-            Action::Resume => self.train(true),
-            Action::Pause(paused) => {
-                let Some(job) = &mut self.job else { return Vec::new() };
-                job.paused = paused;
-                vec![Effect::Pause(job.id, paused)]
-            }
-            Action::Stop => {
-                let Some(job) = &mut self.job else { return Vec::new() };
-                (job.stopping, job.paused) = (true, false);
-                vec![Effect::Stop(job.id)]
-            }
-            Action::Evaluate(what) => self.evaluate(what),
-            Action::TryNewestRun => {
-                (self.tries.export, self.tries.predictions) = (None, Vec::new());
-                Vec::new()
-            }
-            Action::TryFiles(files) => self.ask(files, Vec::new()),
-            Action::TryText(text) => {
-                self.tries.text.clone_from(&text);
-                self.ask(Vec::new(), vec![text])
-            }
-            Action::Export => self.export(),
-            Action::Quit if self.is_training() => {
-                self.asks_to_quit = true;
-                Vec::new()
-            }
-            Action::Quit | Action::QuitAnyway => vec![Effect::Quit],
-            Action::StayOpen => {
-                self.asks_to_quit = false;
-                Vec::new()
-            }
-            other => self.apply_view(other),
+        effects.extend(self.write_memory());
+        effects
+    }
+
+    /// Changes the open project, if there is one.
+    pub(super) fn in_project(&mut self, change: impl FnOnce(&mut OpenProject)) {
+        if let Some(project) = &mut self.project {
+            change(project);
         }
     }
 
-    /// Actions that change what is shown or the recipe.
-    fn apply_view(&mut self, action: Action) -> Vec<Effect> {
-        match action {
-            Action::SetTheme(theme) => {
-                self.remembered.theme = theme;
-                self.keep_memory();
-            }
-            Action::ToggleInspector => {
-                self.remembered.inspector_open = !self.remembered.inspector_open;
-                self.keep_memory();
-            }
-            Action::ToggleLog => self.log_open = !self.log_open,
-            Action::ShowPalette(open) => self.palette_open = open,
-            Action::DismissToast(id) => self.toasts.retain(|toast| toast.id != id),
-            other => return self.apply_project(other),
-        }
-        Vec::new()
+    /// Changes a filter of the data and applies it.
+    pub(super) fn filter_data(&mut self, change: impl FnOnce(&mut DataView)) {
+        self.in_project(|project| {
+            change(&mut project.data);
+            project.data.refresh();
+        });
     }
 
-    fn apply_project(&mut self, action: Action) -> Vec<Effect> {
-        let layers = self.backbone().map(|b| (Arc::clone(&b.tree), Arc::clone(&b.cuts)));
-        let Some(project) = &mut self.project else { return Vec::new() };
-        match action {
-            Action::FilterClass(class) => project.data.class = class,
-            Action::FilterPart(part) => project.data.part = part,
-            Action::FilterFindings(only) => project.data.findings_only = only,
-            Action::SelectSample(item) => {
-                project.data.selected = item.filter(|n| *n < project.index.items.len());
-                return Vec::new();
-            }
-            Action::SelectRun(run) => {
-                project.selected_run = run;
-                return Vec::new();
-            }
-            Action::SelectCell(cell) => {
-                if let Some(EvaluationView { evaluation, cell: shown, .. }) = &mut project.evaluation
-                    && let Detail::Classes(detail) = &evaluation.detail
-                {
-                    let classes = detail.labels.len();
-                    *shown = cell.filter(|(truth, answer)| *truth < classes && *answer < classes);
-                }
-                return Vec::new();
-            }
-            Action::ExpandLayer { path, open } => {
-                if open {
-                    project.layers.expanded.insert(path)
-                } else {
-                    project.layers.expanded.remove(&path)
-                };
-                return Vec::new();
-            }
-            Action::SearchLayers(search) => {
-                project.layers.search = search;
-                return Vec::new();
-            }
-            Action::SetExportPath(path) => {
-                project.export_path = path;
-                return Vec::new();
-            }
-            Action::SelectLayer(path) => return self.select_layer(path),
-            other => {
-                let (mut recipe, mut merge) = (project.recipe.clone(), None);
-                let mask = project.mask.clone();
-                let thawed = match (layers, mask, &other) {
-                    (Some((tree, cuts)), Some(mask), action) => thawed_by(action, &tree, &cuts, mask),
-                    _ => None,
-                };
-                match other {
-                    Action::SetSplit(split) => {
-                        merge = Some(Merge::Field(changed_field(&recipe.split, &split)));
-                        recipe.split = split;
-                    }
-                    Action::SetTraining { training, field } => {
-                        recipe.training = training;
-                        merge = Some(Merge::Field(field));
-                    }
-                    Action::SetCache(enabled) => recipe.cache.enabled = enabled,
-                    Action::DragFrostline { drag, .. } => merge = Some(Merge::Drag(drag)),
-                    Action::ChooseBackbone(id) => return self.choose_backbone(&id),
-                    Action::Undo => return self.step_back(true),
-                    Action::Redo => return self.step_back(false),
-                    _ => {}
-                }
-                if let Some(thaw) = thawed {
-                    recipe.freeze.thaw = thaw;
-                }
-                self.change_recipe(recipe, merge);
-                return Vec::new();
-            }
+    pub(super) fn select_cell(&mut self, cell: Option<(usize, usize)>) {
+        let Some(view) = self.project.as_mut().and_then(|project| project.evaluation.as_mut()) else {
+            return;
+        };
+        if let Detail::Classes(detail) = &view.evaluation.detail {
+            let classes = detail.labels.len();
+            view.cell = cell.filter(|(truth, answer)| *truth < classes && *answer < classes);
         }
-        project.data.refresh();
-        Vec::new()
     }
 
     /// Changes the recipe as one undo step. What belongs to a longer step, such as a drag, is saved at its end, since
     /// the disk may take longer than a frame.
-    fn change_recipe(&mut self, recipe: Recipe, merge: Option<Merge>) {
-        let Some(project) = &mut self.project else { return };
+    pub(super) fn change_recipe(&mut self, recipe: Recipe, merge: Option<Merge>) -> Vec<Effect> {
+        let Some(project) = &mut self.project else { return Vec::new() };
         if project.recipe == recipe {
-            return;
+            return Vec::new();
         }
         project.undo.note(&project.recipe, merge);
         project.recipe = recipe;
         self.recipe_changed();
-        if merge.is_none() {
-            self.save_recipe();
-        }
+        if merge.is_none() { self.save_recipe() } else { Vec::new() }
     }
 
-    fn step_back(&mut self, undo: bool) -> Vec<Effect> {
+    /// Goes to the recipe that `find` gives: the one before or after.
+    pub(super) fn step_back(&mut self, find: fn(&mut Undo, &Recipe) -> Option<Recipe>) -> Vec<Effect> {
         let Some(project) = &mut self.project else { return Vec::new() };
-        let other =
-            if undo { project.undo.undo(&project.recipe) } else { project.undo.redo(&project.recipe) };
-        if let Some(recipe) = other {
+        let mut effects = Vec::new();
+        if let Some(recipe) = find(&mut project.undo, &project.recipe) {
             project.recipe = recipe;
             self.recipe_changed();
-            self.save_recipe();
+            effects = self.save_recipe();
         }
-        self.ask_about_backbone()
+        effects.extend(self.ask_about_backbone());
+        effects
     }
 
     /// Derives what follows from the recipe.
@@ -243,19 +100,7 @@ impl Session {
         project.is_unsaved = true;
     }
 
-    /// Saves the recipe where it has changed since and can be used.
-    pub fn save_recipe(&mut self) {
-        let Some(project) = self.project.as_mut().filter(|p| p.is_unsaved) else { return };
-        project.is_unsaved = false;
-        if project.recipe.check().is_err() {
-            return;
-        }
-        if let Err(problem) = save_recipe(project) {
-            self.fail("The recipe was not saved", &problem);
-        }
-    }
-
-    fn choose_backbone(&mut self, id: &str) -> Vec<Effect> {
+    pub(super) fn choose_backbone(&mut self, id: &str) -> Vec<Effect> {
         let Some(facts) = self.backbones.iter().find(|b| b.id == id).cloned() else { return Vec::new() };
         let Some(project) = &self.project else { return Vec::new() };
         if !facts.suits(project.index.modality) {
@@ -264,29 +109,27 @@ impl Session {
         let mut recipe = project.recipe.clone();
         recipe.backbone = projects::choice_of(&facts);
         recipe.freeze.thaw.clear();
-        self.change_recipe(recipe, None);
-        self.ask_about_backbone()
+        let mut effects = self.change_recipe(recipe, None);
+        effects.extend(self.ask_about_backbone());
+        effects
     }
 
     /// Asks for what the screens show of the chosen backbone and is not known yet.
     pub(super) fn ask_about_backbone(&mut self) -> Vec<Effect> {
         let Some(id) = self.backbone().map(|b| b.id.clone()) else { return Vec::new() };
         let mut effects = Vec::new();
-        if !self.calibrations.contains_key(&id) && !self.is_pending(&Pending::Speed(id.clone())) {
-            let job = self.new_job(Pending::Speed(id.clone()));
-            effects.push(Effect::Send(Command::Calibrate { job, backbone: id.clone() }));
+        let is_measured =
+            self.has_asked(|c| matches!(c, Command::Long(Long::Calibrate { backbone }) if *backbone == id));
+        if !self.calibrations.contains_key(&id) && !is_measured {
+            effects.push(self.send(Long::Calibrate { backbone: id.clone() }));
         }
-        if !self.weights.contains_key(&id) && !self.is_pending(&Pending::Weights(id.clone())) {
-            let job = self.new_job(Pending::Weights(id.clone()));
-            effects.push(Effect::Send(Command::Inspect { job, backbone: id }));
+        let is_looked_at =
+            self.has_asked(|c| matches!(c, Command::Long(Long::Inspect { backbone }) if *backbone == id));
+        if !self.weights.contains_key(&id) && !is_looked_at {
+            effects.push(self.send(Long::Inspect { backbone: id }));
         }
+        effects.extend(self.ask_for_filters());
         effects
-    }
-
-    fn select_layer(&mut self, path: Option<String>) -> Vec<Effect> {
-        let Some(project) = &mut self.project else { return Vec::new() };
-        project.layers.selected = path;
-        self.ask_for_filters()
     }
 
     /// Asks for the filters of the selected layer; one question at a time, however quickly layers are clicked.
@@ -296,16 +139,15 @@ impl Session {
         let leaf = backbone.tree.leaves().iter().find(|l| l.path == layer);
         let has_filters =
             leaf.is_some_and(|l| l.tensors.iter().any(|t| t.shape.len() == 4 && t.shape[2] > 1));
-        let is_known = self.filters.as_ref().is_some_and(|(known, _)| *known == layer);
-        if !has_filters || is_known || self.is_pending(&Pending::Filters) {
+        let is_asked = self.has_asked(|c| matches!(c, Command::Short(Short::Filters { .. })));
+        if !has_filters || is_asked || self.filters_of(&layer).is_some() {
             return Vec::new();
         }
         let backbone = backbone.id.clone();
-        let job = self.new_job(Pending::Filters);
-        vec![Effect::Send(Command::Filters { job, backbone, layer })]
+        vec![self.send(Short::Filters { backbone, layer })]
     }
 
-    fn on_enter(&mut self, step: Step) -> Vec<Effect> {
+    pub(super) fn on_enter(&mut self, step: Step) -> Vec<Effect> {
         match step {
             Step::Layers => self.ask_about_backbone(),
             Step::Backbone => {
@@ -315,47 +157,61 @@ impl Session {
             Step::Evaluate => {
                 let newest = self.newest_result().map(|r| r.name.clone());
                 let shown = self.project.as_ref().and_then(|p| p.evaluation.as_ref()).map(|e| e.run.clone());
-                let is_free = !self.is_pending(&Pending::Evaluation);
-                if newest.is_some() && newest != shown && !self.is_training() && is_free {
-                    return self.evaluate(EvaluateOn::Validation);
+                let can = self.why_not(&Job::Evaluate(EvaluateOn::Validation)).is_none();
+                match can && newest.is_some() && newest != shown {
+                    true => self.evaluate(EvaluateOn::Validation),
+                    false => Vec::new(),
                 }
-                Vec::new()
             }
-            _ => Vec::new(),
+            Step::Data | Step::Train | Step::Try | Step::Export => Vec::new(),
         }
     }
 
-    fn train(&mut self, resume: bool) -> Vec<Effect> {
+    /// Begins a new run of the recipe that is shown, once that is on the disk.
+    pub(super) fn train(&mut self) -> Vec<Effect> {
         let Some(project) = &self.project else { return Vec::new() };
         if let Err(why) = project.recipe.check() {
             self.toast(ToastKind::Warning, "The recipe cannot be used", &why);
             return Vec::new();
         }
-        let folder = project.folder.clone();
-        let unfinished = project.runs.last().filter(|_| resume).map(|r| r.name.clone());
-        // A run that goes on keeps the recipe that it began with.
-        let recipe = match &unfinished {
-            Some(name) => Recipe::read(&folder.join("runs").join(name).join("recipe.toml")).ok(),
-            None => None,
-        };
-        let recipe = recipe.unwrap_or_else(|| project.recipe.clone());
-        if !resume && let Err(problem) = save_recipe(project) {
-            self.fail("The run was not started", &problem);
-            return Vec::new();
+        let recipe = project.recipe.clone();
+        let name = format!("{:04}", self.highest_run() + 1);
+        let (mut effects, request) =
+            self.begin_training(name, &recipe, Begin::Anew(Box::new(recipe.clone())));
+        let Some(write) = self.write_recipe() else { return effects };
+        self.waits_for_save = Some((write.job, request));
+        effects.push(Effect::Send(write));
+        effects
+    }
+
+    /// Goes on with the newest run, which keeps the recipe that it began with.
+    pub(super) fn resume(&mut self) -> Vec<Effect> {
+        let Some(project) = &self.project else { return Vec::new() };
+        let Some(run) = project.runs.last() else { return Vec::new() };
+        let (name, recipe) = (run.name.clone(), run.recipe.as_ref().unwrap_or(&project.recipe).clone());
+        let (mut effects, request) = self.begin_training(name, &recipe, Begin::Resume);
+        effects.push(Effect::Send(request));
+        effects
+    }
+
+    /// Shows a training; its request is not sent yet.
+    fn begin_training(&mut self, run: String, recipe: &Recipe, begin: Begin) -> (Vec<Effect>, Request) {
+        let effects = self.forget_opening();
+        let samples = self.project.as_ref().and_then(|p| p.split.as_ref()).map_or(1, |s| s.train.len());
+        let steps = samples.div_ceil(recipe.training.batch_size.max(1)).max(1) as f64;
+        let project = self.project.as_ref().map(|p| p.folder.clone()).unwrap_or_default();
+        let is_resumed = matches!(begin, Begin::Resume);
+        let request = self.request(Long::Train { project, begin }.into());
+        if let Some(asked) = self.pending.get_mut(&request.job) {
+            asked.run = Some(run.clone());
         }
-        let train = project.split.as_ref().map_or(1, |s| s.train.len());
-        let steps = train.div_ceil(recipe.training.batch_size.max(1)).max(1) as f64;
-        let name = unfinished.unwrap_or_else(|| format!("{:04}", self.highest_run() + 1));
-        let mut effects = self.forget_opening();
-        let job = self.new_job(Pending::Training { run: name.clone() });
-        self.show_job(job, &format!("Run {}", name.trim_start_matches('0')), true);
+        self.show_job(request.job, &format!("Run {}", run.trim_start_matches('0')), true);
         if let Some(view) = &mut self.job {
             view.length = (recipe.training.epochs.max(1), steps);
         }
-        self.begin_live_run(&name, resume);
+        self.begin_live_run(&run, is_resumed);
         self.step = Step::Train;
-        effects.push(Effect::Send(Command::Train { job, project: folder, resume }));
-        effects
+        (effects, request)
     }
 
     pub(super) fn highest_run(&self) -> u32 {
@@ -363,19 +219,19 @@ impl Session {
         runs.iter().filter_map(|r| r.name.parse().ok()).max().unwrap_or(0)
     }
 
-    fn evaluate(&mut self, what: EvaluateOn) -> Vec<Effect> {
+    pub(super) fn evaluate(&mut self, what: EvaluateOn) -> Vec<Effect> {
         let run = self.newest_result().map(|r| r.name.clone());
         let Some(project) = self.project.as_ref().map(|p| p.folder.clone()) else { return Vec::new() };
-        let job = self.new_job(Pending::Evaluation);
-        self.show_job(job, "Evaluating", false);
-        vec![Effect::Send(Command::Evaluate { job, project, run, what })]
+        let request = self.request(Long::Evaluate { project, run, what }.into());
+        self.show_job(request.job, "Evaluating", false);
+        vec![Effect::Send(request)]
     }
 
-    fn ask(&mut self, files: Vec<PathBuf>, texts: Vec<String>) -> Vec<Effect> {
+    pub(super) fn ask(&mut self, files: Vec<PathBuf>, texts: Vec<String>) -> Vec<Effect> {
         if let [file] = files.as_slice()
             && is_export(file)
         {
-            return self.open_export(&file.clone());
+            return vec![self.send(Aside::Open { path: file.clone() })];
         }
         let model = match (&self.tries.export, &self.project) {
             (Some(export), _) => ModelSource::Export(export.folder.clone()),
@@ -386,26 +242,25 @@ impl Session {
             (None, None) => return Vec::new(),
         };
         self.tries.waiting = true;
-        let job = self.new_job(Pending::Try);
-        vec![Effect::Send(Command::Try { job, model, files, texts })]
+        vec![self.send(Short::Try { model, files, texts })]
     }
 
-    fn export(&mut self) -> Vec<Effect> {
+    pub(super) fn export(&mut self) -> Vec<Effect> {
         let run = self.newest_result().map(|r| r.name.clone());
         let Some(project) = &self.project else { return Vec::new() };
-        let (folder, out) = (project.folder.clone(), PathBuf::from(project.export_path.trim()));
+        let (project, out) = (project.folder.clone(), PathBuf::from(project.export_path.trim()));
         if out.as_os_str().is_empty() {
             let problem =
                 Problem::input("there is no folder to write to", "the field is empty", "name a new folder");
             self.fail("Nothing was exported", &problem);
             return Vec::new();
         }
-        let job = self.new_job(Pending::Export);
-        self.show_job(job, "Exporting", false);
+        let request = self.request(Long::Export { project, run, out }.into());
+        self.show_job(request.job, "Exporting", false);
         if let Some(view) = &mut self.job {
             view.can_stop = false;
         }
-        vec![Effect::Send(Command::Export { job, project: folder, run, out })]
+        vec![Effect::Send(request)]
     }
 
     pub(super) fn show_job(&mut self, id: u64, name: &str, can_pause: bool) {
@@ -414,7 +269,7 @@ impl Session {
         self.job = Some(JobView {
             id,
             name: name.to_string(),
-            what: String::new(),
+            phase: Phase::Starting,
             done: 0.0,
             rate: None,
             seconds_left: None,
@@ -454,44 +309,6 @@ impl Session {
         );
         self.toast(ToastKind::Failure, title, &text);
     }
-}
-
-/// Writes the recipe, where the one on disk is another: so what is trained is what the window shows.
-fn save_recipe(project: &OpenProject) -> Result<(), Problem> {
-    let on_disk = Project::open(&project.folder)?;
-    match on_disk.recipe() {
-        Ok(recipe) if recipe == project.recipe => Ok(()),
-        _ => on_disk.write_recipe(&project.recipe),
-    }
-}
-
-/// Which field of the split form a change came from.
-fn changed_field(before: &SplitChoice, after: &SplitChoice) -> &'static str {
-    if before.validation_fraction != after.validation_fraction {
-        return "validation";
-    }
-    if before.test_fraction != after.test_fraction { "test" } else { "split seed" }
-}
-
-/// The patterns to thaw after a layer action; `None` for other actions.
-fn thawed_by(
-    action: &Action,
-    tree: &crate::backbone::LayerTree,
-    cuts: &[crate::backbone::Cut],
-    mut mask: FreezeMask,
-) -> Option<Vec<String>> {
-    match action {
-        Action::SetLayer { path, state } => mask.set(tree, path, *state),
-        Action::SetLayerRange { from, to, state } => {
-            for leaf in range(tree, from, to) {
-                mask.set(tree, &leaf, *state);
-            }
-        }
-        Action::Preset(chosen) => mask = preset(tree, cuts, *chosen),
-        Action::DragFrostline { cut, .. } => mask = FreezeMask::with_frostline(tree, *cut),
-        _ => return None,
-    }
-    Some(mask.to_patterns(tree))
 }
 
 fn capitalised(text: &str) -> String {

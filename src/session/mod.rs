@@ -5,17 +5,24 @@ pub mod action;
 mod apply;
 pub mod curve;
 pub mod data_view;
+mod devices;
 mod events;
 pub mod layers;
 mod model_requests;
 pub mod models;
 mod open;
+mod outcomes;
 pub mod projects;
 pub mod runs;
+mod saving;
 pub mod scores;
+#[cfg(test)]
+mod tests;
 pub mod undo;
 
-pub use action::{Action, Label, LocalChoice, Preset, SampleName, ThemeChoice};
+pub use action::{
+    Action, Edit, Job, Label, LocalChoice, Model, Open, Palette, Preset, SampleName, ThemeChoice, View,
+};
 
 use crate::backbone::{FreezeMask, Kind};
 use crate::data::index::DatasetIndex;
@@ -25,10 +32,11 @@ use crate::evaluate::Evaluation;
 use crate::hub::local::Keep;
 use crate::inspect::{FilterTiles, WeightSummary};
 use crate::jobs::Prediction;
-use crate::project::Recipe;
+use crate::project::device::{DeviceName, DeviceOffer};
 use crate::project::recipe::BatchNormChoice;
+use crate::project::{Machine, Project, Recipe};
 use crate::train::estimate::{Calibration, Estimate, Workload, estimate};
-use crate::worker::{BackboneFacts, Command, EvaluateOn, JobId};
+use crate::worker::{Aside, BackboneFacts, Command, EvaluateOn, JobId, Long, Request};
 use data_view::DataView;
 use layers::LayersView;
 use projects::Remembered;
@@ -58,7 +66,7 @@ pub struct Session {
     pub calibrations: BTreeMap<String, Calibration>,
     /// By backbone, then by the path of the layer.
     pub weights: BTreeMap<String, BTreeMap<String, WeightSummary>>,
-    pub filters: Option<(String, FilterTiles)>,
+    pub filters: Option<KnownFilters>,
     pub samples: Vec<projects::SampleCard>,
     pub models: models::Models,
     pub tries: TryView,
@@ -66,8 +74,12 @@ pub struct Session {
     pub remembered: Remembered,
     /// The job that the job bar shows.
     pub job: Option<JobView>,
-    /// Jobs that run, with what to do when they end.
+    /// Jobs that run, with what was asked for.
     pending: BTreeMap<JobId, Asked>,
+    /// Whether what the next start shows is other than what is on the disk.
+    memory_changed: bool,
+    /// A training that begins when its recipe is on the disk: the job that writes it, and the training's request.
+    waits_for_save: Option<(JobId, Request)>,
     /// Data that was read before it is known which backbones there are.
     early_data: Option<Arc<DatasetIndex>>,
     pub toasts: Vec<Toast>,
@@ -76,7 +88,11 @@ pub struct Session {
     pub palette_open: bool,
     /// The question whether to quit while a run is unsaved.
     pub asks_to_quit: bool,
-    pub device: String,
+    /// What computes, and with how many threads of the processor.
+    pub device: DeviceName,
+    pub threads: usize,
+    /// What this build could compute on; empty until the worker has said so.
+    pub devices: Vec<DeviceOffer>,
     /// What the status bar says while nothing runs.
     pub status: String,
     next_id: u64,
@@ -104,6 +120,14 @@ pub struct OpenProject {
     pub selected_run: Option<String>,
     pub evaluation: Option<EvaluationView>,
     pub export_path: String,
+}
+
+/// The filters of a layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownFilters {
+    pub backbone: String,
+    pub layer: String,
+    pub tiles: FilterTiles,
 }
 
 /// An evaluation with what the user looks at.
@@ -148,7 +172,7 @@ pub struct JobView {
     pub id: JobId,
     pub name: String,
     /// What it does just now.
-    pub what: String,
+    pub phase: Phase,
     pub done: f64,
     /// Samples or items a second.
     pub rate: Option<f64>,
@@ -164,6 +188,17 @@ pub struct JobView {
     /// When this part of the work began, and how much was done then.
     started: std::time::Instant,
     done_at_start: f64,
+}
+
+/// What a job does just now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing was heard of it yet.
+    Starting,
+    /// Part of its work, in a few words.
+    Named(String),
+    /// The steps of a training.
+    Training,
 }
 
 /// A message that goes away by itself, except a failure.
@@ -184,46 +219,19 @@ pub enum ToastKind {
     Failure,
 }
 
-/// A running job: what for, and in which open project; an answer to another project is not shown.
-#[derive(Debug, Clone, PartialEq)]
+/// What a running job was asked for, and in which open project; an answer to another project is not shown.
+#[derive(Debug, Clone)]
 pub(crate) struct Asked {
-    what: Pending,
+    command: Command,
     project: Option<PathBuf>,
-}
-
-/// What a running job was asked for.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Pending {
-    Backbones,
-    /// Speed and weights of a backbone, by its id.
-    Speed(String),
-    Weights(String),
-    Filters,
-    Runs,
-    /// New data: a project is made of it, or opened with this recipe.
-    NewData,
-    OpenProject {
-        folder: PathBuf,
-        recipe: Box<Recipe>,
-    },
-    /// Names the run as the window shows it meanwhile.
-    Training {
-        run: String,
-    },
-    Evaluation,
-    Try,
-    Export,
-    ModelSearch,
-    ModelPage(String),
-    ModelDownload,
-    /// What is kept on this machine: listed, checked, removed, added.
-    Models,
+    /// The run that a training shows itself as.
+    run: Option<String>,
 }
 
 /// What the application must do that a session cannot.
 #[derive(Debug, Clone)]
 pub enum Effect {
-    Send(Command),
+    Send(Request),
     Stop(JobId),
     Pause(JobId, bool),
     PickFolder(Purpose),
@@ -283,15 +291,11 @@ impl Step {
             Self::Export => "Write the trained head for use elsewhere",
         }
     }
-
-    fn shortcut(self) -> &'static str {
-        ["Ctrl+1", "Ctrl+2", "Ctrl+3", "Ctrl+4", "Ctrl+5", "Ctrl+6", "Ctrl+7"][self as usize]
-    }
 }
 
 impl Session {
-    /// A session that remembers what the last one left. `device` is what the top bar says.
-    pub fn new(device: String, remembered: Remembered) -> Self {
+    /// A session that remembers what the last one left, with a worker that computes on `machine`.
+    pub fn new(machine: &Machine, remembered: Remembered) -> Self {
         Self {
             step: Step::Data,
             project: None,
@@ -308,13 +312,17 @@ impl Session {
             remembered,
             job: None,
             pending: BTreeMap::new(),
+            memory_changed: false,
+            waits_for_save: None,
             early_data: None,
             toasts: Vec::new(),
             log: Vec::new(),
             log_open: false,
             palette_open: false,
             asks_to_quit: false,
-            device,
+            device: DeviceName::of(machine),
+            threads: machine.threads,
+            devices: Vec::new(),
             status: String::new(),
             next_id: 0,
         }
@@ -322,12 +330,12 @@ impl Session {
 
     /// What to ask for when the window opens.
     pub fn start(&mut self) -> Vec<Effect> {
-        let job = self.new_job(Pending::Backbones);
-        let mut effects = vec![Effect::Send(Command::ListBackbones { job })];
-        if let Some(last) =
-            self.remembered.last_project.clone().filter(|folder| folder.join("recipe.toml").is_file())
-        {
-            effects.extend(self.apply(Action::OpenPath(last)));
+        let mut effects = vec![self.send(Aside::ListBackbones), self.send(Aside::Devices)];
+        if self.remembered.device != self.device {
+            effects.extend(self.use_device(self.remembered.device));
+        }
+        if let Some(last) = self.remembered.last_project.clone().filter(|folder| Project::is_at(folder)) {
+            effects.extend(self.apply(Open::OpenPath(last)));
         }
         effects
     }
@@ -349,13 +357,23 @@ impl Session {
         self.tries.export.as_ref().map(|export| export.takes).or_else(of_project)
     }
 
-    /// Whether a training runs.
+    /// Whether a training runs, or is about to.
     pub fn is_training(&self) -> bool {
-        self.pending.values().any(|p| matches!(p.what, Pending::Training { .. }))
+        self.has_asked(|command| matches!(command, Command::Long(Long::Train { .. })))
     }
 
-    fn is_pending(&self, what: &Pending) -> bool {
-        self.pending.values().any(|p| p.what == *what)
+    /// Whether all that was changed is on the disk.
+    pub fn is_saved(&self) -> bool {
+        !self.has_asked(|command| matches!(command, Command::Disk(_)))
+            && !self.memory_changed
+            && self.project.as_ref().is_none_or(|project| !project.is_unsaved)
+    }
+
+    /// The filters of a layer of the open project's backbone, if they are known.
+    pub fn filters_of(&self, layer: &str) -> Option<&FilterTiles> {
+        let backbone = &self.project.as_ref()?.recipe.backbone.id;
+        let known = self.filters.as_ref().filter(|known| known.backbone == *backbone && known.layer == layer);
+        known.map(|known| &known.tiles)
     }
 
     /// What the open project's choice of layers costs, or what it would cost with the frostline at `cut`; `None`
@@ -414,89 +432,42 @@ impl Session {
     }
 
     /// Why an action cannot be done now, in words; `None` where it can.
-    pub fn why_not(&self, action: &Action) -> Option<&'static str> {
-        let project = self.project.as_ref();
-        let needs_project = "Open data first.";
-        match action {
-            Action::Go(Step::Try) if self.tries.export.is_some() => None,
-            Action::Go(_)
-            | Action::CloseProject
-            | Action::SetSplit(_)
-            | Action::ChooseBackbone(_)
-            | Action::Preset(_)
-                if project.is_none() =>
-            {
-                Some(needs_project)
-            }
-            Action::SearchHub | Action::ChooseLocalModel(_) if project.is_none() => Some(needs_project),
-            Action::Undo if !project.is_some_and(|p| p.undo.can_undo()) => Some("Nothing to undo."),
-            Action::Redo if !project.is_some_and(|p| p.undo.can_redo()) => Some("Nothing to redo."),
-            Action::Train | Action::Resume if project.is_none() => Some(needs_project),
-            Action::Train | Action::Resume if self.is_training() => Some("A run is being trained."),
-            Action::Train if project.is_some_and(|p| p.split.is_none()) => {
-                Some("The data cannot be split; see Data.")
-            }
-            Action::Train if self.backbone().is_none() => Some("Choose a backbone first."),
-            Action::Resume if !project.is_some_and(|p| p.runs.last().is_some_and(can_resume)) => {
-                Some("The newest run has finished, or there is none.")
-            }
-            Action::Pause(_) | Action::Stop if self.job.is_none() => Some("Nothing runs."),
-            Action::Pause(_) | Action::Stop if self.job.as_ref().is_some_and(|j| j.stopping) => {
-                Some("It is stopping already.")
-            }
-            Action::Pause(_) if !self.job.as_ref().is_some_and(|j| j.can_pause) => {
-                Some("Only a training can wait.")
-            }
-            Action::Stop if !self.job.as_ref().is_some_and(|j| j.can_stop) => {
-                Some("This cannot be stopped; it ends soon.")
-            }
-            Action::ChooseTryFiles | Action::TryFiles(_) | Action::TryText(_)
-                if self.tries.export.is_some() =>
-            {
-                None
-            }
-            Action::Evaluate(_)
-            | Action::ChooseTestSet
-            | Action::Export
-            | Action::ChooseTryFiles
-            | Action::TryFiles(_)
-            | Action::TryText(_)
-                if self.newest_result().is_none() =>
-            {
-                Some("Train first; there is no result yet.")
-            }
-            Action::Evaluate(_) | Action::ChooseTestSet | Action::Export if self.is_training() => {
-                Some("A run is being trained. Stop it first, or wait until it has ended.")
-            }
-            Action::Evaluate(_) if self.is_pending(&Pending::Evaluation) => Some("It is being evaluated."),
-            Action::Export if self.is_pending(&Pending::Export) => Some("It is being exported."),
-            _ => None,
-        }
+    pub fn why_not(&self, action: &(impl Clone + Into<Action>)) -> Option<&'static str> {
+        let action: Action = action.clone().into();
+        action.why_not(self)
     }
 
-    /// Jobs that were asked for `what` and have not ended.
-    pub(crate) fn pending_jobs(&self, what: &Pending) -> Vec<JobId> {
-        self.pending.iter().filter(|(_, asked)| asked.what == *what).map(|(job, _)| *job).collect()
+    /// Whether something of this kind was asked for and has not ended.
+    fn has_asked(&self, meant: impl Fn(&Command) -> bool) -> bool {
+        self.pending.values().any(|asked| meant(&asked.command))
+    }
+
+    /// Jobs of this kind that have not ended.
+    fn jobs_asked(&self, meant: impl Fn(&Command) -> bool) -> Vec<JobId> {
+        self.pending.iter().filter(|(_, asked)| meant(&asked.command)).map(|(job, _)| *job).collect()
     }
 
     /// Passes over what these jobs will say.
-    pub(crate) fn forget(&mut self, jobs: &[JobId]) {
+    fn forget(&mut self, jobs: &[JobId]) {
         self.pending.retain(|job, _| !jobs.contains(job));
     }
 
-    pub(crate) fn new_job(&mut self, what: Pending) -> JobId {
-        self.next_id += 1;
+    /// Asks the worker for something in the name of the open project.
+    fn send(&mut self, command: impl Into<Command>) -> Effect {
+        Effect::Send(self.request(command.into()))
+    }
+
+    /// A request that is waited for from now on.
+    fn request(&mut self, command: Command) -> Request {
+        let job = self.new_id();
         let project = self.project.as_ref().map(|p| p.folder.clone());
-        self.pending.insert(self.next_id, Asked { what, project });
-        self.next_id
+        let asked = Asked { command: command.clone(), project, run: None };
+        self.pending.insert(job, asked);
+        Request { job, command }
     }
 
     pub(crate) fn new_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
     }
-}
-
-fn can_resume(run: &RunView) -> bool {
-    run.state != crate::project::RunState::Finished
 }

@@ -1,13 +1,13 @@
 //! The Backbone step: what is on this machine, what the catalogue and the Hub offer, downloads and their queue. Rows are
 //! prepared here when something changes, so that ten thousand results are painted as quickly as ten.
 
-use super::{Pending, Session};
-use crate::control::Fact;
-use crate::data::modality::Modality;
+use super::Session;
+use super::model_requests::is_search;
+use crate::data::index::Modality;
 use crate::hub::library::Kept;
 use crate::hub::{Found, ModelPage, Search, catalogue, fits_memory, free_memory, weights_memory};
 use crate::problem::Problem;
-use crate::worker::{BackboneFacts, JobId};
+use crate::worker::{BackboneFacts, Command, JobId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the step shows beyond the backbones themselves.
@@ -162,18 +162,17 @@ impl Models {
 
 impl Session {
     /// How far a download is.
-    pub(super) fn on_download(&mut self, job: JobId, fact: &Fact) {
-        let Fact::Download { all_bytes, all_total, bytes_per_second, .. } = fact else { return };
+    pub(super) fn on_download(&mut self, job: JobId, bytes: u64, total: u64, bytes_per_second: f64) {
         if let Some(download) = self.models.downloads.iter_mut().find(|d| d.job == job) {
-            (download.bytes, download.total) = (*all_bytes, *all_total);
-            download.bytes_per_second = *bytes_per_second;
+            (download.bytes, download.total) = (bytes, total);
+            download.bytes_per_second = bytes_per_second;
         }
     }
 
     /// A search or download has ended, well or not.
-    pub(super) fn end_hub_job(&mut self, job: JobId, what: &Pending, problem: Option<&Problem>) {
+    pub(super) fn end_hub_job(&mut self, job: JobId, command: &Command, problem: Option<&Problem>) {
         self.models.downloads.retain(|d| d.job != job);
-        if *what == Pending::ModelSearch && problem.is_some() {
+        if is_search(command) && problem.is_some() {
             self.models.is_searching = false;
         }
     }

@@ -4,17 +4,15 @@ use crate::data::index::{DatasetIndex, Modality, Part};
 use crate::data::target::TargetKind;
 use crate::hub::places;
 use crate::problem::{Problem, Result};
-use crate::project::files::{read_json, write_json};
-use crate::project::recipe::{BackboneChoice, DataChoice};
-use crate::project::settings::Defaults;
-use crate::project::{Project, Recipe};
+use crate::project::device::DeviceName;
+use crate::project::files::read_json;
+use crate::project::recipe::BackboneChoice;
 use crate::session::Step;
 use crate::session::action::{SampleName, ThemeChoice};
-use crate::task::{TaskChoice, usual};
 use crate::worker::BackboneFacts;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Projects that are remembered.
 const RECENT: usize = 12;
@@ -29,6 +27,9 @@ pub struct Remembered {
     pub recent: Vec<Recent>,
     #[serde(default)]
     pub view: RememberedView,
+    /// What jobs are done on.
+    #[serde(default)]
+    pub device: DeviceName,
 }
 
 /// How a project was left.
@@ -80,6 +81,7 @@ impl Default for Remembered {
             last_project: None,
             recent: Vec::new(),
             view: RememberedView::default(),
+            device: DeviceName::default(),
         }
     }
 }
@@ -87,18 +89,18 @@ impl Default for Remembered {
 impl Remembered {
     /// What the last window left; the defaults where there is nothing usable.
     pub fn load() -> Self {
-        let path = places::home().map(|home| home.join("window.json"));
+        let path = places::home().map(|home| home.join(places::WINDOW_FILE));
         path.and_then(|path| read_json(&path, "read the window's memory").ok()).unwrap_or_default()
     }
 
-    /// Writes it for the next window.
+    /// As the next window reads it.
     ///
     /// # Errors
-    /// Frostline's own folder cannot be written.
-    pub fn save(&self) -> Result<()> {
-        let Some(home) = places::home() else { return Ok(()) };
-        std::fs::create_dir_all(&home).map_err(|e| Problem::io("make Frostline's folder", &home, &e))?;
-        write_json(&home.join("window.json"), self, "keep the window's memory")
+    /// It holds a path that is no UTF-8.
+    pub fn to_text(&self) -> Result<String> {
+        serde_json::to_string_pretty(self).map_err(|e| {
+            Problem::other("could not keep the window's memory", e.to_string(), "please report this")
+        })
     }
 
     /// Puts a project first.
@@ -108,28 +110,6 @@ impl Remembered {
         self.recent.insert(0, recent);
         self.recent.truncate(RECENT);
     }
-}
-
-/// A recipe that suits `index` and a backbone, for a project in `folder`.
-///
-/// # Errors
-/// The data is gone.
-pub fn recipe_for(index: &DatasetIndex, folder: &Path, backbone: &BackboneFacts) -> Result<Recipe> {
-    let defaults = Defaults {
-        task: TaskChoice(usual(index.target)),
-        modality: index.modality,
-        head_only: true,
-        dropout: backbone.dropout,
-    };
-    Ok(Recipe {
-        data: DataChoice {
-            path: Project::reference(folder, &index.root)?,
-            text_column: None,
-            label_columns: Vec::new(),
-        },
-        backbone: choice_of(backbone),
-        ..Recipe::suited_to(&defaults)
-    })
 }
 
 /// How a recipe names a backbone.
@@ -147,32 +127,7 @@ pub fn suitable(backbones: &[BackboneFacts], modality: Modality) -> Option<&Back
     backbones.iter().find(|b| b.suits(modality))
 }
 
-/// A folder for a new project named after its data, in Frostline's own folder.
-///
-/// # Errors
-/// The system names no place for application data.
-pub fn new_folder(data: &Path) -> Result<PathBuf> {
-    let home = places::home().ok_or_else(|| {
-        Problem::input(
-            "there is no place for projects",
-            "the system names no folder for them",
-            "set FROSTLINE_HOME",
-        )
-    })?;
-    let name = data.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_else(|| "project".into());
-    let projects = home.join("projects");
-    let free = |number: &u32| {
-        let suffix = if *number == 1 { String::new() } else { format!("-{number}") };
-        let folder = projects.join(format!("{name}{suffix}"));
-        (!folder.exists()).then_some(folder)
-    };
-    (1..10_000).find_map(|n| free(&n)).ok_or_else(|| {
-        Problem::input("there is no free project name", "10,000 projects have this name", "remove some")
-            .at(&projects)
-    })
-}
-
-/// What a person calls a project: the data's name and its number of classes or labels, or its numbers.
+/// What a person calls a project: the data's name and its number of classes.
 pub fn title(index: &DatasetIndex) -> String {
     let name = index.root.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let mut words = name.replace(['-', '_'], " ");

@@ -2,6 +2,7 @@
 
 use crate::backbone::CutName;
 use crate::control::EpochRecord;
+use crate::project::run::FailureKind;
 use crate::project::{Recipe, RunRecord, RunState, settings};
 use crate::task::{ScoreKind, TaskKind, best_epoch};
 use crate::worker::protocol::{CURVE_POINTS, RunHistory};
@@ -41,6 +42,7 @@ pub struct RunView {
     pub frostline: Option<CutName>,
     pub validation_samples: usize,
     pub failure: Option<String>,
+    pub failure_kind: Option<FailureKind>,
 }
 
 /// Something that a person should know about a run.
@@ -82,6 +84,7 @@ impl RunView {
             frostline,
             validation_samples,
             failure: None,
+            failure_kind: None,
         }
     }
 
@@ -112,6 +115,7 @@ impl RunView {
         self.state = record.state;
         self.seconds = record.seconds;
         self.failure.clone_from(&record.failure);
+        self.failure_kind = record.failure_kind;
     }
 
     /// Its name as people say it: `3` for `0003`.
@@ -175,7 +179,7 @@ impl RunView {
 /// What there is to say about `run`; `probe` is the best run of the same project that trained the head only.
 pub fn alarms(run: &RunView, probe: Option<&RunView>) -> Vec<Alarm> {
     let mut alarms = Vec::new();
-    if run.failure.as_ref().is_some_and(|why| why.contains("diverged")) {
+    if run.failure_kind == Some(FailureKind::Diverged) {
         let text = "The loss is no longer a number. Lower the learning rate and train again.";
         alarms.push(alarm(AlarmKind::Bad, "Diverged.", text.to_string()));
     }
@@ -292,6 +296,16 @@ mod tests {
         assert_eq!(titles(&[0.9, 0.8, 0.7], &[0.5; 3], 0.7), ["Below the frozen probe."]);
         assert_eq!(titles(&[0.9, 0.8, 0.7], &[0.8; 3], 0.6), ["Ahead of the frozen probe."]);
         assert!(titles(&[0.9, 0.8, 0.82], &[0.6; 3], 0.6).is_empty());
+    }
+
+    #[test]
+    fn a_run_that_diverged_says_so_whatever_its_words() {
+        let mut view = run(&[], &[]);
+        view.failure = Some("training diverged".into());
+        view.failure_kind = Some(FailureKind::Other);
+        assert!(alarms(&view, None).is_empty());
+        view.failure_kind = Some(FailureKind::Diverged);
+        assert_eq!(alarms(&view, None)[0].title, "Diverged.");
     }
 
     #[test]

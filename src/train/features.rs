@@ -3,7 +3,7 @@
 use super::cache::{CacheKey, FeatureCache};
 use super::trunk::Trunk;
 use crate::backbone::{Boundary, Dim, WeightFile};
-use crate::control::{Control, Fact};
+use crate::control::{Control, Fact, WarningKind};
 use crate::data::index::Digest;
 use crate::network::samples::{Loader, Prepared, Sample};
 use crate::problem::{Problem, Result};
@@ -58,7 +58,8 @@ impl Features {
         };
         for problem in unusable.values() {
             let file = problem.path.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
-            control.report(Fact::Warning { what: format!("left out {file}: {}", problem.why) });
+            let what = format!("left out {file}: {}", problem.why);
+            control.report(Fact::Warning { what, kind: WarningKind::LeftOut });
         }
         Ok((Self { source }, unusable))
     }

@@ -167,8 +167,7 @@ fn require_finite(value: f64, name: impl Fn() -> String) -> Result<()> {
     if value.is_finite() {
         return Ok(());
     }
-    Err(Problem::input(
-        "training diverged",
+    Err(Problem::diverged(
         format!("{} is {value}", name()),
         "lower the learning rate (training.learning_rate) and train again; the best epoch before is kept",
     ))

@@ -1,24 +1,65 @@
-//! Work that needs no tensor and goes on beside a training: scans, and all that has to do with the Hub. Each job has
-//! a thread of its own; downloads wait for each other, and one that is paused lets the next go on. Each can be stopped
+//! The aside lane: work that needs no tensor and goes on beside a training, such as reading data and all that has to do
+//! with the Hub. Each job has a thread of its own; downloads wait for each other, and one that is paused lets the next go on. Each can be stopped
 //! and paused by itself.
 
-use super::protocol::{Command, Event, HubAnswer, HubAsk, JobId, Outcome};
-use super::serve::{WAKE_EVERY, ending, list_backbones};
+use super::protocol::{BackboneFacts, Command, Event, HubAnswer, HubAsk, JobId, Outcome, Request};
+use super::serve::{WAKE_EVERY, attempt, ending};
 use super::turns::Turns;
 use super::{Flags, Outbox, StandIn};
 use crate::control::{Control, Fact};
-use crate::jobs;
 use crate::problem::{Problem, Result};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::{hub, jobs};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a download that is paused or waits looks whether it may go on.
 const WHILE_WAITING: Duration = Duration::from_millis(50);
 
+/// What the aside lane can be asked for.
+#[derive(Debug, Clone)]
+pub enum Aside {
+    /// Which backbones are on this machine, with the facts of their files.
+    ListBackbones,
+    /// What this build could compute on.
+    Devices,
+    /// Reads what lies at a path: a project with its data, an export, or data.
+    Open { path: PathBuf },
+    /// Browses, downloads and keeps backbones.
+    Hub(HubAsk),
+}
+
+/// Whether a job waits for others of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Queue {
+    None,
+    Downloads,
+}
+
+impl Aside {
+    fn thread(&self) -> (&'static str, Queue) {
+        match self {
+            Self::ListBackbones => ("backbones", Queue::None),
+            Self::Devices => ("devices", Queue::None),
+            Self::Open { .. } => ("scan", Queue::None),
+            Self::Hub(HubAsk::Download { .. }) => ("download", Queue::Downloads),
+            Self::Hub(_) => ("hub", Queue::None),
+        }
+    }
+
+    fn work(self, control: &dyn Control) -> Result<Outcome> {
+        match self {
+            Self::ListBackbones => list_backbones(),
+            Self::Devices => Ok(Outcome::Devices(jobs::devices())),
+            Self::Open { path } => jobs::open(&path, control).map(Outcome::Opened),
+            Self::Hub(ask) => answer(ask, control).map(Outcome::Hub),
+        }
+    }
+}
+
 /// The window's end of these threads, and what all of them know.
 #[derive(Clone)]
-pub struct Aside {
+pub(super) struct Threads {
     out: Outbox,
     stand_in: StandIn,
     flags: Arc<Flags>,
@@ -26,7 +67,7 @@ pub struct Aside {
     turns: Arc<Turns>,
 }
 
-impl Aside {
+impl Threads {
     pub fn new(out: Outbox, stand_in: StandIn, flags: Arc<Flags>) -> Self {
         Self { out, stand_in, flags, turns: Arc::default() }
     }
@@ -35,19 +76,14 @@ impl Aside {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn send(&self, command: Command) -> Result<()> {
-        let waits = matches!(command, Command::Hub { ask: HubAsk::Download { .. }, .. });
-        let name = match &command {
-            Command::Scan { .. } => "scan",
-            _ if waits => "download",
-            _ => "hub",
-        };
-        let (server, job) = (self.clone(), command.job());
-        if waits {
+    pub fn send(&self, request: Request<Aside>) -> Result<()> {
+        let (name, queue) = request.command.thread();
+        let (server, job) = (self.clone(), request.job);
+        if queue == Queue::Downloads {
             self.turns.join(job);
         }
         let thread =
-            std::thread::Builder::new().name(name.into()).spawn(move || server.serve(command, waits));
+            std::thread::Builder::new().name(name.into()).spawn(move || server.serve(request, queue));
         thread.map(drop).map_err(|e| {
             self.turns.leave(job);
             Problem::other(
@@ -59,45 +95,38 @@ impl Aside {
     }
 
     /// Does a job on the calling thread; it ends with exactly one event, also when it panics.
-    fn serve(&self, command: Command, waits: bool) {
-        let job = command.job();
+    fn serve(&self, request: Request<Aside>, queue: Queue) {
+        let Request { job, command } = request;
         let control = AsideControl {
             job,
             out: &self.out,
             flags: &self.flags,
-            turns: waits.then_some(&self.turns),
+            turns: (queue == Queue::Downloads).then_some(&self.turns),
             last_wake: Mutex::new(Instant::now()),
         };
         control.wait_for_turn();
-        let work = || match (self.stand_in)(&command, &control) {
-            Some(answer) => answer,
-            None if control.stop_requested() => {
-                Err(Problem::stopped("it had not begun, so nothing was changed"))
-            }
-            None => work(command, &control),
-        };
-        let done = catch_unwind(AssertUnwindSafe(work));
+        let asked = Command::from(command.clone());
+        let done = attempt(&self.stand_in, &asked, &control, || match control.stop_requested() {
+            true => Err(Problem::stopped("it had not begun, so nothing was changed")),
+            false => command.work(&control),
+        });
         self.flags.forget(job);
         self.turns.leave(job);
         self.out.send(ending(job, done));
     }
 }
 
-/// Does what the command says.
-pub fn work(command: Command, control: &dyn Control) -> Result<Outcome> {
-    match command {
-        Command::Scan { path, options, project, .. } => {
-            let index = match project {
-                Some(folder) => jobs::scan_kept(&folder, &path, &options, control)?,
-                None => jobs::scan(&path, &options, control)?,
-            };
-            let index = Arc::new(index);
-            Ok(Outcome::Scanned { path, index })
+/// Which backbones are on this machine, with the facts of their files.
+fn list_backbones() -> Result<Outcome> {
+    let (found, mut problems) = hub::list();
+    let mut backbones = Vec::new();
+    for backbone in &found {
+        match BackboneFacts::of(backbone) {
+            Ok(facts) => backbones.push(facts),
+            Err(problem) => problems.push(problem),
         }
-        Command::ListBackbones { .. } => list_backbones(),
-        Command::Hub { ask, .. } => answer(ask, control).map(Outcome::Hub),
-        _ => Err(Problem::other("this belongs to another thread", "", "please report this")),
     }
+    Ok(Outcome::Backbones { backbones, problems })
 }
 
 fn answer(ask: HubAsk, control: &dyn Control) -> Result<HubAnswer> {
@@ -142,7 +171,7 @@ impl AsideControl<'_> {
                 Some(turns) if is_paused => turns.leave(self.job),
                 Some(turns) if turns.is_mine(self.job) => return,
                 None if !is_paused => return,
-                _ => {}
+                Some(_) | None => {}
             }
             std::thread::sleep(WHILE_WAITING);
         }

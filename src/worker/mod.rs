@@ -1,14 +1,22 @@
-//! The threads behind the window. One owns every tensor and does one long job after another; scans and all that has to
-//! do with the Hub run on threads of their own (`aside`). Commands go in over bounded queues, events come out; stop and
-//! pause name the job that they mean, which asks for them between two batches.
+//! The threads behind the window, a lane each: one owns every tensor and does one long job after another, and answers
+//! short questions between two batches; what needs no tensor runs beside it (`aside`); what is written goes to the disk in
+//! order (`disk`). Requests go in over queues, events come out; stop and pause name the job that they mean, which asks
+//! for them between two batches.
 
 mod aside;
+mod disk;
+mod long;
 pub mod protocol;
 mod serve;
+mod short;
 pub mod thumbnails;
 mod turns;
 
-pub use protocol::{BackboneFacts, Command, EvaluateOn, Event, HubAnswer, HubAsk, JobId, Outcome};
+pub use aside::Aside;
+pub use disk::Disk;
+pub use long::{Begin, Long};
+pub use protocol::{BackboneFacts, Command, EvaluateOn, Event, HubAnswer, HubAsk, JobId, Outcome, Request};
+pub use short::Short;
 
 use crate::control::Control;
 use crate::problem::{Problem, Result};
@@ -24,7 +32,7 @@ use std::time::{Duration, Instant};
 const QUEUE: usize = 64;
 /// Step facts that may wait; more are dropped, since a hidden window may stop listening.
 const STEPS: usize = 8192;
-/// How long a closed window waits for the running batch and its checkpoint.
+/// How long a closed window waits for the running batch and its checkpoint, and for what is still to be written.
 const LAST_BATCH: Duration = Duration::from_secs(10);
 
 /// How far the threads that compute stand behind the window's, and those that decode pictures (0 to 19).
@@ -40,13 +48,15 @@ pub type StandIn = Arc<dyn Fn(&Command, &dyn Control) -> Option<Result<Outcome>>
 
 /// The window's end of the worker.
 pub struct Worker {
-    long: Sender<Command>,
-    short: Sender<Command>,
+    long: Sender<Request<Long>>,
+    short: Sender<Request<Short>>,
+    disk: Sender<Request<Disk>>,
     events: Receiver<Event>,
     steps: Receiver<Event>,
     flags: Arc<Flags>,
-    aside: aside::Aside,
-    thread: Option<JoinHandle<()>>,
+    aside: aside::Threads,
+    /// The compute thread and the one that writes.
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// What the user wishes of the jobs. A wish names its job, so that none reaches the job after it.
@@ -136,37 +146,35 @@ impl Worker {
         let (step_sender, steps) = bounded(STEPS);
         let flags = Arc::new(Flags::default());
         let out = Outbox { events: event_sender, steps: step_sender, wake };
-        let aside = aside::Aside::new(out.clone(), stand_in.clone(), Arc::clone(&flags));
+        let (disk, writes) = unbounded();
+        let aside = aside::Threads::new(out.clone(), stand_in.clone(), Arc::clone(&flags));
+        let (disk_out, disk_flags, disk_stand_in) = (out.clone(), Arc::clone(&flags), stand_in.clone());
+        let write = move || disk::run(&writes, &disk_out, &disk_flags, &disk_stand_in);
         let server = serve::Server::new(machine, Arc::clone(&flags), out, short_commands, stand_in);
         let work = move || {
             give_way(COMPUTE_NICENESS);
             server.run(&long_commands);
         };
-        let thread = std::thread::Builder::new().name("compute".into()).spawn(work)?;
-        Ok(Self { long, short, events, steps, flags, aside, thread: Some(thread) })
+        let threads = vec![
+            std::thread::Builder::new().name("compute".into()).spawn(work)?,
+            std::thread::Builder::new().name("disk".into()).spawn(write)?,
+        ];
+        Ok(Self { long, short, disk, events, steps, flags, aside, threads })
     }
 
-    /// Sends a command.
+    /// Sends a request.
     ///
     /// # Errors
     /// The worker has too much to do or has ended.
-    pub fn send(&self, command: Command) -> Result<()> {
-        let queue = match &command {
-            Command::ListBackbones { .. } | Command::Scan { .. } | Command::Hub { .. } => {
-                return self.aside.send(command);
-            }
-            Command::Try { .. } | Command::Filters { .. } => &self.short,
-            _ => &self.long,
-        };
-        queue.try_send(command).map_err(|e| {
-            Problem::other(
-                "the request was not taken",
-                e.to_string(),
-                "wait until the running work has ended",
-            )
-        })?;
-        // Wakes an idle worker, which listens to both queues; a busy one looks between batches.
-        Ok(())
+    pub fn send(&self, request: Request) -> Result<()> {
+        // A request wakes an idle worker, which listens to all its queues; a busy one looks between batches.
+        let Request { job, command } = request;
+        match command {
+            Command::Long(command) => queued(&self.long, Request { job, command }),
+            Command::Short(command) => queued(&self.short, Request { job, command }),
+            Command::Disk(command) => queued(&self.disk, Request { job, command }),
+            Command::Aside(command) => self.aside.send(Request { job, command }),
+        }
     }
 
     /// Asks a job to end as soon as it can; one that waits in the queue ends when its turn comes.
@@ -191,16 +199,22 @@ impl Worker {
     }
 }
 
+fn queued<T>(queue: &Sender<T>, request: T) -> Result<()> {
+    queue.try_send(request).map_err(|e| {
+        let remedy = "wait until the running work has ended";
+        Problem::other("the request was not taken", e.to_string(), remedy)
+    })
+}
+
 impl Drop for Worker {
-    /// A closed window ends the job at the next batch and waits for its checkpoint, within reason: a checkpoint of
-    /// the last epoch is there in any case.
+    /// A closed window ends the job at the next batch and waits for its checkpoint and for all that is to be written,
+    /// within reason: a checkpoint of the last epoch is there in any case.
     fn drop(&mut self) {
         self.flags.closing.store(true, Ordering::SeqCst);
-        // The thread sleeps until its queues have no other end.
-        (self.long, self.short) = (bounded(0).0, bounded(0).0);
+        // The threads sleep until their queues have no other end.
+        (self.long, self.short, self.disk) = (bounded(0).0, bounded(0).0, bounded(0).0);
         let began = Instant::now();
-        let Some(thread) = self.thread.take() else { return };
-        while !thread.is_finished() && began.elapsed() < LAST_BATCH {
+        while self.threads.iter().any(|thread| !thread.is_finished()) && began.elapsed() < LAST_BATCH {
             std::thread::sleep(Duration::from_millis(2));
         }
     }

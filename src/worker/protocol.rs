@@ -1,17 +1,18 @@
 //! What the window and the worker say to each other. Plain data only: no tensor crosses the channel.
 
+use super::{Aside, Disk, Long, Short};
 use crate::backbone::{Cut, InputSpec, LayerTree};
 use crate::control::Fact;
 use crate::data::index::DatasetIndex;
 use crate::data::modality::Modality;
-use crate::data::scan::ScanOptions;
 use crate::evaluate::Evaluation;
 use crate::hub::library::{Kept, Removed, Verified};
 use crate::hub::local::Keep;
 use crate::hub::{Downloaded, Found, ModelPage, Query, Search};
 use crate::inspect::{FilterTiles, WeightSummary};
-use crate::jobs::{ModelSource, Prediction};
+use crate::jobs::{Opened, Prediction};
 use crate::problem::Problem;
+use crate::project::device::{DeviceName, DeviceOffer};
 use crate::project::{Recipe, Run, RunRecord};
 use crate::train::estimate::Calibration;
 use serde::{Deserialize, Serialize};
@@ -22,32 +23,48 @@ use std::sync::Arc;
 /// Names a piece of work; given by the sender.
 pub type JobId = u64;
 
-/// What the worker can be asked for.
+/// A piece of work with its name.
+#[derive(Debug, Clone)]
+pub struct Request<C = Command> {
+    pub job: JobId,
+    pub command: C,
+}
+
+/// What the worker can be asked for: each lane has its own commands, and a thread of its own does them.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// Which backbones are on this machine, with the facts of their files.
-    ListBackbones { job: JobId },
-    /// Reads a dataset; runs beside everything else.
-    /// `project` is the folder of the project whose data it is, which knows the files that have not changed.
-    Scan { job: JobId, path: PathBuf, options: ScanOptions, project: Option<PathBuf> },
-    /// Looks at the weights of every layer of a backbone.
-    Inspect { job: JobId, backbone: String },
-    /// Pictures of the filters of one convolution.
-    Filters { job: JobId, backbone: String, layer: String },
-    /// Measures how fast this machine runs a backbone.
-    Calibrate { job: JobId, backbone: String },
-    /// Reads the runs of a project with their curves.
-    Runs { job: JobId, project: PathBuf },
-    /// Trains a project, or goes on with its unfinished run.
-    Train { job: JobId, project: PathBuf, resume: bool },
-    /// Scores a run on its validation samples, its test samples or other data.
-    Evaluate { job: JobId, project: PathBuf, run: Option<String>, what: EvaluateOn },
-    /// Answers for files and texts; served between the batches of a training.
-    Try { job: JobId, model: ModelSource, files: Vec<PathBuf>, texts: Vec<String> },
-    /// Writes, reloads and compares an export.
-    Export { job: JobId, project: PathBuf, run: Option<String>, out: PathBuf },
-    /// Browses, downloads and keeps backbones; runs beside everything else.
-    Hub { job: JobId, ask: HubAsk },
+    /// One after another, by the thread that owns every tensor.
+    Long(Long),
+    /// By the same thread, between the batches of a long one.
+    Short(Short),
+    /// Beside all else.
+    Aside(Aside),
+    /// What goes to the disk, in the order in which it was asked for.
+    Disk(Disk),
+}
+
+impl From<Long> for Command {
+    fn from(command: Long) -> Self {
+        Self::Long(command)
+    }
+}
+
+impl From<Short> for Command {
+    fn from(command: Short) -> Self {
+        Self::Short(command)
+    }
+}
+
+impl From<Aside> for Command {
+    fn from(command: Aside) -> Self {
+        Self::Aside(command)
+    }
+}
+
+impl From<Disk> for Command {
+    fn from(command: Disk) -> Self {
+        Self::Disk(command)
+    }
 }
 
 /// What can be asked about backbones that are to come. The first four go on the network, and `Verify` where it repairs.
@@ -80,7 +97,7 @@ pub enum HubAnswer {
         search: Box<Search>,
     },
     Page(Box<ModelPage>),
-    /// [`Command::ListBackbones`] finds it now.
+    /// [`Aside::ListBackbones`] finds it now.
     Downloaded(Downloaded),
     Library(Vec<Kept>),
     Verified(Vec<Verified>),
@@ -89,25 +106,6 @@ pub enum HubAnswer {
     Added {
         id: String,
     },
-}
-
-impl Command {
-    /// The job that it begins.
-    pub fn job(&self) -> JobId {
-        match self {
-            Self::ListBackbones { job }
-            | Self::Scan { job, .. }
-            | Self::Inspect { job, .. }
-            | Self::Filters { job, .. }
-            | Self::Calibrate { job, .. }
-            | Self::Runs { job, .. }
-            | Self::Train { job, .. }
-            | Self::Evaluate { job, .. }
-            | Self::Try { job, .. }
-            | Self::Export { job, .. }
-            | Self::Hub { job, .. } => *job,
-        }
-    }
 }
 
 /// Which samples to evaluate on.
@@ -138,9 +136,20 @@ pub enum Outcome {
         backbones: Vec<BackboneFacts>,
         problems: Vec<Problem>,
     },
-    Scanned {
-        path: PathBuf,
+    Opened(Opened),
+    Created {
+        folder: PathBuf,
+        recipe: Box<Recipe>,
         index: Arc<DatasetIndex>,
+    },
+    /// It is on the disk.
+    Saved,
+    /// What this build could compute on.
+    Devices(Vec<DeviceOffer>),
+    /// Jobs are done there from now on.
+    UsesDevice {
+        device: DeviceName,
+        threads: usize,
     },
     /// By the path of the layer.
     Inspected {

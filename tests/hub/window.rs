@@ -7,7 +7,7 @@ use crate::worker::in_own_process;
 use eframe::egui::accesskit::Role;
 use egui_kittest::kittest::Queryable;
 use frostline::session::models::Place;
-use frostline::session::{Action, Step};
+use frostline::session::{Model, Step};
 
 const ID: &str = "timm/mobilenetv2_100.ra_in1k";
 
@@ -67,7 +67,7 @@ fn a_download_runs_beside_a_training() {
         let mut window = Window::open();
         window.open_data(&data);
         window.set_training(|t| t.epochs = 2);
-        window.act(Action::DownloadModel("owner/large".into()));
+        window.act(Model::DownloadModel("owner/large".into()));
         let bytes = |s: &frostline::session::Session| s.models.downloads.first().map_or(0, |d| d.bytes);
         window.wait("the first bytes", |s| bytes(s) > 500_000);
         let before = bytes(window.session());
@@ -76,7 +76,7 @@ fn a_download_runs_beside_a_training() {
         window.wait("more bytes", |s| bytes(s) > before + 500_000);
         let download = window.session().models.downloads[0].clone();
         assert!(download.bytes < download.total, "{download:?}");
-        window.act(Action::CancelDownload(download.job));
+        window.act(Model::CancelDownload(download.job));
         window.wait("the end of the download", |s| s.models.downloads.is_empty());
     });
 }
@@ -94,7 +94,7 @@ fn a_line_that_is_down_is_said_and_nothing_is_lost() {
         let mut window = Window::open();
         window.open_data(&data);
         window.go_to("Backbone");
-        window.act(Action::SearchHub);
+        window.act(Model::SearchHub);
         window.wait("an answer", |s| s.toasts.iter().any(|t| t.title == "The search did not work"));
         assert!(!window.session().models.is_searching);
         assert!(window.session().toasts.iter().any(|t| t.text.contains("Try:")));

@@ -7,7 +7,9 @@ use frostline::control::Fact;
 use frostline::hub::Query;
 use frostline::hub::local::Keep;
 use frostline::project::Machine;
-use frostline::worker::{Command, Event, HubAnswer, HubAsk, JobId, Outcome, StandIn, Wake, Worker};
+use frostline::worker::{
+    Aside, Begin, Command, Event, HubAnswer, HubAsk, JobId, Long, Outcome, Request, StandIn, Wake, Worker,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,7 +56,8 @@ impl Window {
     }
 
     fn ask(&self, job: JobId, ask: HubAsk) {
-        self.worker.send(Command::Hub { job, ask }).unwrap();
+        let command = Aside::Hub(ask).into();
+        self.worker.send(Request { job, command }).unwrap();
     }
 
     /// Waits for an event.
@@ -108,7 +111,7 @@ fn the_window_searches_reads_and_downloads_while_it_trains() {
         let over = is_over.clone();
         // A training that lasts until the download has ended.
         let stand_in: StandIn = Arc::new(move |command, _| {
-            matches!(command, Command::Train { .. }).then(|| {
+            matches!(command, Command::Long(Long::Train { .. })).then(|| {
                 while !over.load(Ordering::SeqCst) {
                     std::thread::sleep(Duration::from_millis(5));
                 }
@@ -116,7 +119,8 @@ fn the_window_searches_reads_and_downloads_while_it_trains() {
             })
         });
         let mut window = Window::open(stand_in);
-        window.worker.send(Command::Train { job: 1, project: PathBuf::new(), resume: false }).unwrap();
+        let command = Long::Train { project: PathBuf::new(), begin: Begin::Resume }.into();
+        window.worker.send(Request { job: 1, command }).unwrap();
         window.ask(2, HubAsk::Search { query: Query { text: "bert".into(), ..Query::default() }, count: 10 });
         let HubAnswer::Found { found, search } = window.answer(2) else { panic!("no list") };
         assert_eq!((found[0].id.as_str(), search.is_done()), ("owner/small-bert", true));
@@ -136,7 +140,7 @@ fn the_window_searches_reads_and_downloads_while_it_trains() {
         assert!(!window.events.iter().any(|event| event.job() == 1), "the training did not run beside");
         is_over.store(true, Ordering::SeqCst);
         window.wait("the training", |event| matches!(event, Event::Finished { job: 1, .. }).then_some(()));
-        window.worker.send(Command::ListBackbones { job: 6 }).unwrap();
+        window.worker.send(Request { job: 6, command: Aside::ListBackbones.into() }).unwrap();
         let commit = window.wait("the backbones", |event| match event {
             Event::Finished { job: 6, outcome } => match &**outcome {
                 Outcome::Backbones { backbones, .. } => {

@@ -4,8 +4,8 @@ use crate::harness::{Window, in_private_home, pictures, reviews};
 use eframe::egui::accesskit::{self, Role};
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::{AccessKitNode, NodeT, Queryable};
-use frostline::session::{Action, Preset, Step};
-use frostline::worker::{Command, EvaluateOn, StandIn};
+use frostline::session::{Edit, Job, Open, Preset, Step, View};
+use frostline::worker::{Command, EvaluateOn, Long, StandIn};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -77,7 +77,7 @@ fn check(window: &Window, screen: &str, complaints: &mut Vec<String>) -> usize {
 
 fn check_steps(window: &mut Window, kind: &str, complaints: &mut Vec<String>) {
     for step in Step::ALL {
-        window.act(Action::Go(step));
+        window.act(Open::Go(step));
         let count = check(window, &format!("{step:?}, {kind}"), complaints);
         assert!(count > 10, "{step:?} shows {count} widgets only");
     }
@@ -87,7 +87,7 @@ fn check_steps(window: &mut Window, kind: &str, complaints: &mut Vec<String>) {
 fn held(hold: &Arc<AtomicBool>) -> StandIn {
     let hold = Arc::clone(hold);
     Arc::new(move |command, control| {
-        while matches!(command, Command::Train { .. }) && hold.load(Ordering::SeqCst) {
+        while matches!(command, Command::Long(Long::Train { .. })) && hold.load(Ordering::SeqCst) {
             if control.stop_requested() {
                 break;
             }
@@ -118,22 +118,22 @@ fn every_widget_of_every_screen_has_a_name() {
             check_steps(&mut window, &format!("{kind}, nothing trained"), &mut complaints);
             hold.store(true, Ordering::SeqCst);
             window.set_training(|t| t.epochs = 1);
-            window.act(Action::Train);
+            window.act(Job::Train);
             check_steps(&mut window, &format!("{kind}, training"), &mut complaints);
-            window.act(Action::Pause(true));
+            window.act(Job::Pause(true));
             check_steps(&mut window, &format!("{kind}, paused"), &mut complaints);
-            window.act(Action::Quit);
+            window.act(View::Quit);
             assert!(window.session().asks_to_quit);
             check(&window, "quit question", &mut complaints);
-            window.act(Action::StayOpen);
-            window.act(Action::Pause(false));
+            window.act(View::StayOpen);
+            window.act(Job::Pause(false));
             hold.store(false, Ordering::SeqCst);
             window.wait("training", |s| !s.is_training() && s.newest_result().is_some());
             fill(&mut window);
             check_steps(&mut window, &format!("{kind}, filled"), &mut complaints);
             overlays(&mut window, kind, &mut complaints);
         }
-        window.act(Action::CloseProject);
+        window.act(Open::CloseProject);
         check(&window, "start with recent projects", &mut complaints);
         assert!(complaints.is_empty(), "{complaints:#?}");
     });
@@ -141,36 +141,36 @@ fn every_widget_of_every_screen_has_a_name() {
 
 /// Every screen with something on it and something selected.
 fn fill(window: &mut Window) {
-    window.act(Action::Evaluate(EvaluateOn::Validation));
+    window.act(Job::Evaluate(EvaluateOn::Validation));
     window.wait("scores", |s| s.project.as_ref().is_some_and(|p| p.evaluation.is_some()));
-    window.act(Action::SelectCell(Some((0, 0))));
-    window.act(Action::SelectSample(Some(1)));
-    window.act(Action::Preset(Preset::LastBlock));
+    window.act(View::SelectCell(Some((0, 0))));
+    window.act(View::SelectSample(Some(1)));
+    window.act(Edit::Preset(Preset::LastBlock));
     let first = window.session().backbone().unwrap().tree.leaves()[0].path.clone();
-    window.act(Action::SelectLayer(Some(first)));
+    window.act(View::SelectLayer(Some(first)));
     for path in ["blocks.1", "blocks.1.0", "encoder.layer.1", "encoder.layer.1.attention"] {
-        window.act(Action::ExpandLayer { path: path.to_string(), open: true });
+        window.act(View::ExpandLayer { path: path.to_string(), open: true });
     }
     let sample = window.project().index.items[0].clone();
     let path = window.project().index.full_path(&sample);
     match sample.text {
-        Some(text) => window.act(Action::TryText(text)),
-        None => window.act(Action::TryFiles(vec![path])),
+        Some(text) => window.act(Job::TryText(text)),
+        None => window.act(Job::TryFiles(vec![path])),
     }
     window.wait("answer", |s| !s.tries.predictions.is_empty());
-    window.act(Action::Export);
+    window.act(Job::Export);
     window.wait("export", |s| s.exported.is_some());
 }
 
 /// What lies over a screen: menus, palette, log, messages.
 fn overlays(window: &mut Window, kind: &str, complaints: &mut Vec<String>) {
-    window.act(Action::ToggleLog);
+    window.act(View::ToggleLog);
     check(window, &format!("log, {kind}"), complaints);
-    window.act(Action::ToggleLog);
-    window.act(Action::ShowPalette(true));
+    window.act(View::ToggleLog);
+    window.act(View::ShowPalette(true));
     assert!(check(window, &format!("palette, {kind}"), complaints) > 30);
-    window.act(Action::ShowPalette(false));
-    window.act(Action::Go(Step::Data));
+    window.act(View::ShowPalette(false));
+    window.act(Open::Go(Step::Data));
     let title = window.project().title.clone();
     for menu in ["Split…", "All classes", "Any split", &title] {
         let before = check(window, menu, &mut Vec::new());
@@ -184,16 +184,16 @@ fn overlays(window: &mut Window, kind: &str, complaints: &mut Vec<String>) {
         assert!(open > before, "{menu} does not open");
         window.key(Modifiers::NONE, Key::Escape);
     }
-    window.act(Action::Go(Step::Train));
+    window.act(Open::Go(Step::Train));
     window.click("More settings");
     check(window, &format!("more settings, {kind}"), complaints);
     window.click("More settings");
-    window.act(Action::Go(Step::Layers));
+    window.act(Open::Go(Step::Layers));
     window.harness.get_all_by_label_contains(", frozen, ").next().unwrap().click_secondary();
     window.harness.run_steps(3);
     check(window, &format!("menu of a layer, {kind}"), &mut Vec::new());
     window.key(Modifiers::NONE, Key::Escape);
-    window.act(Action::OpenPath("/no such place".into()));
+    window.act(Open::OpenPath("/no such place".into()));
     window.expect_message("Nothing was opened", &["Try:"]);
     check(window, &format!("message, {kind}"), complaints);
     window.dismiss();

@@ -7,7 +7,8 @@ use frostline::backbone::{CutName, FreezeState, LeafState};
 use frostline::optim::{OptimiserChoice, Sgd};
 use frostline::project::recipe::BatchNormChoice;
 use frostline::project::{Recipe, RunState};
-use frostline::session::{Action, Preset, SampleName, Step};
+use frostline::session::{Edit, Job, Open, Preset, SampleName, Step, View};
+use frostline::worker::{Aside, Command};
 use std::path::{Path, PathBuf};
 
 /// Fewer actions than this from data to a written export.
@@ -90,7 +91,7 @@ fn the_sample_is_opened_trained_judged_tried_and_exported() {
         window.wait("answer", |s| !s.tries.predictions.is_empty());
         let label = window.session().tries.predictions[0].answer.as_ref().unwrap().labels()[0].label.clone();
         let out = window.project().folder.join("exports/second");
-        window.act(Action::SetExportPath(out.display().to_string()));
+        window.act(Job::SetExportPath(out.display().to_string()));
         window.go_to("Export");
         window.press("Export");
         window.wait("export", |s| s.exported.is_some());
@@ -142,9 +143,9 @@ fn a_dropped_table_of_texts_is_trained_and_asked() {
 fn settings_show_what_applies_and_can_be_undone() {
     in_private_home(|| {
         let mut window = Window::open();
-        window.act(Action::OpenSample(SampleName::ClipArt));
+        window.act(Open::OpenSample(SampleName::ClipArt));
         window.wait("project", |s| s.project.is_some() && s.backbone().is_some());
-        window.act(Action::Go(Step::Train));
+        window.act(Open::Go(Step::Train));
         window.click("More settings");
         let first = window.project().recipe.clone();
         let shows = |window: &Window, field: &str| window.harness.query_by_label(field).is_some();
@@ -159,15 +160,16 @@ fn settings_show_what_applies_and_can_be_undone() {
         window.set_number("Gradient limit", "off");
         assert_eq!(window.project().recipe.training.clip, 0.0);
         for _ in 0..3 {
-            window.act(Action::Undo);
+            window.act(Edit::Undo);
         }
         assert_eq!(window.project().recipe, first);
         assert!(!shows(&window, "Momentum"));
-        window.act(Action::Preset(Preset::LastBlock));
+        window.act(Edit::Preset(Preset::LastBlock));
         window.choose("Batch norm", "Training");
         assert_eq!(window.project().recipe.training.batch_norm, BatchNormChoice::Training);
         let file = window.project().folder.join("recipe.toml");
-        window.act(Action::Go(Step::Layers));
+        window.act(Open::Go(Step::Layers));
+        window.wait_for_writes();
         assert_eq!(Recipe::read(&file).unwrap(), window.project().recipe);
     });
 }
@@ -176,29 +178,31 @@ fn settings_show_what_applies_and_can_be_undone() {
 fn layers_can_be_thawed_undone_and_redone() {
     in_private_home(|| {
         let mut window = Window::open();
-        window.act(Action::OpenSample(SampleName::ClipArt));
+        window.act(Open::OpenSample(SampleName::ClipArt));
         window.wait("project", |s| s.project.is_some());
         let first = window.project().recipe.clone();
-        window.act(Action::Go(Step::Layers));
+        window.act(Open::Go(Step::Layers));
         window.press("Last two stages");
         let thawed = window.project().recipe.clone();
         assert_ne!(thawed.freeze, first.freeze);
         window.click("conv_stem: frozen. Freeze or thaw");
-        window.act(Action::Preset(Preset::Everything));
+        window.act(Edit::Preset(Preset::Everything));
         for _ in 0..3 {
-            window.act(Action::Undo);
+            window.act(Edit::Undo);
         }
         assert_eq!(window.project().recipe, first);
-        window.act(Action::Redo);
+        window.act(Edit::Redo);
         assert_eq!(window.project().recipe, thawed);
         let file = window.project().folder.join("recipe.toml");
+        window.wait_for_writes();
         assert_eq!(Recipe::read(&file).unwrap(), thawed);
         // The cuts of a drag are saved when it has ended.
-        window.act(Action::DragFrostline { cut: 2, drag: 1 });
-        window.act(Action::DragFrostline { cut: 3, drag: 1 });
+        window.act(Edit::DragFrostline { cut: 2, drag: 1 });
+        window.act(Edit::DragFrostline { cut: 3, drag: 1 });
+        window.wait_for_writes();
         assert_eq!(Recipe::read(&file).unwrap(), window.project().recipe);
-        window.act(Action::Undo);
-        window.act(Action::Undo);
+        window.act(Edit::Undo);
+        window.act(Edit::Undo);
         a_drag_is_one_step(&mut window, &first);
         shift_and_ctrl(&mut window, &first);
     });
@@ -223,11 +227,11 @@ fn a_drag_is_one_step(window: &mut Window, first: &Recipe) {
     window.harness.run_steps(3);
     assert!(seen.windows(2).all(|w| w[0] != w[1]), "{seen:?}");
     assert!(window.harness.query_by_label_contains("Frostline at blocks.2").is_some());
-    window.act(Action::Undo);
+    window.act(Edit::Undo);
     assert_eq!(window.project().recipe, *first);
-    window.act(Action::Redo);
+    window.act(Edit::Redo);
     assert_eq!(window.project().recipe.freeze, seen[3]);
-    window.act(Action::Undo);
+    window.act(Edit::Undo);
 }
 
 fn shift_and_ctrl(window: &mut Window, first: &Recipe) {
@@ -247,10 +251,10 @@ fn shift_and_ctrl(window: &mut Window, first: &Recipe) {
     const THAWED: FreezeState = FreezeState::All(LeafState::Thawed);
     toggle(window, "blocks.5", Modifiers::SHIFT);
     assert_eq!(states(window), [FROZEN, THAWED, THAWED, THAWED, FROZEN]);
-    window.act(Action::Undo);
+    window.act(Edit::Undo);
     toggle(window, "blocks.4", Modifiers::COMMAND);
     assert_eq!(states(window), [FROZEN, FROZEN, THAWED, THAWED, THAWED]);
-    window.act(Action::Undo);
+    window.act(Edit::Undo);
     assert_eq!(window.project().recipe, *first);
 }
 
@@ -269,14 +273,14 @@ fn sliders_and_fields_are_one_step_each() {
             ..first.split
         };
         for (validation, test) in [(0.3, 0.0), (0.35, 0.0), (0.4, 0.0), (0.4, 0.1), (0.4, 0.2)] {
-            window.act(Action::SetSplit(split(validation, test)));
+            window.act(Edit::SetSplit(split(validation, test)));
         }
-        window.act(Action::Undo);
+        window.act(Edit::Undo);
         assert_eq!(window.project().recipe.split, split(0.4, 0.0));
-        window.act(Action::Undo);
+        window.act(Edit::Undo);
         assert_eq!(window.project().recipe, first);
         // Opening the menu alone changes nothing, whatever the recipe holds.
-        window.act(Action::SetSplit(split(0.0123, 0.0)));
+        window.act(Edit::SetSplit(split(0.0123, 0.0)));
         window.press("Split…");
         window.harness.run_steps(5);
         assert_eq!(window.project().recipe.split, split(0.0123, 0.0));
@@ -297,7 +301,7 @@ fn a_run_is_paused_asked_stopped_and_resumed() {
         window.wait("epochs", |s| s.newest_result().is_some_and(|r| r.val_loss.len() > 2));
         window.press("Pause");
         // An answer is given between two batches: the worker has come to where it waits.
-        window.act(Action::TryFiles(vec![data.path().join("red/1.png")]));
+        window.act(Job::TryFiles(vec![data.path().join("red/1.png")]));
         window.wait("answer", |s| !s.tries.predictions.is_empty());
         assert_eq!(window.session().tries.predictions[0].answer.as_ref().unwrap().labels()[0].label, "red");
         let paused_at = epochs(&window);
@@ -334,7 +338,7 @@ fn a_late_pause_or_stop_does_not_reach_the_next_run() {
         let mut window = Window::open();
         window.open_data(data.path());
         window.set_training(|t| t.epochs = 1);
-        window.act(Action::Train);
+        window.act(Job::Train);
         let job = window.session().job.clone().unwrap();
         // The worker finishes while the window does not look.
         let record = window.project().folder.join("runs/0001/run.json");
@@ -342,7 +346,7 @@ fn a_late_pause_or_stop_does_not_reach_the_next_run() {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
         window.harness.state_mut().session_mut().job = Some(job);
-        window.act(Action::Pause(true));
+        window.act(Job::Pause(true));
         window.wait("training", |s| !s.is_training());
         window.train();
         assert_eq!(window.project().runs.len(), 2);
@@ -372,12 +376,14 @@ fn an_export_is_asked_without_its_project() {
         window.go_to("Try");
         let of_run = ask(&mut window);
         window.drop(&out);
+        window.wait("the export", |s| s.tries.export.is_some());
         assert_eq!(window.session().tries.export.as_ref().map(|e| e.labels), Some(2));
         assert_eq!(ask(&mut window), of_run);
         window.press("Ask the newest run");
         assert!(window.session().tries.export.is_none());
-        window.act(Action::CloseProject);
+        window.act(Open::CloseProject);
         window.drop(&out);
+        window.wait("the export", |s| s.tries.export.is_some());
         assert!(window.session().project.is_none());
         assert_eq!(window.session().step, Step::Try);
         assert_eq!(ask(&mut window), of_run);
@@ -484,12 +490,12 @@ fn the_next_start_shows_what_was_left() {
         window.open_data(data.path());
         window.set_training(|t| t.epochs = 2);
         window.train();
-        window.act(Action::FilterClass(Some(1)));
-        window.act(Action::Preset(Preset::LastBlock));
-        window.act(Action::Go(Step::Layers));
-        window.act(Action::SelectLayer(Some("conv_stem".to_string())));
-        window.act(Action::ExpandLayer { path: "blocks.2".to_string(), open: true });
-        window.act(Action::ToggleInspector);
+        window.act(View::FilterClass(Some(1)));
+        window.act(Edit::Preset(Preset::LastBlock));
+        window.act(Open::Go(Step::Layers));
+        window.act(View::SelectLayer(Some("conv_stem".to_string())));
+        window.act(View::ExpandLayer { path: "blocks.2".to_string(), open: true });
+        window.act(View::ToggleInspector);
         let (folder, recipe) = (window.project().folder.clone(), window.project().recipe.clone());
         drop(window);
 
@@ -505,7 +511,7 @@ fn the_next_start_shows_what_was_left() {
         assert!(!window.session().remembered.inspector_open);
         assert_eq!(project.runs[0].state, RunState::Finished);
         // A closed project stays closed, and stands first on the start screen.
-        window.act(Action::CloseProject);
+        window.act(Open::CloseProject);
         drop(window);
         let mut window = Window::open();
         assert!(window.session().project.is_none());
@@ -523,7 +529,7 @@ fn a_drop_in_the_first_frame_is_not_lost() {
         let data = tempfile::tempdir().unwrap();
         pictures(data.path());
         let slow: frostline::worker::StandIn = std::sync::Arc::new(|command, _| {
-            if matches!(command, frostline::worker::Command::ListBackbones { .. }) {
+            if matches!(command, Command::Aside(Aside::ListBackbones)) {
                 std::thread::sleep(std::time::Duration::from_millis(700));
             }
             None
@@ -559,13 +565,14 @@ fn projects_of_the_command_line_open() {
         window.wait("runs", |s| s.newest_result().is_some());
         assert_eq!(window.project().recipe.freeze.thaw, ["conv_head"]);
         window.set_training(|t| t.epochs = 3);
+        window.wait_for_writes();
         run(&["train"], &[("", &project)]);
         // What the window shows is what it trains, whatever became of the file meanwhile.
         let shown = window.project().recipe.clone();
         let file = project.join("recipe.toml");
         let text = std::fs::read_to_string(&file).unwrap().replace("epochs = 3", "epochs = 7");
         std::fs::write(&file, text).unwrap();
-        window.act(Action::Train);
+        window.act(Job::Train);
         window.wait("training", |s| !s.is_training());
         window.wait("runs", |s| s.project.as_ref().is_some_and(|p| p.runs.len() == 3));
         let trained = Recipe::read(&project.join("runs/0003/recipe.toml")).unwrap();

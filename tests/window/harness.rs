@@ -1,12 +1,12 @@
 //! A window without a display, and what a test does with it.
 
 use eframe::egui::{self, accesskit::Role};
-use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use egui_kittest::{Harness, HarnessBuilder};
 use frostline::gui::App;
 use frostline::project::recipe::TrainingChoice;
 use frostline::project::{Machine, RunState};
-use frostline::session::{Action, OpenProject, Session};
+use frostline::session::{Action, Edit, Job, OpenProject, Session, View};
 use frostline::worker::StandIn;
 use std::path::Path;
 use std::sync::Arc;
@@ -75,10 +75,14 @@ impl Window {
 
     /// A window as it is in its first frame.
     pub fn open_at_once(stand_in: StandIn) -> Self {
-        let harness = Harness::builder()
-            .with_size(egui::vec2(1280.0, 800.0))
+        Self::build(Harness::builder().with_size(egui::vec2(1280.0, 800.0)), Machine::cpu(), stand_in)
+    }
+
+    /// A window of the builder's size and looks.
+    pub fn build(builder: HarnessBuilder<App>, machine: Machine, stand_in: StandIn) -> Self {
+        let harness = builder
             .with_max_steps(40)
-            .build_eframe(|context| App::with_stand_in(&context.egui_ctx, Machine::cpu(), stand_in).unwrap());
+            .build_eframe(|context| App::with_stand_in(&context.egui_ctx, machine, stand_in).unwrap());
         Self { harness, actions: 0 }
     }
 
@@ -119,7 +123,7 @@ impl Window {
         self.harness.run_steps(3);
     }
 
-    pub fn act(&mut self, action: Action) {
+    pub fn act(&mut self, action: impl Into<Action>) {
         let context = self.harness.ctx.clone();
         self.harness.state_mut().act(&context, action);
         self.harness.run_steps(2);
@@ -168,6 +172,11 @@ impl Window {
         self.harness.run_steps(3);
     }
 
+    /// Waits until all that was changed is on the disk.
+    pub fn wait_for_writes(&mut self) {
+        self.wait("writing", Session::is_saved);
+    }
+
     /// Opens data or a project by dropping it.
     pub fn open_data(&mut self, path: &Path) {
         let before = self.session().project.as_ref().map(|p| p.folder.clone());
@@ -182,7 +191,7 @@ impl Window {
     /// Trains a run to its end.
     pub fn train(&mut self) {
         let before = self.project().runs.len();
-        self.act(Action::Train);
+        self.act(Job::Train);
         assert!(self.session().is_training(), "{:#?}", self.session().log);
         self.wait("training", |s| !s.is_training());
         self.wait("runs", |s| s.project.as_ref().is_some_and(|p| p.runs.len() > before));
@@ -197,7 +206,7 @@ impl Window {
     pub fn set_training(&mut self, change: impl FnOnce(&mut TrainingChoice)) {
         let mut training = self.project().recipe.training.clone();
         change(&mut training);
-        self.act(Action::SetTraining { training, field: "test" });
+        self.act(Edit::SetTraining { training, field: "test" });
     }
 
     /// Waits for a message with this title and asserts that it holds all these words.
@@ -215,7 +224,7 @@ impl Window {
     /// Takes all messages away.
     pub fn dismiss(&mut self) {
         for id in self.session().toasts.iter().map(|t| t.id).collect::<Vec<_>>() {
-            self.act(Action::DismissToast(id));
+            self.act(View::DismissToast(id));
         }
     }
 }

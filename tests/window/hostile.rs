@@ -4,8 +4,8 @@ use crate::harness::{Window, command_line, in_private_home, pictures};
 use eframe::egui::{self, Key, Modifiers, accesskit::Role};
 use egui_kittest::kittest::Queryable;
 use frostline::project::{Project, RunState};
-use frostline::session::{Action, SampleName, Step};
-use frostline::worker::{Command, Outcome, StandIn};
+use frostline::session::{Action, Edit, Job, Open, SampleName, Step};
+use frostline::worker::{Aside, Command, Long, Outcome, Short, StandIn};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,12 +26,12 @@ fn real() -> StandIn {
 /// Starts a run that is far from its end, and waits for its first epochs.
 fn begin_long_run(window: &mut Window) {
     window.set_training(|t| (t.epochs, t.batch_size) = (5000, 1));
-    window.act(Action::Train);
+    window.act(Job::Train);
     window.wait("epochs", |s| s.newest_result().is_some_and(|r| r.val_loss.len() > 1));
 }
 
 fn stop(window: &mut Window) {
-    window.act(Action::Stop);
+    window.act(Job::Stop);
     window.wait("stop", |s| !s.is_training());
     window.wait("record", |s| s.newest_result().is_some_and(|r| r.state == RunState::Stopped));
 }
@@ -102,7 +102,7 @@ fn what_is_dropped_while_training_waits_its_turn() {
         window.drop(&other);
         window.expect_message("Evaluate", &["A run is being trained", "Stop it first"]);
         // The question and the export have their own turn; the job bar still speaks of the run.
-        window.act(Action::Export);
+        window.act(Job::Export);
         window.expect_message("Export", &["A run is being trained"]);
         assert!(window.session().job.as_ref().unwrap().can_pause);
         window.go_to("Try");
@@ -131,20 +131,20 @@ fn data_deleted_while_open_is_named_and_may_come_back() {
         window.set_training(|t| t.epochs = 2);
         window.train();
         std::fs::rename(&data, &hidden).unwrap();
-        window.act(Action::Train);
+        window.act(Job::Train);
         window.expect_message("The run failed", &["my data", "Try:", "put it back"]);
         assert!(!window.session().is_training());
         window.wait("runs", |s| s.project.as_ref().is_some_and(|p| p.runs.len() == 1));
         window.dismiss();
-        window.act(Action::Evaluate(frostline::worker::EvaluateOn::Validation));
+        window.act(Job::Evaluate(frostline::worker::EvaluateOn::Validation));
         window.expect_message("Nothing was evaluated", &["my data", "Try:"]);
         window.dismiss();
         // What needs no data still works.
-        window.act(Action::Export);
+        window.act(Job::Export);
         window.wait("export", |s| s.exported.is_some());
         // Every screen can be looked at.
         for step in Step::ALL {
-            window.act(Action::Go(step));
+            window.act(Open::Go(step));
         }
         // A start without the data says so and loses nothing; with it all is there again.
         let project = window.project().folder.clone();
@@ -170,10 +170,10 @@ fn a_project_deleted_while_open_is_said_once() {
         let name = folder.display().to_string();
         window.set_training(|t| t.epochs = 3);
         window.expect_message("The recipe was not saved", &[&name, "does not exist", "Try:"]);
-        window.act(Action::Train);
+        window.act(Job::Train);
         window.expect_message("The run was not started", &[&name, "Try:"]);
         assert!(!window.session().is_training());
-        window.act(Action::Resume);
+        window.act(Job::Resume);
         // One answer to one question: the window does not go on asking.
         for _ in 0..50 {
             window.harness.step();
@@ -186,7 +186,7 @@ fn a_project_deleted_while_open_is_said_once() {
         assert_eq!(window.session().log.len(), lines, "{:#?}", window.session().log);
         // The data is still there: a new project of it works.
         window.dismiss();
-        window.act(Action::CloseProject);
+        window.act(Open::CloseProject);
         window.open_data(data.path());
         window.set_training(|t| t.epochs = 1);
         window.train();
@@ -204,7 +204,7 @@ fn a_project_that_another_program_trains_is_locked() {
         let mut second = Window::open();
         second.wait("project", |s| s.project.as_ref().is_some_and(|p| !p.runs.is_empty()));
         assert_eq!(second.project().folder, folder);
-        second.act(Action::Train);
+        second.act(Job::Train);
         second.expect_message("The run failed", &["in use", "another program is training it", "Try: wait"]);
         let answer = command_line(&["train".as_ref(), folder.as_os_str()]);
         assert!(!answer.status.success());
@@ -212,11 +212,11 @@ fn a_project_that_another_program_trains_is_locked() {
         // Looking is free.
         second.wait("runs", |s| s.newest_result().is_some());
         stop(&mut window);
-        second.act(Action::Export);
+        second.act(Job::Export);
         second.wait("export", |s| s.exported.is_some());
         drop(window);
         second.dismiss();
-        second.act(Action::Resume);
+        second.act(Job::Resume);
         second.wait("epochs", |s| s.newest_result().is_some_and(|r| r.state == RunState::Running));
         stop(&mut second);
         assert_eq!(Project::open(&folder).unwrap().runs().len(), 1);
@@ -249,7 +249,7 @@ fn a_window_closed_in_mid_run_loses_nothing() {
         window.wait("runs", |s| s.newest_result().is_some());
         let epochs = window.session().newest_result().unwrap().val_loss.len();
         assert!(epochs > 1);
-        window.act(Action::Go(Step::Train));
+        window.act(Open::Go(Step::Train));
         window.press("Resume");
         window.wait("going on", |s| s.newest_result().is_some_and(|r| r.val_loss.len() > epochs + 1));
         stop(&mut window);
@@ -290,11 +290,11 @@ fn panics_of_the_worker_are_said() {
                 // What the window asks for by itself is left alone.
                 let is_meant = matches!(
                     command,
-                    Command::Train { .. }
-                        | Command::Evaluate { .. }
-                        | Command::Try { .. }
-                        | Command::Export { .. }
-                        | Command::Scan { .. }
+                    Command::Long(Long::Train { .. })
+                        | Command::Long(Long::Evaluate { .. })
+                        | Command::Short(Short::Try { .. })
+                        | Command::Long(Long::Export { .. })
+                        | Command::Aside(Aside::Open { .. })
                 );
                 assert!(!(is_meant && fuse.swap(false, Ordering::SeqCst)), "index 7 is out of bounds");
                 None
@@ -309,22 +309,22 @@ fn panics_of_the_worker_are_said() {
             assert!(!window.session().tries.waiting);
             window.dismiss();
         };
-        broken(&mut window, "The run failed", Action::Train);
+        broken(&mut window, "The run failed", Job::Train.into());
         window.wait("runs", |s| s.project.as_ref().is_some_and(|p| p.runs.is_empty()));
         window.train();
-        let evaluate = Action::Evaluate(frostline::worker::EvaluateOn::Validation);
+        let evaluate: Action = Job::Evaluate(frostline::worker::EvaluateOn::Validation).into();
         broken(&mut window, "Nothing was evaluated", evaluate.clone());
         window.act(evaluate);
         window.wait("scores", |s| s.project.as_ref().is_some_and(|p| p.evaluation.is_some()));
         let picture = vec![data.path().join("red/0.png")];
-        broken(&mut window, "There is no answer", Action::TryFiles(picture.clone()));
-        window.act(Action::TryFiles(picture));
+        broken(&mut window, "There is no answer", Job::TryFiles(picture.clone()).into());
+        window.act(Job::TryFiles(picture));
         window.wait("answer", |s| !s.tries.predictions.is_empty());
-        broken(&mut window, "Nothing was exported", Action::Export);
-        window.act(Action::Export);
+        broken(&mut window, "Nothing was exported", Job::Export.into());
+        window.act(Job::Export);
         window.wait("export", |s| s.exported.is_some());
         let folder = window.project().folder.clone();
-        broken(&mut window, "Nothing was opened", Action::OpenPath(data.path().to_path_buf()));
+        broken(&mut window, "Nothing was opened", Open::OpenPath(data.path().to_path_buf()).into());
         assert_eq!(window.project().folder, folder);
         window.open_data(data.path());
     });
@@ -340,7 +340,7 @@ fn a_full_queue_is_said() {
         let mut window = opened(
             data.path(),
             Arc::new(move |command, _| {
-                if !matches!(command, Command::Try { .. }) {
+                if !matches!(command, Command::Short(Short::Try { .. })) {
                     return None;
                 }
                 while hold.load(Ordering::SeqCst) {
@@ -353,7 +353,7 @@ fn a_full_queue_is_said() {
         window.train();
         held.store(true, Ordering::SeqCst);
         for _ in 0..80 {
-            window.act(Action::TryFiles(vec![data.path().join("red/0.png")]));
+            window.act(Job::TryFiles(vec![data.path().join("red/0.png")]));
         }
         window.expect_message("There is no answer", &["not taken", "Try: wait"]);
         held.store(false, Ordering::SeqCst);
@@ -374,7 +374,10 @@ fn answers_stay_with_their_project() {
         let mut window = opened(
             &folder.path().join("data"),
             Arc::new(move |command, _| {
-                let is_held = matches!(command, Command::Evaluate { .. } | Command::Export { .. });
+                let is_held = matches!(
+                    command,
+                    Command::Long(Long::Evaluate { .. }) | Command::Long(Long::Export { .. })
+                );
                 while is_held && hold.load(Ordering::SeqCst) {
                     std::thread::sleep(std::time::Duration::from_millis(1));
                 }
@@ -384,16 +387,16 @@ fn answers_stay_with_their_project() {
         window.set_training(|t| t.epochs = 1);
         window.train();
         held.store(true, Ordering::SeqCst);
-        window.act(Action::Evaluate(frostline::worker::EvaluateOn::Validation));
-        window.act(Action::Export);
+        window.act(Job::Evaluate(frostline::worker::EvaluateOn::Validation));
+        window.act(Job::Export);
         window.open_data(&other);
         held.store(false, Ordering::SeqCst);
         window.train();
         assert!(window.project().evaluation.is_none() && window.session().exported.is_none());
         // Data that is still being read when a run begins is not opened under the run's feet.
         let runs = window.project().runs.len();
-        window.act(Action::OpenSample(SampleName::ClipArt));
-        window.act(Action::Train);
+        window.act(Open::OpenSample(SampleName::ClipArt));
+        window.act(Job::Train);
         window.wait("training", |s| !s.is_training());
         window.wait("runs", |s| s.project.as_ref().is_some_and(|p| p.runs.len() > runs));
         assert_eq!(window.project().index.classes.len(), 2);
@@ -407,7 +410,7 @@ fn a_scan_can_be_stopped() {
         let data = tempfile::tempdir().unwrap();
         pictures(data.path());
         let endless: StandIn = Arc::new(|command, control| {
-            while matches!(command, Command::Scan { .. }) && !control.stop_requested() {
+            while matches!(command, Command::Aside(Aside::Open { .. })) && !control.stop_requested() {
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
             None
@@ -427,7 +430,7 @@ fn nonsense_in_fields_is_refused_in_place() {
         let data = tempfile::tempdir().unwrap();
         let mut window = opened(data.path(), real());
         let first = window.project().recipe.clone();
-        window.act(Action::Go(Step::Train));
+        window.act(Open::Go(Step::Train));
         for (field, value) in [
             ("Epochs", "-5"),
             ("Epochs", "99999999999999999999"),
@@ -440,27 +443,27 @@ fn nonsense_in_fields_is_refused_in_place() {
             window.set_number(field, value);
             window.project().recipe.check().unwrap();
         }
-        while window.session().why_not(&Action::Undo).is_none() {
-            window.act(Action::Undo);
+        while window.session().why_not(&Edit::Undo).is_none() {
+            window.act(Edit::Undo);
         }
         assert_eq!(window.project().recipe, first);
         // What can be set only from outside is refused by name, and is not trained.
-        window.act(Action::Go(Step::Data));
+        window.act(Open::Go(Step::Data));
         window.set_training(|t| t.learning_rate = -1.0);
-        window.act(Action::Train);
+        window.act(Job::Train);
         window.expect_message("The recipe cannot be used", &["learning_rate"]);
         assert!(!window.session().is_training());
-        window.act(Action::Undo);
+        window.act(Edit::Undo);
         window.set_training(|t| t.epochs = 1);
         window.train();
         for path in ["", "   "] {
-            window.act(Action::SetExportPath(path.to_string()));
-            window.act(Action::Export);
+            window.act(Job::SetExportPath(path.to_string()));
+            window.act(Job::Export);
             window.expect_message("Nothing was exported", &["no folder", "Try:"]);
             window.dismiss();
         }
-        window.act(Action::SetExportPath(data.path().display().to_string()));
-        window.act(Action::Export);
+        window.act(Job::SetExportPath(data.path().display().to_string()));
+        window.act(Job::Export);
         window
             .expect_message("Nothing was exported", &["something of this name", "Try: choose a new folder"]);
         assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 2);
@@ -473,8 +476,8 @@ fn undo_in_a_text_field_is_the_fields() {
     in_private_home(|| {
         let data = tempfile::tempdir().unwrap();
         let mut window = opened(data.path(), real());
-        window.act(Action::Preset(frostline::session::Preset::Everything));
-        window.act(Action::Go(Step::Layers));
+        window.act(Edit::Preset(frostline::session::Preset::Everything));
+        window.act(Open::Go(Step::Layers));
         window.harness.get_by_role_and_label(Role::TextInput, "Find a layer").click();
         window.harness.run_steps(3);
         window.type_text("conv");
@@ -568,20 +571,20 @@ mod disk {
             window.open_data(&project);
             window.set_training(|t| t.epochs = 2);
             window.train();
-            window.act(Action::Preset(frostline::session::Preset::LastBlock));
+            window.act(Edit::Preset(frostline::session::Preset::LastBlock));
 
             mount(&disk, "remount,size=200k");
-            window.act(Action::Train);
+            window.act(Job::Train);
             window.expect_message("The run failed", &["the disk is full", "Try: free some space"]);
             window.dismiss();
-            window.act(Action::Export);
+            window.act(Job::Export);
             window.expect_message("Nothing was exported", &["the disk is full", "Try: free some space"]);
             window.dismiss();
             std::fs::write(disk.join("ballast"), vec![1; 400_000]).unwrap_err();
             window.set_training(|t| t.epochs = 4);
             window.expect_message("The recipe was not saved", &["the disk is full"]);
             assert_eq!(window.project().recipe.training.epochs, 4);
-            window.act(Action::Train);
+            window.act(Job::Train);
             window.expect_message("The run was not started", &["the disk is full"]);
             drop(window);
 
@@ -594,7 +597,7 @@ mod disk {
             assert_eq!(window.session().newest_result().unwrap().name, "0001");
             window.set_training(|t| t.epochs = 2);
             window.train();
-            window.act(Action::Export);
+            window.act(Job::Export);
             window.wait("export", |s| s.exported.is_some());
             let leftovers = std::fs::read_dir(project.join("exports")).unwrap().count();
             assert_eq!(leftovers, 1);

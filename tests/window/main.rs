@@ -8,4 +8,5 @@ mod layout;
 mod monkey;
 mod raster;
 mod recorded;
+mod saving;
 mod snapshots;

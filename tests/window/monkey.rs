@@ -11,17 +11,17 @@ use frostline::data::Target;
 use frostline::data::index::{DatasetIndex, Modality, Part};
 use frostline::data::scan::ScanOptions;
 use frostline::evaluate::{Answered, Evaluation, Judged};
-use frostline::jobs::Prediction;
+use frostline::jobs::{Opened, Prediction};
 use frostline::optim::{AdamW, OptimiserChoice, Sgd};
 use frostline::problem::Problem;
 use frostline::project::recipe::{BatchNormChoice, SplitChoice, TrainingChoice};
 use frostline::project::settings::Defaults;
 use frostline::project::{Project, Recipe, RunRecord};
-use frostline::session::{Action, Preset, SampleName, Step, ThemeChoice};
+use frostline::session::{Action, Edit, Job, Open, Preset, SampleName, Step, ThemeChoice, View};
 use frostline::task::detail::ClassDetail;
 use frostline::task::{Answer, Detail, LabelProbability, TaskChoice};
 use frostline::train::estimate::Calibration;
-use frostline::worker::{Command, EvaluateOn, Outcome, StandIn};
+use frostline::worker::{Aside, Command, EvaluateOn, Long, Outcome, Short, StandIn};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -138,7 +138,7 @@ fn with_the_real_worker() {
         monkey.is_real = true;
         monkey.play(REAL);
         monkey.window.dismiss();
-        monkey.window.act(Action::Stop);
+        monkey.window.act(Job::Stop);
         monkey.window.wait("the end of all work", |s| s.job.is_none() && !s.tries.waiting);
     });
 }
@@ -352,62 +352,64 @@ impl Monkey {
     fn action(&mut self) -> Action {
         let cell = (self.dice.below(4), self.dice.below(4));
         match self.dice.below(40) {
-            0..4 => Action::Go(self.dice.pick(&Step::ALL)),
-            4 => Action::CloseProject,
-            5 => Action::OpenPath(self.something()),
+            0..4 => Open::Go(self.dice.pick(&Step::ALL)).into(),
+            4 => Open::CloseProject.into(),
+            5 => Open::OpenPath(self.something()).into(),
             8 if !self.is_real => {
-                Action::OpenSample(self.dice.pick(&[SampleName::ClipArt, SampleName::Sentences]))
+                Open::OpenSample(self.dice.pick(&[SampleName::ClipArt, SampleName::Sentences])).into()
             }
-            9 => Action::FilterClass(self.dice.pick(&[None, Some(0), Some(1), Some(99)])),
-            10 => Action::FilterPart(self.dice.pick(&[None, Some(Part::Train), Some(Part::Test)])),
-            11 => Action::FilterFindings(self.dice.below(2) == 0),
-            12 => Action::SelectSample(self.dice.pick(&[None, Some(0), Some(15), Some(usize::MAX)])),
-            6 | 7 => Action::Preset(self.dice.pick(&Preset::ALL)),
-            13..15 => Action::SetSplit(self.split()),
+            9 => View::FilterClass(self.dice.pick(&[None, Some(0), Some(1), Some(99)])).into(),
+            10 => View::FilterPart(self.dice.pick(&[None, Some(Part::Train), Some(Part::Test)])).into(),
+            11 => View::FilterFindings(self.dice.below(2) == 0).into(),
+            12 => View::SelectSample(self.dice.pick(&[None, Some(0), Some(15), Some(usize::MAX)])).into(),
+            6 | 7 => Edit::Preset(self.dice.pick(&Preset::ALL)).into(),
+            13..15 => Edit::SetSplit(self.split()).into(),
             15 => {
                 let ids: Vec<String> = self.window.session().backbones.iter().map(|b| b.id.clone()).collect();
-                Action::ChooseBackbone(self.dice.pick(&ids))
+                Edit::ChooseBackbone(self.dice.pick(&ids)).into()
             }
-            16 => Action::SetLayer { path: self.layer(), state: self.dice.pick(&STATES) },
+            16 => Edit::SetLayer { path: self.layer(), state: self.dice.pick(&STATES) }.into(),
             17 => {
                 let (from, to) = (self.layer(), self.layer());
-                Action::SetLayerRange { from, to, state: self.dice.pick(&STATES) }
+                Edit::SetLayerRange { from, to, state: self.dice.pick(&STATES) }.into()
             }
-            18 => Action::Train,
+            18 => Job::Train.into(),
             19..21 => {
                 let cut = self.dice.pick(&[0, 1, 3, 5, 8, 1000]);
-                Action::DragFrostline { cut, drag: self.dice.below(3) as u64 }
+                Edit::DragFrostline { cut, drag: self.dice.below(3) as u64 }.into()
             }
-            21 => Action::SelectLayer(self.dice.pick(&[None, Some(String::new())])),
-            22 => Action::SelectLayer(Some(self.layer())),
-            23 => Action::ExpandLayer { path: self.layer(), open: self.dice.below(2) == 0 },
-            24 => Action::SearchLayers(self.dice.pick(&["", "conv", "zzz", "É"]).to_string()),
+            21 => View::SelectLayer(self.dice.pick(&[None, Some(String::new())])).into(),
+            22 => View::SelectLayer(Some(self.layer())).into(),
+            23 => View::ExpandLayer { path: self.layer(), open: self.dice.below(2) == 0 }.into(),
+            24 => View::SearchLayers(self.dice.pick(&["", "conv", "zzz", "É"]).to_string()).into(),
             25..27 => {
-                Action::SetTraining { training: self.training(), field: self.dice.pick(&["Epochs", "Seed"]) }
+                Edit::SetTraining { training: self.training(), field: self.dice.pick(&["Epochs", "Seed"]) }
+                    .into()
             }
-            27 => Action::SetCache(self.dice.below(2) == 0),
-            28 => Action::Train,
-            29 => Action::Resume,
-            30 => Action::Pause(self.dice.below(2) == 0),
-            31 => Action::Stop,
-            32 => Action::SelectRun(self.dice.pick(&[None, Some("0001".into()), Some("x".into())])),
-            33 => Action::Evaluate(match self.dice.below(3) {
+            27 => Edit::SetCache(self.dice.below(2) == 0).into(),
+            28 => Job::Train.into(),
+            29 => Job::Resume.into(),
+            30 => Job::Pause(self.dice.below(2) == 0).into(),
+            31 => Job::Stop.into(),
+            32 => View::SelectRun(self.dice.pick(&[None, Some("0001".into()), Some("x".into())])).into(),
+            33 => Job::Evaluate(match self.dice.below(3) {
                 0 => EvaluateOn::Test,
                 1 => EvaluateOn::Data(self.something()),
                 _ => EvaluateOn::Validation,
-            }),
-            34 => Action::SelectCell(self.dice.pick(&[None, Some(cell), Some((usize::MAX, 0))])),
-            35 => Action::TryFiles(vec![self.something(), self.something()]),
-            36 => Action::TryText(self.dice.pick(&["good", "", "\u{0}", "ö 😀"]).to_string()),
+            })
+            .into(),
+            34 => View::SelectCell(self.dice.pick(&[None, Some(cell), Some((usize::MAX, 0))])).into(),
+            35 => Job::TryFiles(vec![self.something(), self.something()]).into(),
+            36 => Job::TryText(self.dice.pick(&["good", "", "\u{0}", "ö 😀"]).to_string()).into(),
             37 => {
                 let name = self.dice.pick(&["out", "a/b", "zero.png", "photos"]);
-                Action::SetExportPath(self.folder.join(name).display().to_string())
+                Job::SetExportPath(self.folder.join(name).display().to_string()).into()
             }
-            38 => Action::Export,
+            38 => Job::Export.into(),
             _ => match self.dice.below(4) {
-                0 => Action::SetTheme(self.dice.pick(&[ThemeChoice::Light, ThemeChoice::Dark])),
-                1 => Action::QuitAnyway,
-                2 => Action::DismissToast(self.window.session().toasts.first().map_or(0, |t| t.id)),
+                0 => View::SetTheme(self.dice.pick(&[ThemeChoice::Light, ThemeChoice::Dark])).into(),
+                1 => View::QuitAnyway.into(),
+                2 => View::DismissToast(self.window.session().toasts.first().map_or(0, |t| t.id)).into(),
                 _ => self.dice.pick(&Action::palette()),
             },
         }
@@ -419,7 +421,7 @@ impl Monkey {
         let session = self.window.session();
         self.trained += usize::from(session.is_training());
         if session.is_training() {
-            assert!(session.why_not(&Action::Train).is_some());
+            assert!(session.why_not(&Job::Train).is_some());
         }
         if let Some(job) = &session.job {
             assert!(!job.paused || job.can_pause, "{job:?}");
@@ -446,7 +448,7 @@ impl Monkey {
         }
         assert!(is_dragging || !project.is_unsaved(), "unsaved, and nothing is being dragged");
         if project.recipe.check().is_ok()
-            && !project.is_unsaved()
+            && session.is_saved()
             && let Ok(on_disk) = Project::open(&project.folder).and_then(|p| p.recipe())
         {
             assert_eq!(on_disk, project.recipe);
@@ -465,34 +467,35 @@ impl Monkey {
         let context = self.window.harness.ctx.clone();
         let Some(before) = self.window.session().project.as_ref().map(|p| p.recipe.clone()) else { return };
         let mut steps = 0;
-        while self.window.session().why_not(&Action::Undo).is_none() {
-            self.window.harness.state_mut().act(&context, Action::Undo);
+        while self.window.session().why_not(&Edit::Undo).is_none() {
+            self.window.harness.state_mut().act(&context, Edit::Undo);
             steps += 1;
         }
         self.undone += steps;
         let first = &self.first.as_ref().unwrap().2;
         assert_eq!(self.window.project().recipe, *first, "after {steps} undone steps");
         for _ in 0..steps {
-            self.window.harness.state_mut().act(&context, Action::Redo);
+            self.window.harness.state_mut().act(&context, Edit::Redo);
         }
         let again = &self.window.project().recipe;
         // NaN is not equal to itself.
         assert_eq!(format!("{again:?}"), format!("{before:?}"));
         if self.dice.below(2) == 0 {
-            while self.window.session().why_not(&Action::Undo).is_none() {
-                self.window.harness.state_mut().act(&context, Action::Undo);
+            while self.window.session().why_not(&Edit::Undo).is_none() {
+                self.window.harness.state_mut().act(&context, Edit::Undo);
             }
         }
         self.check();
     }
 }
 
-/// Quick outcomes, good, bad and broken. Only the list of backbones is real.
+/// Quick outcomes, good, bad and broken.
 fn stub(indices: BTreeMap<PathBuf, DatasetIndex>) -> StandIn {
     let calls = AtomicU64::new(seed());
     Arc::new(move |command, control| {
         let mut dice = Dice(calls.fetch_add(0x51_7cc1_b727_220a, Ordering::SeqCst));
-        if matches!(command, Command::ListBackbones { .. }) {
+        // Only the list of backbones and the disk are real.
+        if matches!(command, Command::Aside(Aside::ListBackbones | Aside::Devices) | Command::Disk(_)) {
             return None;
         }
         match dice.below(12) {
@@ -501,28 +504,31 @@ fn stub(indices: BTreeMap<PathBuf, DatasetIndex>) -> StandIn {
             _ => {}
         }
         Some(Ok(match command {
-            Command::Hub { .. } => {
+            Command::Aside(Aside::Hub(_)) => {
                 return Some(Err(Problem::other("there is no line", "the monkey cut it", "plug it in")));
             }
-            Command::Scan { path, .. } => match indices.get(path) {
-                Some(index) => Outcome::Scanned { path: path.clone(), index: Arc::new(index.clone()) },
+            Command::Aside(Aside::Open { path }) => match indices.get(path) {
+                Some(index) => Outcome::Opened(Opened::Data(Arc::new(index.clone()))),
                 // Samples, projects: whatever has a scan of its own.
                 None => return None,
             },
-            Command::Inspect { backbone, .. } => {
+            Command::Long(Long::Inspect { backbone, .. }) => {
                 Outcome::Inspected { backbone: backbone.clone(), layers: BTreeMap::new() }
             }
-            Command::Filters { .. } => return None,
-            Command::Calibrate { backbone, .. } => Outcome::Calibrated {
+            Command::Short(Short::Filters { .. }) => return None,
+            Command::Long(Long::Calibrate { backbone, .. }) => Outcome::Calibrated {
                 backbone: backbone.clone(),
                 calibration: Calibration { segments: vec![dice.share(); dice.below(30)] },
             },
-            Command::Runs { project, .. } => Outcome::Runs { project: project.clone(), runs: Vec::new() },
-            Command::Train { .. } => return Some(train(&mut dice, control)),
-            Command::Evaluate { run, what, .. } => {
-                Outcome::Evaluated { run: run.clone(), what: what.clone(), evaluation: evaluation(&mut dice) }
+            Command::Long(Long::Runs { project, .. }) => {
+                Outcome::Runs { project: project.clone(), runs: Vec::new() }
             }
-            Command::Try { files, texts, .. } => Outcome::Tried {
+            Command::Long(Long::Train { .. }) => return Some(train(&mut dice, control)),
+            Command::Long(Long::Evaluate { run, what, .. }) => {
+                let evaluation = evaluation(&mut dice);
+                Outcome::Evaluated { run: run.clone(), what: what.clone(), evaluation }
+            }
+            Command::Short(Short::Try { files, texts, .. }) => Outcome::Tried {
                 predictions: files
                     .iter()
                     .map(|f| f.display().to_string())
@@ -530,10 +536,11 @@ fn stub(indices: BTreeMap<PathBuf, DatasetIndex>) -> StandIn {
                     .map(|input| prediction(&mut dice, input))
                     .collect(),
             },
-            Command::Export { out, .. } => {
+            Command::Long(Long::Export { out, .. }) => {
                 Outcome::Exported { out: out.clone(), bytes: dice.next(), labels: 2, thawed: 0, golden: 3 }
             }
-            Command::ListBackbones { .. } => return None,
+            Command::Long(Long::UseDevice { device }) => Outcome::UsesDevice { device: *device, threads: 2 },
+            Command::Aside(Aside::ListBackbones | Aside::Devices) | Command::Disk(_) => return None,
         }))
     })
 }

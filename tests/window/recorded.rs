@@ -9,7 +9,7 @@ use frostline::project::settings::{self, Value};
 use frostline::task::{Detail, LossChoice, TaskRecord};
 use frostline::train::estimate::Calibration;
 use frostline::worker::protocol::RunHistory;
-use frostline::worker::{Command, Outcome, StandIn};
+use frostline::worker::{Command, Long, Outcome, Short, StandIn};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -73,24 +73,24 @@ impl Recorded {
     pub fn stand_in(&self) -> StandIn {
         let (recorded, trained) = (self.clone(), AtomicBool::new(false));
         Arc::new(move |command, control| match command {
-            Command::Calibrate { backbone, .. } => {
+            Command::Long(Long::Calibrate { backbone, .. }) => {
                 // Typical of a laptop: what matters is that it is the same everywhere.
                 let segments = vec![if backbone.contains("MiniLM") { 2e-5 } else { 6e-4 }; 32];
                 let calibration = Calibration { segments };
                 Some(Ok(Outcome::Calibrated { backbone: backbone.clone(), calibration }))
             }
-            Command::Runs { project, .. } => {
+            Command::Long(Long::Runs { project, .. }) => {
                 let known = recorded.runs.len() - usize::from(!trained.load(Ordering::SeqCst));
                 let is_texts = project.to_string_lossy().contains("sentences");
                 let runs = recorded.runs[..if is_texts { 1 } else { known }].to_vec();
                 Some(Ok(Outcome::Runs { project: project.clone(), runs }))
             }
-            Command::Train { .. } => {
+            Command::Long(Long::Train { .. }) => {
                 let stopped = recorded.play(control);
                 trained.store(true, Ordering::SeqCst);
                 Some(Err(stopped))
             }
-            Command::Evaluate { run, what, .. } => {
+            Command::Long(Long::Evaluate { run, what, .. }) => {
                 let mut evaluation = recorded.evaluation.clone();
                 evaluation.answers.clone_from(&recorded.answers);
                 for answer in &mut evaluation.answers {
@@ -102,7 +102,7 @@ impl Recorded {
                     intervals::intervals(task.as_ref(), &evaluation.scores, &evaluation.answers);
                 Some(Ok(Outcome::Evaluated { run: run.clone(), what: what.clone(), evaluation }))
             }
-            Command::Try { texts, .. } => {
+            Command::Short(Short::Try { texts, .. }) => {
                 let mut predictions =
                     if texts.is_empty() { &recorded.predictions } else { &recorded.text_predictions }.clone();
                 for prediction in predictions.iter_mut().filter(|_| texts.is_empty()) {
@@ -110,7 +110,10 @@ impl Recorded {
                 }
                 Some(Ok(Outcome::Tried { predictions }))
             }
-            _ => None,
+            Command::Long(Long::Inspect { .. } | Long::Export { .. } | Long::UseDevice { .. })
+            | Command::Short(Short::Filters { .. })
+            | Command::Aside(_)
+            | Command::Disk(_) => None,
         })
     }
 

@@ -1,19 +1,19 @@
 //! Every step as a picture, in both themes and three sizes, from recorded runs: `UPDATE_SNAPSHOTS=1` rewrites the
 //! pictures under `screenshots/steps`, `FROSTLINE_RECORD=1` trains anew and rewrites the record.
 
-use crate::harness::in_private_home;
+use crate::harness::{Window, in_private_home};
 use crate::layout;
 use crate::raster::Raster;
 use crate::recorded::{Recorded, TRIED_TEXT};
 use eframe::egui::Theme;
 use egui_kittest::kittest::Queryable;
 use egui_kittest::{Harness, LazyRenderer, SnapshotOptions};
-use frostline::gui::App;
 use frostline::optim::{OptimiserChoice, Sgd};
 use frostline::project::Machine;
-use frostline::session::{Action, Exported, SampleName, Session, Step, ThemeChoice};
+use frostline::session::{Action, Edit, Exported, Job, Open, SampleName, Session, Step, ThemeChoice, View};
 use frostline::worker::EvaluateOn;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -44,12 +44,15 @@ fn messages_look_as_they_did() {
         let mut faults = Vec::new();
         stage.wait("backbones", |s| !s.backbones.is_empty());
         stage.open_sample(SampleName::Sentences);
-        stage.act(Action::Go(Step::Evaluate));
+        stage.act(Open::Go(Step::Evaluate));
         let pictures: [(&str, &[Action]); 4] = [
-            ("9-palette", &[Action::ShowPalette(true)]),
-            ("9-log", &[Action::ShowPalette(false), Action::ToggleLog]),
-            ("9-messages", &[Action::ToggleLog, Action::OpenPath("/media/scans/nothing here.csv".into())]),
-            ("9-quit", &[Action::Go(Step::Train), Action::Train, Action::Quit]),
+            ("9-palette", &[View::ShowPalette(true).into()]),
+            ("9-log", &[View::ShowPalette(false).into(), View::ToggleLog.into()]),
+            (
+                "9-messages",
+                &[View::ToggleLog.into(), Open::OpenPath("/media/scans/nothing here.csv".into()).into()],
+            ),
+            ("9-quit", &[Open::Go(Step::Train).into(), Job::Train.into(), View::Quit.into()]),
         ];
         for (name, actions) in pictures {
             for action in actions {
@@ -74,12 +77,12 @@ fn settings_look_as_they_did() {
         let mut stage = Stage::open(&recorded, Theme::Dark, [1280.0, 800.0], 1.0);
         stage.wait("backbones", |s| !s.backbones.is_empty());
         stage.open_sample(SampleName::ClipArt);
-        stage.act(Action::Preset(frostline::session::Preset::LastStages));
-        stage.act(Action::Go(Step::Train));
+        stage.act(Edit::Preset(frostline::session::Preset::LastStages));
+        stage.act(Open::Go(Step::Train));
         let session = stage.harness.state().session();
         let mut training = session.project.as_ref().unwrap().recipe.training.clone();
         training.set_optimiser(OptimiserChoice::of(&Sgd));
-        stage.act(Action::SetTraining { training, field: "Optimiser" });
+        stage.act(Edit::SetTraining { training, field: "Optimiser" });
         stage.harness.get_by_label("More settings").click();
         stage.settle();
         let mut faults = stage.faults("9-settings");
@@ -103,7 +106,7 @@ fn labels_and_numbers_look_as_they_did() {
             stage.wait("backbones", |s| !s.backbones.is_empty());
             for (table, name, selected) in [(&tags, "1-data-labels", 1), (&prices, "1-data-numbers", 3)] {
                 stage.open_table(table);
-                stage.act(Action::SelectSample(Some(selected)));
+                stage.act(View::SelectSample(Some(selected)));
                 stage.settle();
                 let name = format!("{name}-{theme_name}-1280x800");
                 faults.extend(stage.faults(&name));
@@ -179,25 +182,25 @@ fn arrange(shot: &str, stage: &mut Stage, recorded: &Recorded) {
         "1-data" => stage.open_sample(SampleName::ClipArt),
         "1-data-texts" => {
             stage.open_sample(SampleName::Sentences);
-            stage.act(Action::SelectSample(Some(2)));
+            stage.act(View::SelectSample(Some(2)));
         }
         "2-backbone" => {
-            stage.act(Action::Go(Step::Backbone));
+            stage.act(Open::Go(Step::Backbone));
             stage.wait("the library", |s| !s.models.kept.is_empty());
         }
         "3-layers" => {
-            stage.act(Action::Go(Step::Layers));
-            stage.act(Action::Preset(frostline::session::Preset::LastStages));
-            stage.act(Action::ExpandLayer { path: "blocks.5".into(), open: true });
-            stage.act(Action::SelectLayer(Some("conv_stem".into())));
+            stage.act(Open::Go(Step::Layers));
+            stage.act(Edit::Preset(frostline::session::Preset::LastStages));
+            stage.act(View::ExpandLayer { path: "blocks.5".into(), open: true });
+            stage.act(View::SelectLayer(Some("conv_stem".into())));
             stage.wait("filters", |s| s.filters.is_some());
         }
         "4-train" => {
             let mut training =
                 stage.harness.state().session().project.as_ref().unwrap().recipe.training.clone();
             training.epochs = 20;
-            stage.act(Action::SetTraining { training, field: "Epochs" });
-            stage.act(Action::Train);
+            stage.act(Edit::SetTraining { training, field: "Epochs" });
+            stage.act(Job::Train);
             let epochs = recorded.live_epochs();
             stage.wait("epochs", move |s| live(s).is_some_and(|run| run.val_loss.len() == epochs));
             let session = stage.harness.state_mut().session_mut();
@@ -206,31 +209,31 @@ fn arrange(shot: &str, stage: &mut Stage, recorded: &Recorded) {
             }
         }
         "5-evaluate" => {
-            stage.act(Action::Stop);
+            stage.act(Job::Stop);
             stage.wait("end", |s| s.job.is_none() && live(s).is_none());
             stage.harness.state_mut().session_mut().toasts.clear();
-            stage.act(Action::Evaluate(EvaluateOn::Validation));
-            stage.act(Action::Go(Step::Evaluate));
+            stage.act(Job::Evaluate(EvaluateOn::Validation));
+            stage.act(Open::Go(Step::Evaluate));
             stage.wait("scores", |s| s.project.as_ref().unwrap().evaluation.is_some());
-            stage.act(Action::SelectCell(recorded.worst_cell()));
+            stage.act(View::SelectCell(recorded.worst_cell()));
         }
         "6-try" => {
-            stage.act(Action::Go(Step::Try));
-            stage.act(Action::TryFiles(recorded.tried_files()));
+            stage.act(Open::Go(Step::Try));
+            stage.act(Job::TryFiles(recorded.tried_files()));
             stage.wait("answers", |s| !s.tries.predictions.is_empty());
         }
         "7-export" => {
-            stage.act(Action::Go(Step::Export));
+            stage.act(Open::Go(Step::Export));
             let out = PathBuf::from("/home/ada/exports/clip-art");
-            stage.act(Action::SetExportPath(out.display().to_string()));
+            stage.act(Job::SetExportPath(out.display().to_string()));
             let done = Exported { out, bytes: 61_000_000 / 10, labels: 10, thawed: 71, golden: 4 };
             stage.harness.state_mut().session_mut().exported = Some(done);
         }
         "8-try-texts" => {
             stage.open_sample(SampleName::Sentences);
             stage.wait("its runs", |s| s.newest_result().is_some());
-            stage.act(Action::Go(Step::Try));
-            stage.act(Action::TryText(TRIED_TEXT.into()));
+            stage.act(Open::Go(Step::Try));
+            stage.act(Job::TryText(TRIED_TEXT.into()));
             stage.wait("answers", |s| !s.tries.predictions.is_empty());
         }
         other => panic!("no picture is called {other}"),
@@ -243,8 +246,20 @@ fn live(session: &Session) -> Option<&frostline::session::runs::RunView> {
 }
 
 /// A window of fixed size whose worker answers from the record where the answer depends on the machine.
-struct Stage {
-    harness: Harness<'static, App>,
+struct Stage(Window);
+
+impl Deref for Stage {
+    type Target = Window;
+
+    fn deref(&self) -> &Window {
+        &self.0
+    }
+}
+
+impl DerefMut for Stage {
+    fn deref_mut(&mut self) -> &mut Window {
+        &mut self.0
+    }
 }
 
 impl Stage {
@@ -254,22 +269,29 @@ impl Stage {
         let _ = std::fs::remove_file(home.join("window.json"));
         let stand_in = recorded.stand_in();
         let machine = Machine { threads: 2, ..Machine::cpu() };
-        let harness = Harness::builder()
+        let builder = Harness::builder()
             .with_size(size)
             .with_pixels_per_point(scale)
             .with_theme(theme)
-            .with_max_steps(40)
-            .renderer(LazyRenderer::new(Raster::default))
-            .build_eframe(move |context| App::with_stand_in(&context.egui_ctx, machine, stand_in).unwrap());
-        let mut stage = Self { harness };
+            .renderer(LazyRenderer::new(Raster::default));
+        let mut stage = Self(Window::build(builder, machine, stand_in));
         let choice = if theme == Theme::Dark { ThemeChoice::Dark } else { ThemeChoice::Light };
-        stage.act(Action::SetTheme(choice));
+        stage.act(View::SetTheme(choice));
         stage
+    }
+
+    fn open_table(&mut self, table: &Path) {
+        self.act(Open::OpenPath(table.to_path_buf()));
+        let table = table.to_path_buf();
+        self.wait("project", move |s| {
+            let known = s.backbone().is_some_and(|b| s.weights.contains_key(&b.id));
+            s.project.as_ref().is_some_and(|p| p.index.root == table) && known && s.job.is_none()
+        });
     }
 
     fn open_sample(&mut self, sample: SampleName) {
         let has_pictures = sample == SampleName::ClipArt;
-        self.act(Action::OpenSample(sample));
+        self.act(Open::OpenSample(sample));
         self.wait("project", move |s| {
             let images = frostline::data::index::Modality::Image;
             let known = s.backbone().is_some_and(|b| s.weights.contains_key(&b.id));
@@ -280,32 +302,6 @@ impl Stage {
         for backbone in &mut self.harness.state_mut().session_mut().backbones {
             backbone.folder = PathBuf::from("/usr/share/frostline/backbones").join(&backbone.id);
         }
-    }
-
-    fn open_table(&mut self, table: &Path) {
-        self.act(Action::OpenPath(table.to_path_buf()));
-        let table = table.to_path_buf();
-        self.wait("project", move |s| {
-            let known = s.backbone().is_some_and(|b| s.weights.contains_key(&b.id));
-            s.project.as_ref().is_some_and(|p| p.index.root == table) && known && s.job.is_none()
-        });
-    }
-
-    fn act(&mut self, action: Action) {
-        let context = self.harness.ctx.clone();
-        self.harness.state_mut().act(&context, action);
-        self.harness.run_steps(2);
-    }
-
-    fn wait(&mut self, what: &str, done: impl Fn(&Session) -> bool) {
-        let began = Instant::now();
-        while !done(self.harness.state().session()) {
-            let log = &self.harness.state().session().log;
-            assert!(began.elapsed() < Duration::from_secs(120), "{what}: {log:?}");
-            self.harness.step();
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        self.harness.run_steps(3);
     }
 
     /// How the window differs from the picture `name`; a rewritten picture is packed tightly.

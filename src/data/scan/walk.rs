@@ -75,10 +75,16 @@ impl Tree {
     }
 }
 
+/// The file that makes a folder a project.
+pub const RECIPE_FILE: &str = "recipe.toml";
+/// The files that make a folder an exported head: what it is, and its tensors.
+pub const MANIFEST_FILE: &str = "manifest.json";
+pub const HEAD_FILE: &str = "head.safetensors";
+
 /// Whether a folder is a project or an export of Frostline's.
 fn is_ours(folder: &Path) -> bool {
     let holds = |name: &str| folder.join(name).is_file();
-    holds("recipe.toml") || (holds("manifest.json") && holds("head.safetensors"))
+    holds(RECIPE_FILE) || (holds(MANIFEST_FILE) && holds(HEAD_FILE))
 }
 
 /// An index names its files in JSON, which has no bytes but UTF-8.

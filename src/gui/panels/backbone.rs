@@ -8,7 +8,7 @@ use super::{bytes, duration};
 use crate::data::modality::{Modality, listed};
 use crate::hub::local::Keep;
 use crate::session::models::{Download, KindFilter};
-use crate::session::{Action, LocalChoice, Session};
+use crate::session::{LocalChoice, Model, Session};
 use egui::{Align, Layout, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
 
 /// Space between cards.
@@ -53,7 +53,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         download_row(ui, download, out);
     }
     if scene.session.models.is_empty() {
-        let action = Action::SearchHub;
+        let action = Model::SearchHub;
         let offer = Some((&action, "Search the Hub"));
         empty(ui, scene.session, "Nothing fits", "Widen the filters, or ask the Hub.", offer, out);
         return;
@@ -70,7 +70,7 @@ fn search(ui: &mut Ui, session: &Session, out: &mut Actions) {
     ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
         local_menu(ui, out);
         let text = if session.models.is_searching { "Searching…" } else { "Search the Hub" };
-        action_button(ui, session, &Action::SearchHub, text, true, out);
+        action_button(ui, session, &Model::SearchHub, text, true, out);
         let field = TextEdit::singleline(&mut filter.text)
             .hint_text("Find a model by name")
             .desired_width(ui.available_width())
@@ -79,12 +79,12 @@ fn search(ui: &mut Ui, session: &Session, out: &mut Actions) {
         let response = ui.add(field);
         response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Find a model by name"));
         if response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)) {
-            out.push(Action::FilterModels(filter.clone()));
-            out.push(Action::SearchHub);
+            out.push(Model::FilterModels(filter.clone()));
+            out.push(Model::SearchHub);
         }
     });
     if filter != session.models.filter {
-        out.push(Action::FilterModels(filter));
+        out.push(Model::FilterModels(filter));
     }
 }
 
@@ -112,7 +112,7 @@ fn filters(ui: &mut Ui, session: &Session, out: &mut Actions) {
         ui.checkbox(&mut filter.as_table, "Table").on_hover_text("Rows instead of cards");
     });
     if filter != session.models.filter {
-        out.push(Action::FilterModels(filter));
+        out.push(Model::FilterModels(filter));
     }
 }
 
@@ -131,7 +131,7 @@ fn local_menu(ui: &mut Ui, out: &mut Actions) {
             ("A weight file, copied…", true, Keep::Copied),
         ] {
             if ui.button(words).clicked() {
-                out.push(Action::ChooseLocalModel(LocalChoice { is_file, keep }));
+                out.push(Model::ChooseLocalModel(LocalChoice { is_file, keep }));
                 ui.close();
             }
         }
@@ -167,7 +167,7 @@ fn network_line(ui: &mut Ui, session: &Session, out: &mut Actions) {
         if models.search.is_some() && !models.is_searching {
             let more = egui::Button::new(RichText::new("More results").font(theme::caption())).frame(false);
             if ui.add(more).on_hover_text("Ask the Hub for the next results").clicked() {
-                out.push(Action::MoreModels);
+                out.push(Model::MoreModels);
             }
         }
     });
@@ -197,7 +197,7 @@ fn download_row(ui: &mut Ui, download: &Download, out: &mut Actions) {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let stop = format!("Cancel the download of {}", download.id);
                 if icon_button(ui, theme::icon::CLOSE, &stop, !download.stopping).clicked() {
-                    out.push(Action::CancelDownload(download.job));
+                    out.push(Model::CancelDownload(download.job));
                 }
                 let (sign, verb) = match download.paused {
                     true => (theme::icon::PLAY, "Go on with"),
@@ -205,7 +205,7 @@ fn download_row(ui: &mut Ui, download: &Download, out: &mut Actions) {
                 };
                 let name = format!("{verb} the download of {}", download.id);
                 if icon_button(ui, sign, &name, !download.stopping).clicked() {
-                    out.push(Action::PauseDownload(download.job, !download.paused));
+                    out.push(Model::PauseDownload(download.job, !download.paused));
                 }
             });
         });
@@ -246,6 +246,6 @@ fn table(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
 
 fn ask_for_more(session: &Session, at_end: bool, out: &mut Actions) {
     if at_end && session.models.wants_more() {
-        out.push(Action::MoreModels);
+        out.push(Model::MoreModels);
     }
 }

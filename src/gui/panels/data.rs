@@ -7,7 +7,7 @@ use super::super::{Actions, Scene};
 use super::targets;
 use crate::data::index::{Item, Modality, Part};
 use crate::data::target::{Target, TargetKind};
-use crate::session::{Action, OpenProject};
+use crate::session::{Edit, OpenProject, View};
 use crate::units;
 use egui::{Align, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo};
 use std::path::Path;
@@ -49,7 +49,7 @@ fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
         ui.menu_button(format!("{chosen} ▾"), |ui| {
             for (part, name) in parts {
                 if ui.selectable_label(project.data.part == part, name).clicked() {
-                    out.push(Action::FilterPart(part));
+                    out.push(View::FilterPart(part));
                     ui.close();
                 }
             }
@@ -63,7 +63,7 @@ fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                 .selected(project.data.findings_only)
                 .fill(tokens.raised);
             if ui.add(button).on_hover_text("Show only samples that something was found about").clicked() {
-                out.push(Action::FilterFindings(!project.data.findings_only));
+                out.push(View::FilterFindings(!project.data.findings_only));
             }
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -93,7 +93,7 @@ fn class_menu(ui: &mut Ui, project: &OpenProject, all: &str, out: &mut Actions) 
                 .chain(classes.iter().enumerate().map(|(n, c)| (Some(n), c.as_str())))
             {
                 if ui.selectable_label(project.data.class == class, name).clicked() {
-                    out.push(Action::FilterClass(class));
+                    out.push(View::FilterClass(class));
                     ui.close();
                 }
             }
@@ -131,7 +131,7 @@ fn split_menu(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
         ui.add(egui::DragValue::new(&mut split.seed)).labelled_by(label.id);
     });
     if split != project.recipe.split {
-        out.push(Action::SetSplit(split));
+        out.push(Edit::SetSplit(split));
     }
 }
 
@@ -195,7 +195,7 @@ fn grid(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actions) {
                     let name = format!("{class}: {}", sample.path.display());
                     response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &name));
                     if response.clicked() {
-                        out.push(Action::SelectSample((!selected).then_some(*item)));
+                        out.push(View::SelectSample((!selected).then_some(*item)));
                     }
                 }
             });
@@ -258,7 +258,7 @@ fn table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                 let name = format!("{class}: {text}");
                 response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &name));
                 if response.clicked() {
-                    out.push(Action::SelectSample((!selected).then_some(*item)));
+                    out.push(View::SelectSample((!selected).then_some(*item)));
                 }
             }
         },

@@ -4,7 +4,7 @@ use super::super::theme::{self, Tokens};
 use super::super::widgets::{action_button, banner, card, dim, empty, fact_row, page_title, section};
 use super::super::{Actions, Scene};
 use super::bytes;
-use crate::session::{Action, Step};
+use crate::session::{Job, Open, Step};
 use egui::{Align, Align2, CornerRadius, Frame, Layout, Margin, RichText, ScrollArea, Stroke, Ui};
 
 /// Where to, and what came of it.
@@ -17,7 +17,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     );
     let Some(project) = &scene.session.project else { return };
     let Some(run) = scene.session.newest_result() else {
-        let action = Action::Go(Step::Train);
+        let action = Open::Go(Step::Train);
         empty(
             ui,
             scene.session,
@@ -39,8 +39,8 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         let label = ui.label("New folder");
         let size = egui::vec2(ui.available_width(), theme::CONTROL_HEIGHT);
         ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
-            action_button(ui, scene.session, &Action::Export, "Export", true, out);
-            action_button(ui, scene.session, &Action::ChooseExportFolder, "Choose…", false, out);
+            action_button(ui, scene.session, &Job::Export, "Export", true, out);
+            action_button(ui, scene.session, &Job::ChooseExportFolder, "Choose…", false, out);
             let field = egui::TextEdit::singleline(&mut path)
                 .font(theme::mono())
                 .desired_width(ui.available_width())
@@ -49,7 +49,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             ui.add(field).labelled_by(label.id);
         });
         if path != project.export_path {
-            out.push(Action::SetExportPath(path));
+            out.push(Job::SetExportPath(path));
         }
         if let Some(done) = &scene.session.exported {
             ui.add_space(theme::SPACE);

@@ -6,7 +6,7 @@ use super::super::{Actions, Scene};
 use super::layer_row::{histogram, state_colour, toggled};
 use crate::backbone::{FreezeState, LeafState};
 use crate::inspect::WeightSummary;
-use crate::session::Action;
+use crate::session::Edit;
 use crate::units::{grouped, signed};
 use egui::{Align, Color32, CornerRadius, Layout, Rect, RichText, Sense, Ui, vec2};
 
@@ -42,7 +42,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             LeafState::Frozen => "Freeze",
             LeafState::Thawed => "Thaw",
         };
-        action_button(ui, scene.session, &Action::SetLayer { path: path.clone(), state }, text, false, out);
+        action_button(ui, scene.session, &Edit::SetLayer { path: path.clone(), state }, text, false, out);
     }
     fact_row(ui, "Kind", &crate::session::layers::kind_name(node));
     fact_row(ui, "Output", &crate::session::layers::shape(&node.output_shape));
@@ -51,7 +51,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         let state = project.mask.as_ref().map(|m| m.state(&backbone.tree, path));
         weights(ui, summary, state.unwrap_or(FreezeState::All(LeafState::Frozen)));
     }
-    if let Some((_, tiles)) = scene.session.filters.as_ref().filter(|(layer, _)| layer == path) {
+    if let Some(tiles) = scene.session.filters_of(path) {
         ui.add_space(theme::SPACE);
         ui.horizontal(|ui| {
             section(ui, "Filters");

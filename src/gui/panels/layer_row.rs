@@ -7,7 +7,7 @@ use super::count;
 use crate::backbone::{FreezeState, LeafState};
 use crate::inspect::WeightSummary;
 use crate::session::layers::LayerRow;
-use crate::session::{Action, OpenProject, Preset};
+use crate::session::{Edit, OpenProject, Preset, View};
 use crate::worker::BackboneFacts;
 use egui::{
     Align, Align2, Color32, CornerRadius, CursorIcon, Rangef, Rect, Response, Role, Sense, Stroke, Ui,
@@ -93,12 +93,12 @@ pub fn layer_row(
     let label = format!("{}, {word}, {}", row.path, row.kind);
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &label));
     if response.clicked() {
-        out.push(Action::SelectLayer((!selected).then(|| row.path.clone())));
+        out.push(View::SelectLayer((!selected).then(|| row.path.clone())));
     }
     response.clone().context_menu(|ui| {
         for preset in Preset::ALL {
             if ui.button(preset.name()).clicked() {
-                out.push(Action::Preset(preset));
+                out.push(Edit::Preset(preset));
                 ui.close();
             }
         }
@@ -115,7 +115,7 @@ fn fold_arrow(ui: &Ui, place: Rect, path: &str, open: bool, out: &mut Actions) {
     let sign = if open { icon::OPEN } else { icon::CLOSED };
     ui.painter().text(place.center(), Align2::CENTER_CENTER, sign, theme::icons(12.0), tokens.dim);
     if arrow.clicked() {
-        out.push(Action::ExpandLayer { path: path.to_string(), open: !open });
+        out.push(View::ExpandLayer { path: path.to_string(), open: !open });
     }
 }
 
@@ -206,12 +206,12 @@ fn state_toggle(ui: &mut Ui, place: Rect, project: &OpenProject, row: &LayerRow,
     let modifiers = ui.input(|i| i.modifiers);
     out.push(match (&project.layers.selected, row.cut) {
         (Some(from), _) if modifiers.shift => {
-            Action::SetLayerRange { from: from.clone(), to: row.path.clone(), state }
+            Edit::SetLayerRange { from: from.clone(), to: row.path.clone(), state }
         }
         (_, Some(cut)) if modifiers.command => {
-            Action::DragFrostline { cut, drag: ui.input(|i| i.time.to_bits()) }
+            Edit::DragFrostline { cut, drag: ui.input(|i| i.time.to_bits()) }
         }
-        _ => Action::SetLayer { path: row.path.clone(), state },
+        _ => Edit::SetLayer { path: row.path.clone(), state },
     });
 }
 

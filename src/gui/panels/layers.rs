@@ -6,7 +6,7 @@ use super::super::{Actions, Scene};
 use super::layer_row::{head_row, header, layer_row};
 use super::{bytes, count, duration};
 use crate::session::layers::{Row, rows};
-use crate::session::{Action, OpenProject, Preset};
+use crate::session::{Edit, OpenProject, Preset, View};
 use crate::train::estimate::Estimate;
 use crate::worker::BackboneFacts;
 use egui::{
@@ -66,7 +66,7 @@ fn presets(ui: &mut Ui, project: &OpenProject, backbone: &BackboneFacts, out: &m
         for preset in Preset::ALL {
             let mask = crate::session::layers::preset(&backbone.tree, &backbone.cuts, preset);
             let chosen = project.mask.as_ref() == Some(&mask);
-            let action = Action::Preset(preset);
+            let action = Edit::Preset(preset);
             if choice_button(ui, preset.name(), chosen).on_hover_text(action.label().tooltip).clicked() {
                 out.push(action);
             }
@@ -85,7 +85,7 @@ fn presets(ui: &mut Ui, project: &OpenProject, backbone: &BackboneFacts, out: &m
         let response = ui.add(field);
         response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Find a layer"));
         if search != project.layers.search {
-            out.push(Action::SearchLayers(search));
+            out.push(View::SearchLayers(search));
         }
     });
 }
@@ -191,7 +191,7 @@ fn follow_keys(ui: &mut Ui, line: &Response, cut: usize, last: usize, out: &mut 
     };
     line.scroll_to_me(None);
     if chosen != cut {
-        out.push(Action::DragFrostline { cut: chosen, drag: time.to_bits() });
+        out.push(Edit::DragFrostline { cut: chosen, drag: time.to_bits() });
     }
 }
 
@@ -222,6 +222,6 @@ fn follow_drag(ui: &mut Ui, places: &[(Rect, Option<usize>)], last: usize, out: 
     }
     if let Some((_, cut)) = nearest.filter(|(_, cut)| *cut != current) {
         ui.data_mut(|d| d.insert_temp(drag_id(), cut));
-        out.push(Action::DragFrostline { cut, drag: began.unwrap_or_default().to_bits() });
+        out.push(Edit::DragFrostline { cut, drag: began.unwrap_or_default().to_bits() });
     }
 }

@@ -5,7 +5,7 @@ use super::super::theme::{self, Tokens};
 use super::super::widgets::{bar, fact_row, focus_ring, line, text_in};
 use super::{bytes, count};
 use crate::session::models::{ModelRow, Place};
-use crate::session::{Action, Session};
+use crate::session::{Edit, Model, Session};
 use egui::{
     Align, Color32, CornerRadius, Label, Layout, Rect, Response, RichText, Role, Sense, Stroke, Ui,
     UiBuilder, WidgetInfo, vec2,
@@ -94,10 +94,10 @@ fn clicked(session: &Session, model: &ModelRow, response: &Response, chosen: boo
     if !response.clicked() {
         return;
     }
-    out.push(Action::SelectModel(Some(model.id.clone())));
+    out.push(Model::SelectModel(Some(model.id.clone())));
     let fits = session.backbones.iter().any(|b| b.id == model.id && session.suits_data(b));
     if fits && !chosen {
-        out.push(Action::ChooseBackbone(model.id.clone()));
+        out.push(Edit::ChooseBackbone(model.id.clone()));
     }
 }
 

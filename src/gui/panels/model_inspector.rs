@@ -7,7 +7,7 @@ use super::{bytes, count, duration};
 use crate::hub::ModelPage;
 use crate::hub::library::{Kept, Source};
 use crate::session::models::{ModelRow, Place};
-use crate::session::{Action, Session};
+use crate::session::{Model, Session};
 use crate::worker::BackboneFacts;
 use egui::{CornerRadius, Frame, Margin, RichText, Ui};
 
@@ -41,7 +41,7 @@ fn missing(ui: &mut Ui, session: &Session, out: &mut Actions) {
     fact_row(ui, "SHA-256", backbone.sha256.get(..12).unwrap_or(&backbone.sha256));
     // The Hub's names have an owner.
     if backbone.id.contains('/') {
-        let action = Action::DownloadModel(backbone.id.clone());
+        let action = Model::DownloadModel(backbone.id.clone());
         action_button(ui, session, &action, "Download it", true, out);
     } else {
         dim(ui, "Copy its folder from the other machine and open it here, or choose another backbone.");
@@ -70,7 +70,7 @@ fn remote(ui: &mut Ui, session: &Session, row: &ModelRow, out: &mut Actions) {
         Some(page) => page_facts(ui, page),
         None => {
             ui.add_space(4.0);
-            let action = Action::LookUpModel(row.id.clone());
+            let action = Model::LookUpModel(row.id.clone());
             action_button(ui, session, &action, "Look it up on the Hub", false, out);
         }
     }
@@ -130,7 +130,7 @@ fn offer(ui: &mut Ui, session: &Session, row: &ModelRow, page: Option<&ModelPage
         let mut allow = session.models.allow_pickle;
         ui.checkbox(&mut allow, "Yes, convert it");
         if allow != session.models.allow_pickle {
-            out.push(Action::AllowPickle(allow));
+            out.push(Model::AllowPickle(allow));
         }
         if !allow {
             return;
@@ -139,7 +139,7 @@ fn offer(ui: &mut Ui, session: &Session, row: &ModelRow, page: Option<&ModelPage
     let text = page
         .and_then(|page| page.download_bytes)
         .map_or("Download".to_string(), |size| format!("Download {}", bytes(size)));
-    action_button(ui, session, &Action::DownloadModel(row.id.clone()), &text, true, out);
+    action_button(ui, session, &Model::DownloadModel(row.id.clone()), &text, true, out);
 }
 
 fn score(ui: &mut Ui, score: Option<&str>, source: Option<&str>) {
@@ -194,14 +194,14 @@ fn keeping(ui: &mut Ui, session: &Session, kept: &Kept, out: &mut Actions) {
         dim(ui, "Kept where all Hugging Face programs look: removed here, it is gone for them too.");
     }
     ui.horizontal_wrapped(|ui| {
-        action_button(ui, session, &Action::VerifyModel(kept.id.clone()), "Check its files", false, out);
+        action_button(ui, session, &Model::VerifyModel(kept.id.clone()), "Check its files", false, out);
         if kept.source == Source::Cache {
-            action_button(ui, session, &Action::RepairModel(kept.id.clone()), "Repair", false, out);
+            action_button(ui, session, &Model::RepairModel(kept.id.clone()), "Repair", false, out);
         }
         if kept.source != Source::Bundled {
             let asked = session.models.asks_to_remove.as_ref() == Some(&kept.id);
             let text = if asked { "Really remove" } else { "Remove" };
-            action_button(ui, session, &Action::RemoveModel(kept.id.clone()), text, false, out);
+            action_button(ui, session, &Model::RemoveModel(kept.id.clone()), text, false, out);
         }
     });
 }

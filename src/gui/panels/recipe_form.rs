@@ -5,7 +5,7 @@ use super::super::theme::Tokens;
 use super::super::widgets::dim;
 use crate::project::Recipe;
 use crate::project::settings::{Drag, Kind, Look, Offer, Place, SETTINGS, Setting, Shown};
-use crate::session::{Action, OpenProject};
+use crate::session::{Edit, OpenProject};
 use egui::{Align, Checkbox, DragValue, Layout, Response, RichText, Ui};
 use std::ops::RangeInclusive;
 
@@ -28,10 +28,10 @@ pub fn recipe_form(ui: &mut Ui, project: &OpenProject, thaws_batch_norm: bool, o
     }
     let Some(setting) = changed else { return };
     if recipe.training != now.training {
-        out.push(Action::SetTraining { training: recipe.training, field: setting.words });
+        out.push(Edit::SetTraining { training: recipe.training, field: setting.words });
     }
     if recipe.cache != now.cache {
-        out.push(Action::SetCache(recipe.cache.enabled));
+        out.push(Edit::SetCache(recipe.cache.enabled));
     }
 }
 

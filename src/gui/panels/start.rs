@@ -3,7 +3,7 @@
 use super::super::theme::{self, Tokens};
 use super::super::widgets::{action_button, section};
 use super::super::{Actions, Scene};
-use crate::session::Action;
+use crate::session::Open;
 use crate::session::projects::Recent;
 use egui::{Align2, CornerRadius, RichText, Role, ScrollArea, Sense, Shape, Stroke, Ui, WidgetInfo};
 
@@ -57,8 +57,8 @@ fn drop_area(ui: &mut Ui, scene: &Scene, width: f32, out: &mut Actions) {
     // Two buttons side by side, centred by their widths.
     child.horizontal(|ui| {
         ui.add_space((width - 262.0) / 2.0);
-        action_button(ui, scene.session, &Action::ChooseFolder, "Choose a folder…", true, out);
-        action_button(ui, scene.session, &Action::ChooseFile, "Choose a file…", false, out);
+        action_button(ui, scene.session, &Open::ChooseFolder, "Choose a folder…", true, out);
+        action_button(ui, scene.session, &Open::ChooseFile, "Choose a file…", false, out);
     });
 }
 
@@ -83,12 +83,12 @@ fn cards(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         ui.spacing_mut().item_spacing = egui::vec2(14.0, 14.0);
         for sample in &scene.session.samples {
             if card(ui, scene, sample.title, sample.sentence, &sample.pictures, &sample.texts) {
-                out.push(Action::OpenSample(sample.name));
+                out.push(Open::OpenSample(sample.name));
             }
         }
         for Recent { folder, name, result, pictures, texts } in &scene.session.remembered.recent {
             if card(ui, scene, name, result, pictures, texts) {
-                out.push(Action::OpenPath(folder.clone()));
+                out.push(Open::OpenPath(folder.clone()));
             }
         }
     });

@@ -9,7 +9,7 @@ use super::recipe_form::recipe_form;
 use crate::backbone::CutName;
 use crate::project::RunState;
 use crate::session::runs::{AlarmKind, RunView, alarms};
-use crate::session::{Action, OpenProject};
+use crate::session::{Job, OpenProject, View};
 use crate::task::Format;
 use egui::{Align, Color32, CornerRadius, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 
@@ -86,16 +86,16 @@ fn scored(run: &RunView, score: f64) -> String {
 fn buttons(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let session = scene.session;
     if !session.is_training() {
-        action_button(ui, session, &Action::Train, "Train", true, out);
-        if session.why_not(&Action::Resume).is_none() {
-            action_button(ui, session, &Action::Resume, "Resume", false, out);
+        action_button(ui, session, &Job::Train, "Train", true, out);
+        if session.why_not(&Job::Resume).is_none() {
+            action_button(ui, session, &Job::Resume, "Resume", false, out);
         }
         return;
     }
-    action_button(ui, session, &Action::Stop, "Stop, keep best", false, out);
+    action_button(ui, session, &Job::Stop, "Stop, keep best", false, out);
     let paused = session.job.as_ref().is_some_and(|j| j.paused);
     let text = if paused { "Go on" } else { "Pause" };
-    action_button(ui, session, &Action::Pause(!paused), text, false, out);
+    action_button(ui, session, &Job::Pause(!paused), text, false, out);
 }
 
 fn runs_table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
@@ -128,7 +128,7 @@ fn runs_table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
             let response = row(ui, cells, theme::body(), colours, Some(selected));
             response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &name));
             if response.clicked() {
-                out.push(Action::SelectRun(Some(run.name.clone())));
+                out.push(View::SelectRun(Some(run.name.clone())));
             }
         }
     });

@@ -6,7 +6,7 @@ use super::super::{Actions, Scene};
 use crate::data::facts::Carrier;
 use crate::data::modality::Modality;
 use crate::jobs::Prediction;
-use crate::session::{Action, Step};
+use crate::session::{Job, Open, Step};
 use crate::task::{Answer, LabelProbability};
 use egui::{RichText, ScrollArea, Ui};
 use std::path::Path;
@@ -30,12 +30,12 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         if scene.session.tries.export.is_some() {
             let text =
                 if scene.session.project.is_some() { "Ask the newest run" } else { "Close the export" };
-            action_button(ui, scene.session, &Action::TryNewestRun, text, false, out);
+            action_button(ui, scene.session, &Job::TryNewestRun, text, false, out);
         }
     });
     let Some(modality) = scene.session.tries_modality() else { return };
     if scene.session.tries.export.is_none() && scene.session.newest_result().is_none() {
-        let action = Action::Go(Step::Train);
+        let action = Open::Go(Step::Train);
         empty(
             ui,
             scene.session,
@@ -71,7 +71,7 @@ fn input(ui: &mut Ui, scene: &Scene, modality: Modality, out: &mut Actions) {
             ui.horizontal_wrapped(|ui| {
                 let familiar = modality.facts().familiar;
                 dim(ui, format!("Drop {familiar} or a folder anywhere on the window, or"));
-                action_button(ui, scene.session, &Action::ChooseTryFiles, "Choose files…", true, out);
+                action_button(ui, scene.session, &Job::ChooseTryFiles, "Choose files…", true, out);
             });
             return;
         }
@@ -89,9 +89,9 @@ fn input(ui: &mut Ui, scene: &Scene, modality: Modality, out: &mut Actions) {
             let response =
                 ui.add_enabled(ready, egui::Button::new("Ask")).on_disabled_hover_text("Type a text first.");
             if response.clicked() {
-                out.push(Action::TryText(text.trim().to_string()));
+                out.push(Job::TryText(text.trim().to_string()));
             }
-            action_button(ui, scene.session, &Action::ChooseTryFiles, "Choose files…", false, out);
+            action_button(ui, scene.session, &Job::ChooseTryFiles, "Choose files…", false, out);
         });
         ui.data_mut(|d| d.insert_temp(id, text));
     });

@@ -5,7 +5,7 @@ use crate::gui::theme::{self, Tokens};
 use crate::gui::widgets::{self, bar, card, dim, line, section, text_in};
 use crate::gui::{Actions, Scene};
 use crate::session::scores::cell;
-use crate::session::{Action, EvaluationView};
+use crate::session::{EvaluationView, View};
 use crate::task::detail::ClassDetail;
 use egui::{
     Align, Align2, Color32, CornerRadius, Layout, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo, pos2,
@@ -104,7 +104,7 @@ fn cell_of(
         );
     }
     if response.on_hover_text(&name).clicked() {
-        out.push(Action::SelectCell((view.cell != Some(at)).then_some(at)));
+        out.push(View::SelectCell((view.cell != Some(at)).then_some(at)));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::evaluate::Answered;
 use crate::gui::theme::{self, Tokens};
 use crate::gui::widgets::{action_button, banner, card, dim, empty, figures, page_head, page_title, section};
 use crate::gui::{Actions, Scene};
-use crate::session::{Action, EvaluationView, Step};
+use crate::session::{EvaluationView, Job, Open, Step};
 use crate::task::Detail;
 use crate::worker::EvaluateOn;
 use egui::{RichText, ScrollArea, Sense, Ui, vec2};
@@ -23,7 +23,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let Some(view) = &project.evaluation else {
         page_title(ui, "Evaluate", "How good the newest run is, and where it errs.");
         if scene.session.newest_result().is_none() {
-            let action = Action::Go(Step::Train);
+            let action = Open::Go(Step::Train);
             empty(
                 ui,
                 scene.session,
@@ -33,7 +33,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                 out,
             );
         } else {
-            let action = Action::Evaluate(EvaluateOn::Validation);
+            let action = Job::Evaluate(EvaluateOn::Validation);
             empty(
                 ui,
                 scene.session,
@@ -46,7 +46,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         return;
     };
     page_head(ui, "Evaluate", &sentence(view), |ui| {
-        action_button(ui, scene.session, &Action::ChooseTestSet, "Choose a test set…", false, out);
+        action_button(ui, scene.session, &Job::ChooseTestSet, "Choose a test set…", false, out);
     });
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         scores(ui, view);

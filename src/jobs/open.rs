@@ -1,0 +1,103 @@
+//! Opening what a user names, whatever it is, and making a project of new data.
+
+use super::{scan, scan_of};
+use crate::control::Control;
+use crate::data::index::DatasetIndex;
+use crate::hub::places;
+use crate::predict::Manifest;
+use crate::predict::manifest::{HEAD_FILE, MANIFEST_FILE};
+use crate::problem::{Problem, Result};
+use crate::project::recipe::{BackboneChoice, DataChoice};
+use crate::project::settings::Defaults;
+use crate::project::{Project, Recipe};
+use crate::task::{TaskChoice, usual};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What lies at a path.
+#[derive(Debug, Clone)]
+pub enum Opened {
+    Project {
+        folder: PathBuf,
+        recipe: Box<Recipe>,
+        index: Arc<DatasetIndex>,
+    },
+    /// An exported head.
+    Export {
+        folder: PathBuf,
+        manifest: Box<Manifest>,
+    },
+    Data(Arc<DatasetIndex>),
+}
+
+/// Reads what lies at `path`: a project with its data, or an export; anything else is taken for data.
+///
+/// # Errors
+/// It cannot be read, or the user stopped.
+pub fn open(path: &Path, control: &dyn Control) -> Result<Opened> {
+    if Project::is_at(path) {
+        let project = Project::open(path)?;
+        let recipe = project.recipe()?;
+        let index = Arc::new(scan_of(&project, &recipe, control)?);
+        return Ok(Opened::Project { folder: path.to_path_buf(), recipe: Box::new(recipe), index });
+    }
+    if is_export(path) {
+        let manifest = Box::new(Manifest::read(path)?);
+        return Ok(Opened::Export { folder: path.to_path_buf(), manifest });
+    }
+    scan(path, &Default::default(), control).map(|index| Opened::Data(Arc::new(index)))
+}
+
+/// Whether a folder is an exported head.
+pub fn is_export(folder: &Path) -> bool {
+    folder.join(MANIFEST_FILE).is_file() && folder.join(HEAD_FILE).is_file()
+}
+
+/// Makes a project of `index` in Frostline's own folder, named after its data, with a recipe that suits it and a
+/// backbone that was pretrained with `dropout`.
+///
+/// # Errors
+/// The data has no two classes or is gone, or the folder cannot be written.
+pub fn create_in_home(
+    index: &DatasetIndex,
+    backbone: BackboneChoice,
+    dropout: f32,
+) -> Result<(PathBuf, Recipe)> {
+    let task = TaskChoice(usual(index.target));
+    (task.check)(index)?;
+    let folder = new_folder(&index.root)?;
+    let defaults = Defaults { task, modality: index.modality, head_only: true, dropout };
+    let recipe = Recipe {
+        data: DataChoice {
+            path: Project::reference(&folder, &index.root)?,
+            text_column: None,
+            label_columns: Vec::new(),
+        },
+        backbone,
+        ..Recipe::suited_to(&defaults)
+    };
+    Project::create(&folder, &recipe)?;
+    Ok((folder, recipe))
+}
+
+/// A folder for a new project named after its data, in Frostline's own folder.
+fn new_folder(data: &Path) -> Result<PathBuf> {
+    let home = places::home().ok_or_else(|| {
+        Problem::input(
+            "there is no place for projects",
+            "the system names no folder for them",
+            "set FROSTLINE_HOME",
+        )
+    })?;
+    let name = data.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_else(|| "project".into());
+    let projects = home.join("projects");
+    let free = |number: &u32| {
+        let suffix = if *number == 1 { String::new() } else { format!("-{number}") };
+        let folder = projects.join(format!("{name}{suffix}"));
+        (!folder.exists()).then_some(folder)
+    };
+    (1..10_000).find_map(|n| free(&n)).ok_or_else(|| {
+        Problem::input("there is no free project name", "10,000 projects have this name", "remove some")
+            .at(&projects)
+    })
+}

@@ -1,0 +1,159 @@
+//! The session by itself: actions and events in, effects out.
+
+use super::*;
+use crate::backbone::registry;
+use crate::data::index::{Digest, INDEX_VERSION, Item, Layout, Modality};
+use crate::data::target::{Target, TargetKind};
+use crate::inspect::FilterTiles;
+use crate::problem::Problem;
+use crate::worker::{Begin, Disk, Event, Outcome, Short};
+use std::path::Path;
+
+/// A made-up network for pictures, known as `id`.
+fn network(id: &str) -> BackboneFacts {
+    let config = serde_json::json!({"architecture": "mobilenetv2_100"});
+    let (family, network) = registry::describe(&config, Path::new("x")).unwrap();
+    BackboneFacts {
+        id: id.to_string(),
+        name: id.to_string(),
+        family,
+        card: Default::default(),
+        input: crate::backbone::InputSpec::Image(crate::backbone::spec::image_spec(&config, 224).unwrap()),
+        tree: Arc::new(network.tree().clone()),
+        cuts: network.cuts().into(),
+        features: 1280,
+        dropout: 0.2,
+        file_bytes: 1,
+        sha256: "0".repeat(64),
+        commit: None,
+        folder: PathBuf::from(id),
+    }
+}
+
+fn index() -> DatasetIndex {
+    let item = |n: usize| Item {
+        path: format!("{n}.png").into(),
+        line: None,
+        text: None,
+        target: Target::Class(n % 2),
+        digest: Digest::of(&[n as u8]),
+        part: None,
+    };
+    DatasetIndex {
+        version: INDEX_VERSION,
+        root: "/data".into(),
+        modality: Modality::Image,
+        target: TargetKind::Class,
+        classes: vec!["a".into(), "b".into()],
+        items: (0..40).map(item).collect(),
+        findings: Vec::new(),
+        layout: Layout::Folders { modality: Modality::Image, items: 40, folders: 2, parts: Vec::new() },
+    }
+}
+
+/// A session with an open project and two backbones; everything that it asked for has been answered or forgotten.
+fn opened() -> Session {
+    let mut session = Session::new(&Machine::cpu(), Remembered::default());
+    session.backbones = vec![network("one"), network("two")];
+    let mut recipe = Recipe::parse(include_str!("../project/goldens/recipe-1.toml")).unwrap();
+    recipe.backbone = projects::choice_of(&session.backbones[0]);
+    recipe.freeze.thaw.clear();
+    session.show_project("/project".into(), recipe, Arc::new(index()));
+    session.pending.clear();
+    session.write_memory();
+    session.pending.clear();
+    session
+}
+
+fn requests(effects: &[Effect]) -> Vec<&Request> {
+    fn request(effect: &Effect) -> Option<&Request> {
+        match effect {
+            Effect::Send(request) => Some(request),
+            _ => None,
+        }
+    }
+    effects.iter().filter_map(request).collect()
+}
+
+/// The job of the request that `meant` is true of.
+fn job_of(effects: &[Effect], meant: impl Fn(&Command) -> bool) -> Option<JobId> {
+    requests(effects).into_iter().find(|request| meant(&request.command)).map(|request| request.job)
+}
+
+fn finished(session: &mut Session, job: JobId, outcome: Outcome) -> Vec<Effect> {
+    session.on_event(Event::Finished { job, outcome: Box::new(outcome) })
+}
+
+#[test]
+fn filters_of_another_backbone_are_not_shown() {
+    let mut session = opened();
+    let is_filters = |command: &Command| matches!(command, Command::Short(Short::Filters { .. }));
+    let job = job_of(&session.apply(View::SelectLayer(Some("conv_stem".into()))), is_filters).unwrap();
+    let tiles = FilterTiles { side: 3, channels: 3, tiles: Vec::new(), total: 0 };
+    let of = |backbone: &str| Outcome::Filters {
+        backbone: backbone.to_string(),
+        layer: "conv_stem".to_string(),
+        tiles: tiles.clone(),
+    };
+    finished(&mut session, job, of("one"));
+    assert!(session.filters_of("conv_stem").is_some() && session.filters_of("blocks.0").is_none());
+    // The layer has the same path in the other network.
+    let job = job_of(&session.apply(Edit::ChooseBackbone("two".into())), is_filters);
+    assert!(session.filters_of("conv_stem").is_none());
+    finished(&mut session, job.expect("its own filters are asked for"), of("two"));
+    assert!(session.filters_of("conv_stem").is_some());
+}
+
+#[test]
+fn a_training_begins_when_its_recipe_is_on_the_disk() {
+    let mut session = opened();
+    let effects = session.apply(Job::Train);
+    assert!(session.is_training());
+    let is_save = |command: &Command| matches!(command, Command::Disk(Disk::SaveRecipe { .. }));
+    let is_train =
+        |command: &Command| matches!(command, Command::Long(Long::Train { begin: Begin::Anew(_), .. }));
+    assert_eq!(job_of(&effects, is_train), None);
+    let effects = finished(&mut session, job_of(&effects, is_save).unwrap(), Outcome::Saved);
+    assert!(job_of(&effects, is_train).is_some());
+}
+
+#[test]
+fn a_recipe_that_cannot_be_written_starts_no_run() {
+    let mut session = opened();
+    let effects = session.apply(Job::Train);
+    let is_save = |command: &Command| matches!(command, Command::Disk(Disk::SaveRecipe { .. }));
+    let problem = Problem::other("could not write the recipe", "the disk is full", "free some space");
+    let effects = session.on_event(Event::Failed { job: job_of(&effects, is_save).unwrap(), problem });
+    assert!(requests(&effects).iter().all(|request| !matches!(request.command, Command::Long(_))));
+    assert!(!session.is_training() && session.job.is_none());
+    assert_eq!(session.toasts.last().unwrap().title, "The run was not started");
+    assert!(session.project.as_ref().unwrap().runs.is_empty());
+}
+
+#[test]
+fn a_drag_is_written_when_it_has_ended() {
+    let mut session = opened();
+    for cut in [3, 4] {
+        let effects = session.apply(Edit::DragFrostline { cut, drag: 1 });
+        assert!(requests(&effects).is_empty(), "{effects:?}");
+    }
+    assert!(!session.is_saved());
+    assert_eq!(requests(&session.last_writes()).len(), 2);
+    assert_eq!(requests(&session.save_recipe()).len(), 0);
+}
+
+#[test]
+fn what_can_be_done_says_nothing_and_what_cannot_says_why() {
+    let mut session = Session::new(&Machine::cpu(), Remembered::default());
+    for (action, _) in Action::examples() {
+        if let Some(why) = session.why_not(&action) {
+            let toasts = session.toasts.len();
+            session.apply(action.clone());
+            assert!(
+                session.toasts.len() > toasts || session.toasts.iter().any(|t| t.text == why),
+                "{action:?}"
+            );
+            assert!(why.ends_with('.'), "{why}");
+        }
+    }
+}
