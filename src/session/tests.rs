@@ -64,10 +64,16 @@ fn opened() -> Session {
 }
 
 fn requests(effects: &[Effect]) -> Vec<&Request> {
-    let request = |effect| match effect {
-        Effect::Send(request) => Some(request),
-        _ => None,
-    };
+    fn request(effect: &Effect) -> Option<&Request> {
+        match effect {
+            Effect::Send(request) => Some(request),
+            Effect::Stop(_)
+            | Effect::Pause(..)
+            | Effect::PickFolder(_)
+            | Effect::PickFile(_)
+            | Effect::Quit => None,
+        }
+    }
     effects.iter().filter_map(request).collect()
 }
 
