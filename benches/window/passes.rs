@@ -58,7 +58,8 @@ pub fn start() {
         });
     }
     remembered.last_project = None;
-    remembered.save().expect("a private home");
+    let text = remembered.to_text().expect("plain paths");
+    frostline::jobs::remember(&text).expect("a private home");
     let (_feeder, feed) = made_up::feed();
     let index = made_up::texts(std::path::Path::new("none"), 10);
     let mut window = Window::open(made_up::stand_in(index, vec![made_up::bert(2)], feed));

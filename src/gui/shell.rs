@@ -71,8 +71,10 @@ fn device_menu(ui: &mut Ui, session: &Session, out: &mut Actions) {
         for device in DeviceName::ALL {
             let action = Job::UseDevice(device);
             let (is_used, why_not) = (device == session.device, session.why_not(&action));
-            let why = why_not.filter(|_| !is_used).unwrap_or_default();
-            let button = egui::Button::selectable(is_used, device.words()).shortcut_text(why);
+            let mut button = egui::Button::selectable(is_used, device.words());
+            if let Some(why) = why_not.filter(|_| !is_used) {
+                button = button.shortcut_text(why);
+            }
             let response = ui.add_enabled(is_used || why_not.is_none(), button);
             if response.clicked() {
                 if !is_used {

@@ -69,7 +69,11 @@ fn requests(effects: &[Effect]) -> Vec<&Request> {
     fn request(effect: &Effect) -> Option<&Request> {
         match effect {
             Effect::Send(request) => Some(request),
-            _ => None,
+            Effect::Stop(_)
+            | Effect::Pause(..)
+            | Effect::PickFolder(_)
+            | Effect::PickFile(_)
+            | Effect::Quit => None,
         }
     }
     effects.iter().filter_map(request).collect()

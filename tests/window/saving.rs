@@ -126,7 +126,7 @@ fn another_device_is_used_and_remembered() {
         window.click(&device_button(&window));
         window.press("CUDA");
         window.wait("CUDA", |s| s.device == DeviceName::Cuda);
-        assert!(window.harness.query_by_label("CUDA").is_some());
+        assert!(window.harness.query_all_by_label("CUDA").next().is_some());
         drop(window);
         let mut window = Window::open_with(with_cuda(&asked, &held));
         window.wait("CUDA", |s| s.device == DeviceName::Cuda);
