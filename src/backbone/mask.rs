@@ -177,3 +177,55 @@ fn top_names(tree: &LayerTree) -> String {
     let names: Vec<&str> = tree.root().children.iter().map(|n| n.path.as_str()).collect();
     names.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::layer_tree::{Role, TensorSpec};
+    use super::*;
+    use crate::backbone::Aliases;
+
+    fn tree() -> LayerTree {
+        let leaf = |path: &str, kind| {
+            Node::leaf(path, kind, vec![], [TensorSpec::new(path, "weight", &[2, 3], Role::Weight)])
+        };
+        let segments = vec![
+            vec![leaf("stem", Kind::Convolution)],
+            vec![leaf("block.0.conv", Kind::Convolution), leaf("block.0.norm", Kind::BatchNorm)],
+            vec![leaf("block.1.conv", Kind::Convolution)],
+        ];
+        let aliases = Aliases { wrappers: &["net."], endings: &[] };
+        LayerTree::nest(segments, &[], vec![], aliases)
+    }
+
+    #[test]
+    fn patterns_thaw_what_they_name_with_or_without_the_wrapper() {
+        let tree = tree();
+        let check = |patterns: &[&str], shortest: &[&str], frostline: usize| {
+            let patterns: Vec<String> = patterns.iter().map(|p| (*p).to_string()).collect();
+            let mask = FreezeMask::from_patterns(&tree, &patterns).unwrap();
+            assert_eq!(mask.to_patterns(&tree), shortest);
+            assert_eq!(mask.frostline(&tree, 4), frostline, "{patterns:?}");
+        };
+        check(&[], &[], 3);
+        check(&["block.1"], &["block.1.conv"], 2);
+        check(&["net.block.0"], &["block.0"], 1);
+        check(&["*.norm"], &["block.0.norm"], 1);
+        check(&["stem", "block"], &["*"], 0);
+        assert!(FreezeMask::from_patterns(&tree, &["bert.block".to_string()]).is_err());
+    }
+
+    #[test]
+    fn a_node_is_mixed_where_its_leaves_differ() {
+        let tree = tree();
+        let mut mask = FreezeMask::frozen(&tree);
+        mask.set(&tree, "block.0.norm", LeafState::Thawed);
+        assert_eq!(mask.state(&tree, "block.0"), FreezeState::Mixed);
+        assert_eq!(mask.state(&tree, "block.0.norm"), FreezeState::All(LeafState::Thawed));
+        assert_eq!(mask.state(&tree, "block.1"), FreezeState::All(LeafState::Frozen));
+        assert_eq!(mask.state_of(1..3), FreezeState::Mixed);
+        assert_eq!((mask.leaf(2), mask.leaf(99)), (LeafState::Thawed, LeafState::Frozen));
+        assert_eq!(mask.trainable_parameters(&tree), 6);
+        mask.set(&tree, "", LeafState::Frozen);
+        assert_eq!(mask, FreezeMask::frozen(&tree));
+    }
+}

@@ -1,5 +1,5 @@
-//! Leaf layers that families share, each described once: a spec makes the node of the tree and loads the layer, from one
-//! list of tensors.
+//! Leaf layers that families share, each described once: a spec makes the node of the tree (`node`) and the layer with
+//! its tensors from a source (`load`), both from one list of tensors. Loading fails where the source does.
 
 use crate::backbone::TensorSource;
 use crate::backbone::layer_tree::{Dim, Kind, Node, Role, TensorSpec};

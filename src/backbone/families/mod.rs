@@ -12,7 +12,7 @@ mod transformer;
 /// macro declares; `check.sh` names them to rustfmt.
 macro_rules! families {
     ($($file:ident,)*) => {
-        $(pub mod $file;)*
+        $(mod $file;)*
 
         /// All families, file by file.
         pub const ALL: &[&[Family]] = &[$($file::FAMILIES),*];
