@@ -26,10 +26,8 @@ fn table() -> String {
 
 fn values(setting: &Setting) -> String {
     let range = match setting.kind {
-        Kind::Integer { low, high, .. } => match high == i64::MAX as u64 {
-            true => format!("{low} and up"),
-            false => format!("{low} to {high}"),
-        },
+        Kind::Integer { low, high, .. } if high == i64::MAX as u64 => format!("{low} and up"),
+        Kind::Integer { low, high, .. } => format!("{low} to {high}"),
         Kind::Real { low, high, .. } => format!("{} to {}", short(low), short(high)),
         Kind::Choice { offers, .. } => {
             offers().iter().map(|offer| format!("`{}`", offer.key)).collect::<Vec<_>>().join(", ")
@@ -41,10 +39,7 @@ fn values(setting: &Setting) -> String {
 
 /// As short as a number can be written.
 fn short(value: f64) -> String {
-    match value != 0.0 && (value < 1e-3 || value > 1e5) {
-        true => format!("{value:e}"),
-        false => value.to_string(),
-    }
+    if value == 0.0 || (1e-3..=1e5).contains(&value) { value.to_string() } else { format!("{value:e}") }
 }
 
 /// The value that suits most, and where another one does.
