@@ -11,8 +11,8 @@
 //!    [`ImageSpec::apply`] (resize, crop, normalise: `[3, size, size]`), a text through
 //!    [`TextTokenizer::encode`] (token numbers).
 //!
-//! What a sample is, its modality, is a folder of its own here ([`image`], [`text`]) with a line in
-//! [`modality`]; all but four places know no more of it than its [`facts`].
+//! What a sample is, its modality, is a folder of its own here ([`image`], [`text`]) with a line
+//! in the list below; all but four places know no more of it than its [`facts`].
 //!
 //! Tensors are plain `Vec<f32>` here; nothing in this folder knows Candle. No file of the user is
 //! ever written.
@@ -23,7 +23,6 @@ pub mod facts;
 mod finding;
 #[cfg(test)]
 mod goldens;
-pub mod image;
 pub mod index;
 pub(crate) mod label_columns;
 pub mod modality;
@@ -32,10 +31,15 @@ pub mod preview;
 pub mod scan;
 pub mod split;
 pub mod target;
-pub mod text;
 
-pub use image::preprocess;
-pub use index::{DatasetIndex, Digest, Finding, FindingKind, Item, Layout, Modality, Part};
+modality::modalities! {
+    // The order counts where a file could be of two kinds.
+    image: Image,
+    text: Text,
+}
+
+pub use self::image::preprocess;
+pub use index::{DatasetIndex, Digest, Finding, FindingKind, Item, Layout, Part};
 pub use numbers::{Histogram, NumberSummary};
 pub use preprocess::{ImageSpec, ResizeFilter};
 pub use scan::{ScanError, ScanOptions, scan};

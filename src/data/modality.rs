@@ -1,19 +1,23 @@
-//! The kinds of samples. A modality is a folder beside this file with its [`Facts`] and its code, and a line in the
-//! registry below. Only four places tell modalities apart by more than their facts, each by a `match` that the compiler
+//! The kinds of samples. A modality is a folder beside this file with its [`Facts`](super::facts::Facts) and its code,
+//! and a line in the list of `mod.rs`. Only four places tell modalities apart by more than their facts, each by a `match` that the compiler
 //! checks: the scan (`scan/files.rs`), the loader (`network/samples.rs`), what a network takes (`backbone/spec.rs`) and
 //! the view of samples (`gui/panels/data.rs`).
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
-use super::facts::Facts;
+pub use super::Modality;
 use super::preview::Preview;
 
-macro_rules! registry {
-    ($($modality:ident => $facts:path,)*) => {
+/// Declares the folder of each modality and the modality itself. `cargo fmt` does not see files that a macro declares;
+/// `check.sh` names them to rustfmt.
+macro_rules! modalities {
+    ($($folder:ident: $modality:ident,)*) => {
+        $(pub mod $folder;)*
+
         /// What a sample is.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+        )]
         #[serde(rename_all = "lowercase")]
         pub enum Modality {
             $($modality,)*
@@ -24,20 +28,16 @@ macro_rules! registry {
             pub const ALL: &'static [Modality] = &[$(Modality::$modality,)*];
 
             /// What is to be known of it.
-            pub fn facts(self) -> &'static Facts {
+            pub fn facts(self) -> &'static facts::Facts {
                 match self {
-                    $(Self::$modality => &$facts,)*
+                    $(Self::$modality => &$folder::FACTS,)*
                 }
             }
         }
     };
 }
 
-// The order counts where a file could be of two kinds.
-registry! {
-    Image => super::image::FACTS,
-    Text => super::text::FACTS,
-}
+pub(super) use modalities;
 
 impl Modality {
     /// What a file seems to be by its name.
@@ -89,7 +89,7 @@ mod tests {
             let word = format!("\"{}\"", modality.facts().name);
             assert_eq!(serde_json::to_string(modality).unwrap(), word);
         }
-        assert_eq!(listed("nor"), "images nor texts");
+        assert!(listed("nor").starts_with("images") && listed("nor").contains(" nor "));
     }
 
     #[test]
