@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
-use crate::data::index::{INDEX_VERSION, Layout, Modality};
+use crate::data::index::{INDEX_VERSION, Item, Layout, Modality};
 use crate::data::target::Target;
 
 /// An index of (class, content, part) items.
