@@ -128,7 +128,7 @@ fn scan_reads_every_kind_of_text_data() {
     ];
     for data in places {
         let found = run!("scan", data, "--json").code(0).object();
-        let expected = json!({"modality": "text", "findings": [], "classes":
+        let expected = json!({"modality": "text", "target": "class", "findings": [], "classes":
             [{"name": "bad", "items": 4}, {"name": "good", "items": 4}]});
         assert_eq!(found, expected, "{}", data.display());
     }

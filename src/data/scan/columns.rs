@@ -135,24 +135,32 @@ pub(super) fn is_header(first: &[String], rest: &[Vec<String>], choice: &Choice)
         return true;
     }
     let table = Sampled { names: &unnamed, rows: rest, lists: &[] };
-    let Ok(columns) = Columns::choose(Path::new(""), choice, table) else {
-        return false;
-    };
-    let Some(&label) = columns.labels.first() else {
-        return false;
-    };
-    let name = first.get(label).map_or("", |name| name.trim());
-    stands_above(name, columns.form, rest.iter().filter_map(|row| row.get(label)).map(|label| label.trim()))
+    let name = |column: usize| first.get(column).map_or("", |name| name.trim());
+    let cells = |column: usize| rest.iter().filter_map(move |row| row.get(column)).map(|cell| cell.trim());
+    match Columns::choose(Path::new(""), choice, table) {
+        Ok(Columns { labels, form, .. }) => {
+            labels.first().is_some_and(|label| stands_above(name(*label), form, cells(*label)))
+        }
+        // Numbers below words tell as much where no column can be told to be the label.
+        Err(_) => (0..first.len()).any(|column| {
+            let cells: Vec<&str> = cells(column).filter(|cell| !cell.is_empty()).collect();
+            forms::number_form(&cells).is_some()
+                && stands_above(name(column), TargetForm::Numbers, [].into_iter())
+        }),
+    }
 }
 
 /// Whether `first` names the column: above few values that come again and again, a value of its own is a name, and so
-/// is what is no number above numbers.
+/// is what is no number above numbers and no mark above marks.
 fn stands_above<'a>(first: &str, form: TargetForm, cells: impl Iterator<Item = &'a str>) -> bool {
     let labels: Vec<&str> = match form {
-        TargetForm::Name | TargetForm::Marks | TargetForm::JsonList => cells.collect(),
+        TargetForm::Name | TargetForm::JsonList => cells.collect(),
         TargetForm::SemicolonList => cells.flat_map(|cell| cell.split(';')).map(str::trim).collect(),
         TargetForm::BarList => cells.flat_map(|cell| cell.split('|')).map(str::trim).collect(),
-        TargetForm::Numbers | TargetForm::DecimalCommas => return forms::number_form(&[first]).is_none(),
+        TargetForm::Marks => return forms::marks_of(&[first]).is_none() && !forms::stands_for_nothing(first),
+        TargetForm::Numbers | TargetForm::DecimalCommas => {
+            return forms::number_form(&[first]).is_none() && !forms::stands_for_nothing(first);
+        }
     };
     let distinct: BTreeSet<&str> = labels.iter().copied().collect();
     let parts = first.split([';', '|']).map(str::trim);
@@ -252,6 +260,13 @@ mod tests {
         check_form(
             "what,cost\nsome words,1.5\nmore words,2.25\nlast words,9.75",
             true,
+            0,
+            &[1],
+            TargetForm::Numbers,
+        );
+        check_form(
+            "any words,NA\nsome words,1.5\nmore words,2.25\nlast words,9.75",
+            false,
             0,
             &[1],
             TargetForm::Numbers,

@@ -151,7 +151,7 @@ pub(super) fn is_named(name: &str, known: &[&str]) -> bool {
 }
 
 /// What tables write where they know nothing.
-fn stands_for_nothing(cell: &str) -> bool {
+pub(super) fn stands_for_nothing(cell: &str) -> bool {
     let cell = cell.trim().to_ascii_lowercase();
     matches!(cell.as_str(), "" | "na" | "n/a" | "nan" | "null" | "none" | "nil" | "-" | "?")
 }

@@ -205,11 +205,11 @@ fn grid(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actions) {
 
 fn table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
     let tokens = Tokens::of(ui.ctx());
-    // Where the column of labels ends, and on which side it is even.
-    let (end, align) = match project.index.target {
-        TargetKind::Class => (120.0, Align::Min),
-        TargetKind::Labels => (190.0, Align::Min),
-        TargetKind::Numbers => (28.0 + 64.0 * project.index.classes.len().min(3) as f32, Align::Max),
+    // Where the column of labels begins and ends, and on which side it is even. Numbers have no mark before them.
+    let (begin, end, align) = match project.index.target {
+        TargetKind::Class => (18.0, 120.0, Align::Min),
+        TargetKind::Labels => (18.0, 190.0, Align::Min),
+        TargetKind::Numbers => (8.0, 10.0 + 56.0 * project.index.classes.len().min(3) as f32, Align::Max),
     };
     if project.data.visible.is_empty() {
         dim(ui, "No text fits these filters.");
@@ -246,10 +246,12 @@ fn table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                 if let Some(mark) = mark_of(sample) {
                     class_mark(ui, egui::pos2(rect.left() + 8.0, y), 3.0, mark);
                 }
-                text_in(ui, column(18.0, end), align, class, theme::body(), tokens.dim);
+                // What is even on the right needs more room before the text.
+                let gap = if align == Align::Max { theme::GAP } else { 8.0 };
+                text_in(ui, column(begin, end), align, class, theme::body(), tokens.dim);
                 text_in(
                     ui,
-                    column(end + 8.0, rect.width() - 8.0),
+                    column(end + gap, rect.width() - 8.0),
                     Align::Min,
                     &text,
                     theme::body(),

@@ -81,6 +81,7 @@ fn numbers(ui: &mut Ui, project: &OpenProject) {
     fact_row(ui, "Mean", &units::number(summary.mean));
     fact_row(ui, "Standard deviation", &units::number(summary.std));
     fact_row(ui, "Samples", &units::grouped(summary.count));
+    ui.add_space(2.0);
     dim(ui, "Many different numbers, so they are learnt as numbers.")
         .on_hover_text("For a class of each number: frostline new --task classify");
 }
