@@ -53,11 +53,6 @@ run_tests() {
     return "$code"
 }
 
-# The modalities are declared by a macro, which cargo fmt does not look into.
-check_format() {
-    cargo fmt --check && rustfmt --check --edition 2024 src/data/*/mod.rs
-}
-
 leave_root "$@"
 heading "What the checks need"
 need_rust

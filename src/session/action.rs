@@ -25,12 +25,10 @@ macro_rules! group {
         impl $group {
             /// Examples of every action, and whether the palette offers them.
             pub fn examples() -> Vec<(crate::session::action::Action, crate::session::action::Palette)> {
-                let mut all = Vec::new();
-                $($(all.push((
+                vec![$($((
                     crate::session::action::Action::from($example),
                     crate::session::action::Palette::$offer,
-                ));)+)+
-                all
+                ),)+)+]
             }
 
             /// How it is shown.

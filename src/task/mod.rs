@@ -45,11 +45,17 @@ pub struct TaskKind {
     pub scores: &'static [ScoreKind],
     /// Whether there is something to learn in the data, before anything else is asked.
     pub check: fn(&DatasetIndex) -> Result<()>,
-    /// The task on this data; what it has to know beforehand comes from the training samples `train`.
-    pub fit: fn(&DatasetIndex, train: &[usize], &LossChoice) -> Result<Arc<dyn Task>>,
+    /// The task on this data; what it has to know beforehand comes from the training samples.
+    pub fit: Fit,
     /// The task as a record keeps it, over outputs of these names.
-    pub open: fn(&TaskRecord, names: Vec<String>, &LossChoice) -> Result<Arc<dyn Task>>,
+    pub open: Open,
 }
+
+/// Makes a task of data and the numbers of its training samples.
+pub type Fit = fn(&DatasetIndex, &[usize], &LossChoice) -> Result<Arc<dyn Task>>;
+
+/// Makes a task of its record and the names of its outputs.
+pub type Open = fn(&TaskRecord, Vec<String>, &LossChoice) -> Result<Arc<dyn Task>>;
 
 /// How a loss weighs its samples.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -169,7 +169,7 @@ fn why_not_tell(job: Option<&JobView>) -> Option<&'static str> {
 }
 
 fn why_not_pause(job: Option<&JobView>, paused: bool) -> Option<&'static str> {
-    why_not_tell(job).or_else(|| match job {
+    why_not_tell(job).or(match job {
         Some(job) if !job.can_pause => Some("Only a training can wait."),
         Some(job) if job.paused && paused => Some("It waits already."),
         Some(job) if !job.paused && !paused => Some("It does not wait."),

@@ -45,14 +45,14 @@ fn confusion(ui: &mut Ui, view: &EvaluationView, detail: &ClassDetail, out: &mut
         let y = area.top() + side * truth as f32;
         let place = Rect::from_min_size(pos2(area.left(), y), vec2(names - 8.0, side));
         text_in(ui, place, Align::Max, &detail.labels[truth], theme::caption(), tokens.dim);
-        for (predicted, count) in row.iter().enumerate() {
+        for predicted in 0..row.len() {
             let place =
                 Rect::from_min_size(pos2(area.left() + names + side * predicted as f32, y), vec2(side, side))
                     .shrink(1.0);
             if !ui.is_rect_visible(place) {
                 continue;
             }
-            cell_of(ui, view, detail, place, (truth, predicted), *count, highest, out);
+            cell_of(ui, view, detail, place, (truth, predicted), highest, out);
         }
     }
     for (class, name) in detail.labels.iter().enumerate() {
@@ -72,11 +72,12 @@ fn cell_of(
     detail: &ClassDetail,
     place: Rect,
     at: (usize, usize),
-    count: u64,
     highest: f32,
     out: &mut Actions,
 ) {
     let tokens = Tokens::of(ui.ctx());
+    let cell = |at: (usize, usize)| detail.confusion.get(at.0)?.get(at.1).copied();
+    let count = cell(at).unwrap_or(0);
     let strength = (count as f32 / highest).sqrt();
     let target = if at.0 == at.1 { tokens.ice } else { tokens.ember };
     let blend = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * strength) as u8;
@@ -92,8 +93,8 @@ fn cell_of(
     let colour = if strength > 0.6 { tokens.on_ice } else { tokens.text };
     ui.painter().text(place.center(), Align2::CENTER_CENTER, count.to_string(), theme::caption(), colour);
     let response = ui.interact(place, ui.scope_id().with(("cell", at)), Sense::click());
-    let labels = &detail.labels;
-    let name = format!("{}, answered {}: {count}", labels[at.0], labels[at.1]);
+    let label = |class: usize| detail.labels.get(class).map_or("", String::as_str);
+    let name = format!("{}, answered {}: {count}", label(at.0), label(at.1));
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
     if view.cell == Some(at) || response.has_focus() {
         ui.painter().rect_stroke(
