@@ -65,8 +65,10 @@ fn device_menu(ui: &mut Ui, session: &Session, out: &mut Actions) {
     let words = session.device_words();
     let button = egui::Button::new(RichText::new(&words).color(tokens.dim))
         .fill(tokens.raised)
-        .stroke(Stroke::new(1.0, tokens.line))
-        .min_size(egui::Vec2::ZERO);
+        .stroke(Stroke::new(1.0, tokens.line));
+    // As large as a chip.
+    let spacing = ui.spacing().clone();
+    (ui.spacing_mut().button_padding, ui.spacing_mut().interact_size.y) = (egui::vec2(8.0, 4.0), 0.0);
     let (response, _) = egui::containers::menu::MenuButton::from_button(button).ui(ui, |ui| {
         for device in DeviceName::ALL {
             let action = Job::UseDevice(device);
@@ -84,6 +86,7 @@ fn device_menu(ui: &mut Ui, session: &Session, out: &mut Actions) {
             }
         }
     });
+    *ui.spacing_mut() = spacing;
     response.on_hover_text(format!("Computes on {words}. Choose another device"));
 }
 
