@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Something wrong or doubtful in the data. The scan went on without it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// Relative to the root, as in [`Item::path`]; a folder where the finding is about a folder.
+    /// Relative to the root, as the path of an item is; a folder where the finding is about a folder.
     pub file: PathBuf,
     /// Always written, `null` where the finding is about the whole file.
     #[serde(default)]
