@@ -62,6 +62,11 @@ need_tools
 
 step "Format" "Run: cargo fmt, and rustfmt for files that only a list names" check_format
 step "Lints" "Mend what stands above; every warning counts." cargo clippy --all-targets --locked -- -D warnings
+if cargo deny --version >/dev/null 2>&1; then
+    step "Crates" "deny.toml says what crates may bring." cargo deny --locked check
+else
+    echo "Crates: not checked, cargo-deny is not installed (cargo install cargo-deny)"
+fi
 step "Documentation" "Mend what stands above; every warning counts." \
     env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 step "Tests" "One test alone: cargo test NAME" run_tests

@@ -3,6 +3,8 @@
 //! `benches/run` starts this and its PyTorch peer (`peers/steps.py`) by turns. Networks have the real shapes and
 //! random weights; inputs and weights are made before the clock starts.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a measurement that fails ends")]
+
 use candle_core::{Device, Tensor};
 use frostline::backbone::{Architecture, Boundary, Pass, Role, Segment, TensorSource, mix, registry};
 use frostline::network::head::load_head;

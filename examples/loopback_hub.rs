@@ -1,6 +1,8 @@
 //! The Hub of the tests as a program of its own, for `tests/hub/compare.py` and for trying things out: prints one line
 //! of JSON with its address, its repositories and a token, and answers until its standard input ends.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "../tests/support/hub/mod.rs"]
 mod loopback;
 

@@ -1,6 +1,8 @@
 //! What the world does to a program: broken files, full disks, other programs. The table of all cases, with
 //! what is said and what is kept, is `BAD_INPUT.md`; the tests read their expectations from it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use serde_json::{Value, json};

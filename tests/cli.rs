@@ -1,5 +1,7 @@
 //! The contract of the command line: other programs read these lines and these exit codes.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use serde_json::{Value, json};

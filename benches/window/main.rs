@@ -3,6 +3,8 @@
 //! `cargo bench --bench window` runs everything, `cargo bench --bench window -- layers train` two scenes of it. Every
 //! scene runs in a process of its own with a private home. `benches/README.md` tells the limits and the last results.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a measurement that fails ends")]
+
 mod data;
 mod driver;
 mod idle;

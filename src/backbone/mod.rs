@@ -11,6 +11,7 @@
 pub mod aliases;
 pub mod cut;
 pub mod families;
+pub mod family;
 pub mod layer_tree;
 mod mapped;
 pub mod mask;

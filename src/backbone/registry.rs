@@ -1,21 +1,11 @@
 //! The families that Frostline can train. A new one is one file in `families/` and one line in its `mod.rs`.
 
 use super::families;
+use super::family::Family;
 use super::{Architecture, Backbone};
 use crate::problem::{Problem, Result};
 use serde_json::Value;
 use std::path::Path;
-
-/// A family of networks: reads a `config.json` and describes the network, if it is one of its own.
-pub struct Family {
-    /// What people call it.
-    pub name: &'static str,
-    /// `None` where the configuration is another family's; an error where it is this one's but unusable.
-    pub describe: fn(config: &Value) -> Option<Described>,
-}
-
-/// A network without weights, or why its configuration cannot be used.
-pub type Described = Result<Box<dyn Architecture>>;
 
 /// All families, asked in this order.
 pub fn families() -> impl Iterator<Item = &'static Family> {

@@ -1,5 +1,6 @@
 //! One backbone on this machine: a folder with `config.json`, `model.safetensors` and what its inputs need.
 
+use super::family::bad_config;
 use super::{Architecture, Boundary, WeightFile, registry};
 use crate::data::modality::Modality;
 use crate::data::preprocess::{ImageSpec, ResizeFilter};
@@ -317,9 +318,4 @@ fn text_spec(folder: &Path, positions: usize) -> Result<TextSpec> {
     };
     let max_tokens = asked.map_or(positions, |n| (n as usize).min(positions));
     Ok(TextTokenizer::load(&folder.join("tokenizer.json"), max_tokens)?.spec())
-}
-
-/// The error for a configuration that cannot be used.
-pub fn bad_config(why: &str) -> Problem {
-    Problem::input("the backbone's configuration cannot be used", why, "fetch or copy the backbone again")
 }

@@ -2,7 +2,9 @@
 
 use super::args::{Columns, Command, MachineArgs, New, SplitName};
 use super::control::{Console, stop_on_interrupt, tell};
+use super::print::{print_json, print_text};
 use super::{DONE, FAILED, show};
+use crate::control::Ended;
 use crate::data::scan::ScanOptions;
 use crate::data::target::TargetKind;
 use crate::hub;
@@ -12,7 +14,6 @@ use crate::project::{Machine, Project};
 use crate::task::TaskChoice;
 use anyhow::Result;
 use serde_json::{Value, json};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Does what the command says; returns the exit code.
@@ -145,7 +146,7 @@ fn train(project: &Path, json: bool, resume: bool, machine: &MachineArgs) -> Res
     let trained = opened.and_then(|project| jobs::train(&project, resume, &machine_of(machine)?, &console));
     console.finish();
     if json {
-        console.print(&last_event(&trained).to_string());
+        console.print(&serde_json::to_string(&last_event(&trained))?);
     }
     let trained = trained?;
     if !json {
@@ -167,24 +168,26 @@ fn train(project: &Path, json: bool, resume: bool, machine: &MachineArgs) -> Res
 }
 
 /// The one event that ends a training.
-fn last_event(trained: &crate::problem::Result<jobs::Trained>) -> Value {
+fn last_event(trained: &crate::problem::Result<jobs::Trained>) -> Ended {
     match trained {
         Ok(trained) => {
             let record = &trained.record;
-            let mut event = json!({"event": "finished", "run": record.run, "best_epoch": record.best_epoch});
-            for kind in record.task.kind.scores {
-                event[format!("val_{}", kind.name)] =
-                    json!(record.best().and_then(|best| kind.of(&best.val)));
+            Ended::Finished {
+                run: record.run.clone(),
+                best_epoch: record.best_epoch,
+                scores: record.best().map(|best| best.val.clone()).unwrap_or_default(),
+                seconds: trained.seconds,
             }
-            event["seconds"] = json!(trained.seconds);
-            event
         }
-        Err(problem) if problem.cause == Cause::Stopped => {
-            json!({"event": "stopped", "why": problem.why, "try": problem.remedy, "path": problem.path})
+        Err(problem) => {
+            let Problem { what, why, remedy, path, cause } = problem.clone();
+            match cause {
+                Cause::Stopped => Ended::Stopped { why, remedy, path },
+                Cause::Input | Cause::Diverged | Cause::Hub | Cause::Other => {
+                    Ended::Failed { what, why, remedy, path }
+                }
+            }
         }
-        Err(problem) => json!({
-            "event": "failed", "what": problem.what, "why": problem.why, "try": problem.remedy, "path": problem.path,
-        }),
     }
 }
 
@@ -279,14 +282,4 @@ fn options(columns: &Columns, task: Option<TaskChoice>) -> ScanOptions {
 
 fn machine_of(machine: &MachineArgs) -> crate::problem::Result<Machine> {
     Machine::new(&machine.device, machine.threads)
-}
-
-pub(super) fn print_json(value: &Value) -> Result<()> {
-    print_text(&format!("{value}\n"))
-}
-
-pub(super) fn print_text(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
 }

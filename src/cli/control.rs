@@ -1,7 +1,7 @@
 //! How a job on the command line talks: JSON lines or a table on stdout, a progress bar on stderr, Ctrl+C stops.
 
 use super::show;
-use crate::control::{Control, Fact};
+use crate::control::{Control, Fact, Progress};
 use crate::problem::{Problem, Result};
 use crate::task::TaskChoice;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -102,8 +102,10 @@ impl Console {
 impl Control for Console {
     fn report(&self, fact: Fact) {
         match &fact {
-            Fact::Progress { what, done, total } => return self.progress(what, *done, *total),
-            Fact::Download { file, bytes, total, .. } if !self.json => {
+            Fact::Progress(Progress::Work { what, done, total }) => {
+                return self.progress(what, *done, *total);
+            }
+            Fact::Progress(Progress::Download { file, bytes, total, .. }) if !self.json => {
                 return self.progress(file, *bytes, *total);
             }
             Fact::Warning { what, .. } => self.note(&format!("warning: {what}")),

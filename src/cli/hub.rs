@@ -1,8 +1,8 @@
 //! `frostline hub`: find, download and keep backbones.
 
 use super::args::HubCommand;
-use super::commands::{print_json, print_text};
 use super::control::{Console, tell};
+use super::print::{print_json, print_text};
 use super::show::{self, one_line};
 use super::{DONE, FAILED};
 use crate::data::modality::Modality;

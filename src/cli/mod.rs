@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod control;
 mod hub;
+mod print;
 mod settings;
 mod show;
 

@@ -4,10 +4,13 @@
 //! the command line prints what it hears, a window turns it into events, a test records it.
 
 mod epoch;
+mod line;
 
 pub use epoch::{EpochRecord, Scores};
+pub use line::{Ended, Line};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// What a job wants known, and whether it may go on.
 pub trait Control: Sync {
@@ -24,32 +27,11 @@ pub trait Control: Sync {
 }
 
 /// Something that happened in a job. Serialised as one JSON object a line, `event` names the kind.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Fact {
     /// How far a long piece of work has come. Many of these may be dropped.
-    Progress {
-        /// What is being done, in a few words for a person.
-        what: &'static str,
-        done: u64,
-        total: u64,
-    },
-    /// How far a download has come; many of these may be dropped.
-    #[serde(rename = "progress")]
-    Download {
-        /// The file of the repository that is fetched.
-        file: String,
-        /// Of this file: bytes that are here, and its size.
-        bytes: u64,
-        total: u64,
-        /// Over the last seconds.
-        bytes_per_second: f64,
-        /// The same of all files of the model together.
-        #[serde(skip)]
-        all_bytes: u64,
-        #[serde(skip)]
-        all_total: u64,
-    },
+    Progress(Progress),
     /// A dataset was read.
     Scan { items: u64, classes: u64, findings: u64, seconds: f64 },
     /// The frozen ground was computed, or found in the cache (`computed` is then 0).
@@ -66,8 +48,34 @@ pub enum Fact {
     },
 }
 
+/// Of a long piece of work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Progress {
+    Download {
+        /// The file of the repository that is fetched.
+        file: String,
+        /// Of this file: bytes that are here, and its size.
+        bytes: u64,
+        total: u64,
+        /// Over the last seconds.
+        bytes_per_second: f64,
+        /// The same of all files of the model together; not on the line.
+        #[serde(skip)]
+        all_bytes: u64,
+        #[serde(skip)]
+        all_total: u64,
+    },
+    Work {
+        /// What is being done, in a few words for a person.
+        what: Cow<'static, str>,
+        done: u64,
+        total: u64,
+    },
+}
+
 /// What a warning is about, where somebody does more with it than read it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WarningKind {
     #[default]
@@ -83,6 +91,11 @@ impl WarningKind {
 }
 
 impl Fact {
+    /// How far a piece of work has come; `what` says in a few words for a person what is being done.
+    pub fn progress(what: &'static str, done: u64, total: u64) -> Self {
+        Self::Progress(Progress::Work { what: Cow::Borrowed(what), done, total })
+    }
+
     /// A warning that is only read.
     pub fn warning(what: impl Into<String>) -> Self {
         Self::Warning { what: what.into(), kind: WarningKind::General }
@@ -94,17 +107,4 @@ pub struct Silent;
 
 impl Control for Silent {
     fn report(&self, _fact: Fact) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_line_of_a_warning_says_more_only_where_there_is_more() {
-        let line = |fact: &Fact| serde_json::to_string(fact).unwrap();
-        assert_eq!(line(&Fact::warning("odd")), r#"{"event":"warning","what":"odd"}"#);
-        let left_out = Fact::Warning { what: "odd".into(), kind: WarningKind::LeftOut };
-        assert_eq!(line(&left_out), r#"{"event":"warning","what":"odd","kind":"left_out"}"#);
-    }
 }

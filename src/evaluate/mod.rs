@@ -144,7 +144,7 @@ pub fn evaluate(
     let samples: Vec<Sample> = items.iter().filter_map(|n| Sample::of(index, *n)).collect();
     let total = samples.len() as u64;
     let outputs = model.outputs(&samples, &mut |done| {
-        control.report(Fact::Progress { what: "answering", done: done as u64, total });
+        control.report(Fact::progress("answering", done as u64, total));
         !control.stop_requested()
     })?;
     let (mut rows, mut answered, mut unusable) = (Vec::new(), Vec::new(), 0);

@@ -1,6 +1,6 @@
 //! A field for a path, where the system has no dialog.
 
-use super::shell::question_frame;
+use super::widgets::question_frame;
 use super::widgets::section;
 use egui::{Key, Modal, Ui};
 use std::path::PathBuf;

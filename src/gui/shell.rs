@@ -1,12 +1,13 @@
 //! What surrounds every step: bars, rail, messages.
 
 use super::theme::{self, Tokens, icon};
-use super::widgets::{focus_ring, icon_button, section, sign, text_in};
+use super::widgets::{focus_ring, icon_button, question_frame, section, sign, text_in};
 use super::{Actions, Scene};
 use crate::project::device::DeviceName;
 use crate::session::{
     Action, Edit, Job, Open, Phase, Session, Step, StepState, ThemeChoice, ToastKind, View,
 };
+use crate::units::duration;
 use egui::{
     Align, Align2, CornerRadius, Frame, Layout, Margin, Modal, Panel, RichText, Role, Sense, Stroke, Ui,
     WidgetInfo,
@@ -99,17 +100,6 @@ fn theme_button(ui: &mut Ui, session: &Session, out: &mut Actions) {
     if icon_button(ui, icon::THEME, name, true).clicked() {
         out.push(View::SetTheme(next));
     }
-}
-
-/// A short fact in a frame.
-pub fn chip(ui: &mut Ui, text: &str) {
-    let tokens = Tokens::of(ui.ctx());
-    let galley = ui.painter().layout_no_wrap(text.to_string(), theme::body(), tokens.dim);
-    let (rect, response) = ui.allocate_exact_size(galley.size() + egui::vec2(16.0, 8.0), Sense::hover());
-    let corner = CornerRadius::same(theme::CONTROL_CORNER);
-    ui.painter().rect(rect, corner, tokens.raised, Stroke::new(1.0, tokens.line), egui::StrokeKind::Inside);
-    ui.painter().galley(rect.min + egui::vec2(8.0, 4.0), galley, tokens.dim);
-    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
 }
 
 /// The seven steps with their state; at its foot the palette.
@@ -222,7 +212,7 @@ fn job_row(ui: &mut Ui, session: &Session, out: &mut Actions) {
         Phase::Named(_) | Phase::Starting | Phase::Training => {}
     }
     parts.extend(job.rate.map(|rate| format!("{rate:.0} samples/s")));
-    parts.extend(job.seconds_left.map(|s| format!("{} left", super::panels::duration(s))));
+    parts.extend(job.seconds_left.map(|s| format!("{} left", duration(s))));
     if job.stopping {
         parts = vec![if job.can_pause { "stopping after this batch" } else { "stopping" }.to_string()];
     } else if job.paused {
@@ -364,9 +354,4 @@ pub fn quit_question(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     if modal.should_close() {
         out.push(View::StayOpen);
     }
-}
-
-/// What a question stands in.
-pub fn question_frame(ui: &Ui) -> Frame {
-    Frame::popup(ui.style()).inner_margin(Margin::same(theme::GAP as i8))
 }

@@ -277,3 +277,19 @@ pub fn state_words(state: FreezeState) -> (&'static str, &'static str) {
         FreezeState::Mixed => (icon::STACK, "mixed"),
     }
 }
+
+/// A short fact in a frame.
+pub fn chip(ui: &mut Ui, text: &str) {
+    let tokens = Tokens::of(ui.ctx());
+    let galley = ui.painter().layout_no_wrap(text.to_string(), theme::body(), tokens.dim);
+    let (rect, response) = ui.allocate_exact_size(galley.size() + egui::vec2(16.0, 8.0), Sense::hover());
+    let corner = CornerRadius::same(theme::CONTROL_CORNER);
+    ui.painter().rect(rect, corner, tokens.raised, Stroke::new(1.0, tokens.line), egui::StrokeKind::Inside);
+    ui.painter().galley(rect.min + egui::vec2(8.0, 4.0), galley, tokens.dim);
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
+}
+
+/// What a question stands in.
+pub fn question_frame(ui: &Ui) -> Frame {
+    Frame::popup(ui.style()).inner_margin(Margin::same(theme::GAP as i8))
+}

@@ -246,11 +246,7 @@ fn verify_snapshot(cache: &RepoCache, commit: &Commit, control: &dyn Control) ->
         if control.stop_requested() {
             return Err(Problem::stopped("nothing was changed"));
         }
-        control.report(Fact::Progress {
-            what: "checking files",
-            done: number as u64,
-            total: files.len() as u64,
-        });
+        control.report(Fact::progress("checking files", number as u64, files.len() as u64));
         let name = path.strip_prefix(&folder).unwrap_or(path).to_string_lossy().into_owned();
         verified.files += 1;
         verified.bytes += std::fs::metadata(path).map_or(0, |m| m.len());

@@ -1,7 +1,7 @@
 //! How far and how fast a download goes, said a few times a second.
 
 use super::api::RemoteFile;
-use crate::control::{Control, Fact};
+use crate::control::{Control, Fact, Progress};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -57,14 +57,14 @@ impl<'c> Meter<'c> {
     }
 
     fn say(&self, file: &RemoteFile, bytes: u64) {
-        self.control.report(Fact::Download {
+        self.control.report(Fact::Progress(Progress::Download {
             file: file.path.to_string(),
             bytes,
             total: file.bytes,
             bytes_per_second: self.rate.round(),
             all_bytes: self.done + bytes,
             all_total: self.total,
-        });
+        }));
     }
 
     /// Keeps the rate of this download in `home` for the next estimate.

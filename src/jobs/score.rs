@@ -187,7 +187,7 @@ fn answer(
     let total = good.len() as u64;
     let mut answers = model
         .outputs(&good, &mut |done| {
-            control.report(Fact::Progress { what: "answering", done: done as u64, total });
+            control.report(Fact::progress("answering", done as u64, total));
             !control.stop_requested()
         })?
         .into_iter();

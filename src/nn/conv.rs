@@ -6,6 +6,7 @@ use super::kernels::activation::{bias_activation, column_sum};
 use super::kernels::convolution;
 use super::kernels::fresh::zeros;
 use super::kernels::geometry::Geometry;
+pub use super::kernels::geometry::Padding;
 use super::linear::{Slots, linear};
 use super::op::{Argument, Custom, Input, Op, is_fast};
 use super::param::Param;
@@ -21,31 +22,6 @@ pub struct Conv2d {
     pub bias: Option<Param>,
     pub stride: usize,
     pub padding: Padding,
-}
-
-/// Zeros around an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Padding {
-    /// The same number of pixels on each side.
-    Symmetric(usize),
-    /// TensorFlow's 'SAME': the output has `ceil(input / stride)` pixels, and where the padding is odd
-    /// the larger half comes after.
-    TensorFlowSame,
-}
-
-impl Padding {
-    /// Pixels (before, after) along one side.
-    pub fn amounts(self, input: usize, kernel: usize, stride: usize) -> (usize, usize) {
-        match self {
-            Padding::Symmetric(amount) => (amount, amount),
-            Padding::TensorFlowSame => {
-                let outputs = input.div_ceil(stride.max(1));
-                let needed = outputs.saturating_sub(1) * stride + kernel;
-                let total = needed.saturating_sub(input);
-                (total / 2, total - total / 2)
-            }
-        }
-    }
 }
 
 impl Conv2d {

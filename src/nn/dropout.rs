@@ -1,20 +1,10 @@
 //! Dropout without stored masks.
 
+pub use super::kernels::dropout::Dropout;
 use super::kernels::fresh::zeros;
 use super::kernels::{Level, dropout};
 use super::op::{Argument, Custom, Input, Op, is_fast};
 use candle_core::{Device, Result, Shape, Tensor, bail};
-
-/// Sets elements to zero with a probability and scales the others so that the mean stays (Srivastava et
-/// al. 2014). Element `i` is decided by a hash of `(key, i)`: no generator state, the same for the same
-/// key whatever the number of threads, and decided again in the backward pass. Make a key from all that
-/// should matter: seed, step, layer, purpose.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Dropout {
-    /// Of an element to be set to zero, in 0..1.
-    pub probability: f32,
-    pub key: u64,
-}
 
 impl Dropout {
     /// Keeps everything: inference, and layers of frozen ground.

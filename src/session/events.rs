@@ -2,7 +2,7 @@
 
 use super::runs::RunView;
 use super::{Asked, Effect, JobView, Phase, Session, ToastKind};
-use crate::control::{Fact, WarningKind};
+use crate::control::{Fact, Progress, WarningKind};
 use crate::project::RunState;
 use crate::worker::{Command, Event, JobId, Long};
 
@@ -72,9 +72,11 @@ impl Session {
 
     fn on_fact(&mut self, job: JobId, fact: Fact) {
         match &fact {
-            Fact::Progress { what, done, total } => self.on_progress(job, what, *done, *total),
+            Fact::Progress(Progress::Work { what, done, total }) => {
+                self.on_progress(job, what, *done, *total)
+            }
             Fact::Step { .. } | Fact::Epoch(_) => self.on_training(job, &fact),
-            Fact::Download { all_bytes, all_total, bytes_per_second, .. } => {
+            Fact::Progress(Progress::Download { all_bytes, all_total, bytes_per_second, .. }) => {
                 self.on_download(job, *all_bytes, *all_total, *bytes_per_second);
             }
             Fact::Scan { .. } => {}
@@ -149,10 +151,6 @@ fn follow(run: &mut RunView, view: Option<&mut JobView>, fact: &Fact, epochs: u3
                 view.rate = Some(record.samples_per_second);
             }
         }
-        Fact::Progress { .. }
-        | Fact::Download { .. }
-        | Fact::Scan { .. }
-        | Fact::Cache { .. }
-        | Fact::Warning { .. } => {}
+        Fact::Progress(_) | Fact::Scan { .. } | Fact::Cache { .. } | Fact::Warning { .. } => {}
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::backbone::layer_tree::is_at_or_below;
 use crate::backbone::{Cut, Dim, FreezeMask, FreezeState, Kind, LayerTree, Leaf, Node};
-use crate::session::action::Preset;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -182,6 +181,45 @@ pub fn thawed_words(tree: &LayerTree, cuts: &[Cut], thaw: &[String]) -> String {
         (None, []) => "unknown layers".to_string(),
         (None, [one]) => format!("{one} thawed"),
         (None, [first, rest @ ..]) => format!("{first} and {} more thawed", rest.len()),
+    }
+}
+
+/// A usual choice of frozen layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    HeadOnly,
+    LastBlock,
+    LastStages,
+    Everything,
+    NormsOnly,
+}
+
+impl Preset {
+    pub const ALL: [Preset; 5] =
+        [Self::HeadOnly, Self::LastBlock, Self::LastStages, Self::Everything, Self::NormsOnly];
+
+    /// What the button says.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HeadOnly => "Head only",
+            Self::LastBlock => "Last block",
+            Self::LastStages => "Last two stages",
+            Self::Everything => "Everything",
+            Self::NormsOnly => "Norms only",
+        }
+    }
+
+    /// What it does, with the field's own term.
+    pub(super) fn tooltip(self) -> &'static str {
+        match self {
+            Self::HeadOnly => {
+                "Train the new last layer and nothing else (linear probe). Quickest; start here."
+            }
+            Self::LastBlock => "Thaw the topmost block too",
+            Self::LastStages => "Thaw the topmost third of the network (partial fine-tuning)",
+            Self::Everything => "Thaw every layer (full fine-tuning). Slowest; needs the most data.",
+            Self::NormsOnly => "Thaw the scale and shift of every norm layer and nothing else",
+        }
     }
 }
 

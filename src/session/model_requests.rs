@@ -1,9 +1,9 @@
 //! What the user asks for about models, the requests that follow, and their answers.
 
-use super::models::Download;
+use super::models::{Download, is_search};
 use super::{Effect, Session, ToastKind};
 use crate::hub::Query;
-use crate::worker::{Aside, Command, HubAnswer, HubAsk, JobId};
+use crate::worker::{Aside, HubAnswer, HubAsk, JobId};
 use std::collections::BTreeSet;
 
 /// Results that one request brings.
@@ -157,9 +157,4 @@ impl Session {
         effects.extend(self.ask_for_library());
         effects
     }
-}
-
-/// Whether a command looks for models.
-pub(super) fn is_search(command: &Command) -> bool {
-    matches!(command, Command::Aside(Aside::Hub(HubAsk::Search { .. } | HubAsk::More { .. })))
 }

@@ -2,12 +2,11 @@
 //! prepared here when something changes, so that ten thousand results are painted as quickly as ten.
 
 use super::Session;
-use super::model_requests::is_search;
 use crate::data::index::Modality;
 use crate::hub::library::Kept;
 use crate::hub::{Found, ModelPage, Search, catalogue, fits_memory, free_memory, weights_memory};
 use crate::problem::Problem;
-use crate::worker::{BackboneFacts, Command, JobId};
+use crate::worker::{Aside, BackboneFacts, Command, HubAsk, JobId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the step shows beyond the backbones themselves.
@@ -306,6 +305,11 @@ fn of_found(found: &Found) -> ModelRow {
         fits: None,
         words: String::new(),
     }
+}
+
+/// Whether a command looks for models.
+pub(super) fn is_search(command: &Command) -> bool {
+    matches!(command, Command::Aside(Aside::Hub(HubAsk::Search { .. } | HubAsk::More { .. })))
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 
 use super::features::TRUNK_BATCH;
 use super::memory;
-use crate::backbone::{Backbone, Cut, CutName, Dim, FreezeMask, FrozenSource, LayerTree, Pass, WeightFile};
-use crate::data::modality::Modality;
+pub use super::workload::Workload;
+use super::workload::values;
+use crate::backbone::{Backbone, Cut, CutName, FreezeMask, FrozenSource, LayerTree, Pass, WeightFile};
 use crate::problem::Result;
 use crate::project::Machine;
 use serde::{Deserialize, Serialize};
@@ -20,24 +21,6 @@ const BASE_BYTES: u64 = 60_000_000;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     pub segments: Vec<f64>,
-}
-
-/// What will be trained on.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Workload {
-    pub train_samples: usize,
-    pub validation_samples: usize,
-    pub batch_size: usize,
-    pub epochs: u32,
-    pub classes: usize,
-    /// Numbers that the optimiser remembers of each trained parameter.
-    pub moments: usize,
-    pub modality: Modality,
-    /// Tokens of a typical sample; 1 where a sample is one row.
-    pub tokens: usize,
-    pub cache_enabled: bool,
-    /// Whether thawed batch norms take the statistics of each batch.
-    pub norms_follow: bool,
 }
 
 /// What it will cost.
@@ -114,11 +97,6 @@ pub fn estimate(
     }
 }
 
-/// Numbers that one sample has in this shape.
-pub(super) fn values(shape: &[Dim], tokens: usize) -> usize {
-    shape.iter().map(|dim| if let Dim::Fixed(n) = dim { *n } else { tokens }).product()
-}
-
 /// Times a forward pass through every segment, the best of two.
 ///
 /// # Errors
@@ -146,6 +124,7 @@ pub fn measure(backbone: &Backbone, weights: &WeightFile, machine: &Machine) -> 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::data::Modality;
 
     pub(in crate::train) const WORK: Workload = Workload {
         train_samples: 400,

@@ -133,7 +133,7 @@ fn warm(
             return Err(Problem::stopped("what was computed so far is kept; run the same command to go on"));
         }
         let (done, total) = ((number * TRUNK_BATCH) as u64, missing.len() as u64);
-        control.report(Fact::Progress { what: "computing the frozen layers", done, total });
+        control.report(Fact::progress("computing the frozen layers", done, total));
         let results = ready.take().unwrap_or_default();
         let (good, prepared) = keep_usable(group, results, &mut unusable);
         // The next samples are decoded while these pass through the trunk.
@@ -235,7 +235,7 @@ fn find_unusable(plan: &Plan, loader: &Loader, items: &[usize], control: &dyn Co
             return Err(Problem::stopped("nothing was trained yet; run the same command again"));
         }
         let (done, total) = ((number * 4 * TRUNK_BATCH) as u64, items.len() as u64);
-        control.report(Fact::Progress { what: "checking the samples", done, total });
+        control.report(Fact::progress("checking the samples", done, total));
         for (item, result) in group.iter().zip(prepare_items(plan, loader, group)) {
             if let Err(problem) = result {
                 unusable.insert(*item, problem);

@@ -1,7 +1,7 @@
 //! How much memory a choice of frozen layers takes while it is trained: sums over the layers' outputs, made to fit
 //! what was measured.
 
-use super::estimate::{Workload, values};
+use super::workload::{Workload, values};
 use crate::backbone::{Cut, FreezeMask, Kind, LayerTree, Leaf, LeafState};
 use crate::data::facts::NormOutputs;
 

@@ -11,3 +11,4 @@ mod memory;
 pub mod optimiser;
 pub mod top;
 pub mod trunk;
+mod workload;

@@ -180,7 +180,7 @@ impl AsideControl<'_> {
 
 impl Control for AsideControl<'_> {
     fn report(&self, fact: Fact) {
-        if !matches!(fact, Fact::Progress { .. } | Fact::Download { .. }) {
+        if !matches!(fact, Fact::Progress(_)) {
             return self.out.send(Event::Fact { job: self.job, fact });
         }
         self.out.send_step(Event::Fact { job: self.job, fact });

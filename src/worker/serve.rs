@@ -125,7 +125,7 @@ impl<'s> JobControl<'s> {
 impl Control for JobControl<'_> {
     fn report(&self, fact: Fact) {
         let out = &self.server.out;
-        if !matches!(fact, Fact::Step { .. } | Fact::Progress { .. }) {
+        if !matches!(fact, Fact::Step { .. } | Fact::Progress(_)) {
             return out.send(Event::Fact { job: self.job, fact });
         }
         out.send_step(Event::Fact { job: self.job, fact });

@@ -1,6 +1,8 @@
 //! The hub against a Hub on this machine (`tests/support/hub`): transfers over lines that break, misbehaviours, the
 //! command line, two processes, work without a network.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod commands;
 mod faults;
 #[allow(dead_code, reason = "the window's own tests use the rest")]

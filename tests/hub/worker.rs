@@ -3,7 +3,7 @@
 use crate::User;
 use crate::loopback::models::{LARGE, SMALL, Size, mobilenet};
 use crate::loopback::{LoopbackHub, TOKEN};
-use frostline::control::Fact;
+use frostline::control::{Fact, Progress};
 use frostline::hub::Query;
 use frostline::hub::local::Keep;
 use frostline::project::Machine;
@@ -92,7 +92,9 @@ impl Window {
     fn bytes(&mut self, of: JobId) -> u64 {
         self.events.extend(self.worker.drain());
         let bytes = self.events.iter().rev().find_map(|event| match event {
-            Event::Fact { job, fact: Fact::Download { all_bytes, .. } } if *job == of => Some(*all_bytes),
+            Event::Fact { job, fact: Fact::Progress(Progress::Download { all_bytes, .. }) } if *job == of => {
+                Some(*all_bytes)
+            }
             _ => None,
         });
         bytes.unwrap_or(0)
@@ -171,7 +173,7 @@ fn downloads_wait_for_each_other_and_are_paused_and_stopped_one_by_one() {
         window.ask(3, download("owner/one"));
         window.worker.stop(2);
         window.wait("the first bytes", |event| match event {
-            Event::Fact { job: 1, fact: Fact::Download { all_bytes, .. } } => {
+            Event::Fact { job: 1, fact: Fact::Progress(Progress::Download { all_bytes, .. }) } => {
                 (*all_bytes > 1_000_000).then_some(())
             }
             _ => None,
@@ -194,7 +196,7 @@ fn downloads_wait_for_each_other_and_are_paused_and_stopped_one_by_one() {
         let paused = window.bytes(1).max(paused);
         window.worker.pause(1, false);
         window.wait("more bytes", |event| match event {
-            Event::Fact { job: 1, fact: Fact::Download { all_bytes, .. } } => {
+            Event::Fact { job: 1, fact: Fact::Progress(Progress::Download { all_bytes, .. }) } => {
                 (*all_bytes > paused + 500_000).then_some(())
             }
             _ => None,

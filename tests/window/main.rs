@@ -1,5 +1,7 @@
 //! The window without a display: real session, real worker, bundled weights.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod access;
 mod flows;
 mod harness;
@@ -10,3 +12,4 @@ mod raster;
 mod recorded;
 mod saving;
 mod snapshots;
+mod tasks;

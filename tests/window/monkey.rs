@@ -559,7 +559,7 @@ fn train(dice: &mut Dice, control: &dyn Control) -> Result<Outcome, Problem> {
             if control.stop_requested() {
                 return Err(Problem::stopped("the run keeps its checkpoint"));
             }
-            control.report(Fact::Progress { what: "computing", done: step, total: dice.below(9) as u64 });
+            control.report(Fact::progress("computing", step, dice.below(9) as u64));
             control.report(Fact::Step { epoch, step, loss: number(dice), lr: number(dice) });
             std::thread::sleep(std::time::Duration::from_millis(1));
         }

@@ -8,10 +8,10 @@ use super::layers::{EmbeddingSpec, LayerNormSpec, LinearSpec, token_shape};
 use super::transformer::{
     AttentionSpec, EncoderSize, FeedForwardSpec, Noticing, PostNormLayerSpec, SizeKeys,
 };
+use crate::backbone::family::Family;
+use crate::backbone::family::bad_config;
 use crate::backbone::layer_tree::{Dim, Kind, Module, Node};
 use crate::backbone::network::{Body, Facts, Part, Pooling};
-use crate::backbone::registry::Family;
-use crate::backbone::spec::bad_config;
 use crate::backbone::{Aliases, Architecture, Boundary, InputSize, Pass, Segment, TensorSource};
 use crate::data::modality::Modality;
 use crate::nn::{Activation, Dropout, Embedding, LayerNorm, dropout_add};

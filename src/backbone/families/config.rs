@@ -1,6 +1,6 @@
 //! What several families read from a configuration.
 
-use crate::backbone::spec::bad_config;
+use crate::backbone::family::bad_config;
 use crate::nn::Activation;
 use crate::problem::Result;
 use serde_json::Value;

@@ -6,7 +6,7 @@
 use super::config::{channels, input_size, multiplier, no_model_args};
 use super::inverted_residual::{Head, Layout, Spec, Squeeze, Style, chain, round_channels};
 use crate::backbone::Architecture;
-use crate::backbone::registry::Family;
+use crate::backbone::family::Family;
 use crate::nn::Activation;
 use crate::problem::Result;
 use serde_json::Value;

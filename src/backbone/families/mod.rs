@@ -1,7 +1,7 @@
 //! One file a family, and one line in the list below. What several share stands beside them: `layers.rs` for leaf layers,
 //! `config.rs` for configurations, `inverted_residual.rs` and `transformer.rs` for kinds of networks.
 
-use super::registry::Family;
+use super::family::Family;
 
 mod config;
 mod inverted_residual;

@@ -6,10 +6,10 @@
 
 use super::config::input_size;
 use super::layers::{ConvNormSpec, Filter, count_of_blocks, map_shape};
+use crate::backbone::family::Family;
+use crate::backbone::family::bad_config;
 use crate::backbone::layer_tree::{Kind, Module, Node};
 use crate::backbone::network::{Body, Facts, Part, Pooling};
-use crate::backbone::registry::Family;
-use crate::backbone::spec::bad_config;
 use crate::backbone::{Aliases, Architecture, Boundary, InputSize, Pass, Segment, TensorSource};
 use crate::data::modality::Modality;
 use crate::nn::{Activation, AvgPool2d, ConvNorm, MaxPool2d, Padding, channels_last, conv_norm_chain};

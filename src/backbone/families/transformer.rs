@@ -6,9 +6,9 @@
 
 use super::config::number;
 use super::layers::{LayerNormSpec, LinearSpec};
+use crate::backbone::family::bad_config;
 use crate::backbone::layer_tree::{Kind, Module, Node};
 use crate::backbone::network::Part;
-use crate::backbone::spec::bad_config;
 use crate::backbone::{Boundary, Pass, Segment, TensorSource};
 use crate::nn::{Dropout, LayerNorm, Linear, Param, attention, dropout_add};
 use crate::problem::Result;

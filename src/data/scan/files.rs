@@ -1,18 +1,28 @@
 //! Reading the files of class folders: each once, in parallel, checked and digested.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::folders::ClassFile;
 use super::known::Memory;
 use super::{Label, Sample, ScanError};
 use crate::control::{Control, Fact};
 use crate::data::checked::{Checked, Content};
 use crate::data::finding::{Finding, FindingKind};
+use crate::data::index::Part;
 use crate::data::modality::Modality;
 use crate::data::{image, text};
+
+/// A file in a class folder.
+pub(super) struct ClassFile {
+    /// Relative to the root.
+    pub path: PathBuf,
+    pub label: String,
+    pub part: Option<Part>,
+    /// What it seems to be; `None` for what is no data.
+    pub kind: Option<Modality>,
+}
 
 /// Reads the files as samples of `modality`; what is unusable goes to the findings.
 pub(super) fn read(
@@ -53,7 +63,7 @@ pub(super) fn read(
             }
         }
         done += some.len() as u64;
-        control.report(Fact::Progress { what: "reading files", done, total });
+        control.report(Fact::progress("reading files", done, total));
     }
     Ok(samples)
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::files::ClassFile;
 use super::known::Memory;
 use super::walk::Tree;
 use super::{Found, ScanError, files, table};
@@ -17,16 +18,6 @@ pub(super) struct ClassFolders {
     folders: BTreeMap<PathBuf, ClassFolder>,
     parts: Vec<Part>,
     findings: Vec<Finding>,
-}
-
-/// A file in a class folder.
-pub(super) struct ClassFile {
-    /// Relative to the root.
-    pub path: PathBuf,
-    pub label: String,
-    pub part: Option<Part>,
-    /// What it seems to be; `None` for what is no data.
-    pub kind: Option<Modality>,
 }
 
 struct ClassFolder {

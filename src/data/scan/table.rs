@@ -257,7 +257,7 @@ impl<'a> Reader<'a> {
                 return Err(ScanError::Stopped { path: self.full_path.clone() });
             }
             self.control.wait_while_paused();
-            self.control.report(Fact::Progress { what: "reading rows", done, total });
+            self.control.report(Fact::progress("reading rows", done, total));
         }
         Ok(())
     }

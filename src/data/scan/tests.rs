@@ -7,7 +7,7 @@ use ::image::{ImageFormat, RgbImage};
 use proptest::prelude::*;
 
 use super::*;
-use crate::control::{Fact, Silent};
+use crate::control::{Fact, Progress, Silent};
 use crate::data::image::tests::huge_png;
 use crate::data::index::portable;
 
@@ -383,7 +383,7 @@ struct Stopping(AtomicUsize);
 
 impl Control for Stopping {
     fn report(&self, fact: Fact) {
-        assert!(matches!(fact, Fact::Progress { done, total, .. } if done <= total));
+        assert!(matches!(fact, Fact::Progress(Progress::Work { done, total, .. }) if done <= total));
     }
 
     fn stop_requested(&self) -> bool {

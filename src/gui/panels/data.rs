@@ -1,8 +1,7 @@
 //! Data: what was recognised, its classes, the samples, what is wrong with them, the split.
 
-use super::super::shell::chip;
 use super::super::theme::{self, Tokens, icon};
-use super::super::widgets::{card, class_mark, dim, fact_row, page_title, section, sign, text_in};
+use super::super::widgets::{card, chip, class_mark, dim, fact_row, page_title, section, sign, text_in};
 use super::super::{Actions, Scene};
 use super::targets;
 use crate::data::index::{Item, Modality, Part};

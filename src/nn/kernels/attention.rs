@@ -1,10 +1,10 @@
 //! Attention inside each sequence of a packed batch, one task per (sequence, head).
 
+use super::dropout::Dropout;
 use super::dropout::dropout_from;
 use super::math::{dot, softmax_row};
 use super::matrix::{Mat, MatMut, Threads, Update, product};
 use super::{Level, multiversion};
-use crate::nn::dropout::Dropout;
 use rayon::prelude::*;
 
 /// How a packed batch of queries, keys or values parts: `[tokens, heads * size]`, sequences one after

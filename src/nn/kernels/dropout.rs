@@ -2,8 +2,18 @@
 //! is stored for the backward pass.
 
 use super::{CHUNK, Level, multiversion};
-use crate::nn::dropout::Dropout;
 use rayon::prelude::*;
+
+/// Sets elements to zero with a probability and scales the others so that the mean stays (Srivastava et
+/// al. 2014). Element `i` is decided by a hash of `(key, i)`: no generator state, the same for the same
+/// key whatever the number of threads, and decided again in the backward pass. Make a key from all that
+/// should matter: seed, step, layer, purpose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dropout {
+    /// Of an element to be set to zero, in 0..1.
+    pub probability: f32,
+    pub key: u64,
+}
 
 /// A 32-bit finaliser with low bias (after Chris Wellons, `lowbias32`).
 #[inline(always)]

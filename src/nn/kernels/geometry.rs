@@ -1,8 +1,32 @@
 //! Where the windows of a convolution lie.
 
-use crate::nn::conv::Padding;
 use candle_core::{Result, Shape, bail};
 use std::ops::Range;
+
+/// Zeros around an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// The same number of pixels on each side.
+    Symmetric(usize),
+    /// TensorFlow's 'SAME': the output has `ceil(input / stride)` pixels, and where the padding is odd
+    /// the larger half comes after.
+    TensorFlowSame,
+}
+
+impl Padding {
+    /// Pixels (before, after) along one side.
+    pub fn amounts(self, input: usize, kernel: usize, stride: usize) -> (usize, usize) {
+        match self {
+            Padding::Symmetric(amount) => (amount, amount),
+            Padding::TensorFlowSame => {
+                let outputs = input.div_ceil(stride.max(1));
+                let needed = outputs.saturating_sub(1) * stride + kernel;
+                let total = needed.saturating_sub(input);
+                (total / 2, total - total / 2)
+            }
+        }
+    }
+}
 
 /// The sizes of one convolution over a batch of images `[batch, height, width, channels]` with a
 /// square kernel.

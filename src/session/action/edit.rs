@@ -4,6 +4,7 @@ use super::needs_project;
 use crate::backbone::{Cut, FreezeMask, LayerTree, LeafState};
 use crate::project::Recipe;
 use crate::project::recipe::{SplitChoice, TrainingChoice};
+pub use crate::session::layers::Preset;
 use crate::session::layers::{preset, range};
 use crate::session::undo::{Merge, Undo};
 use crate::session::{Effect, Session};
@@ -38,44 +39,6 @@ group! {
             Edit::Preset(Preset::HeadOnly), Edit::Preset(Preset::LastBlock), Edit::Preset(Preset::LastStages),
             Edit::Preset(Preset::Everything), Edit::Preset(Preset::NormsOnly),
         ],
-    }
-}
-
-/// A usual choice of frozen layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Preset {
-    HeadOnly,
-    LastBlock,
-    LastStages,
-    Everything,
-    NormsOnly,
-}
-
-impl Preset {
-    pub const ALL: [Preset; 5] =
-        [Self::HeadOnly, Self::LastBlock, Self::LastStages, Self::Everything, Self::NormsOnly];
-
-    /// What the button says.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::HeadOnly => "Head only",
-            Self::LastBlock => "Last block",
-            Self::LastStages => "Last two stages",
-            Self::Everything => "Everything",
-            Self::NormsOnly => "Norms only",
-        }
-    }
-
-    fn tooltip(self) -> &'static str {
-        match self {
-            Self::HeadOnly => {
-                "Train the new last layer and nothing else (linear probe). Quickest; start here."
-            }
-            Self::LastBlock => "Thaw the topmost block too",
-            Self::LastStages => "Thaw the topmost third of the network (partial fine-tuning)",
-            Self::Everything => "Thaw every layer (full fine-tuning). Slowest; needs the most data.",
-            Self::NormsOnly => "Thaw the scale and shift of every norm layer and nothing else",
-        }
     }
 }
 
