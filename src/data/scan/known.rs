@@ -5,8 +5,8 @@
 //! without a change of its time; so what is younger than [`SETTLED`] is not remembered. And a program may set a file's
 //! time back; so where the system keeps the time of the last change of any kind, that one counts too.
 //!
-//! Tables are not remembered. An index of one holds each of its texts, and reading those from JSON takes longer than
-//! reading the rows anew: see `benches/README.md`.
+//! Tables are not remembered. One is a single file that is read from end to end, and nearly all of it are its texts: what
+//! is known of it would be as large as the table itself, and would have to be read and parsed just as well.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
