@@ -60,6 +60,7 @@ pub use depthwise::DepthwiseConv2d;
 pub use dropout::{Dropout, dropout_add};
 pub use embedding::Embedding;
 pub use kernels::candle_pool::let_idle_threads_sleep;
+pub use kernels::cuda_stream::cuda_device;
 pub use kernels::memory::FreedMemoryKept;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;

@@ -1,6 +1,7 @@
 //! A project is a folder: `recipe.toml`, the runs, the cache. A recipe says what the user chose; a plan is a
 //! recipe checked against the data, the backbone and the machine; a run is one execution of a plan.
 
+mod device;
 pub mod files;
 pub mod folder;
 pub mod plan;

@@ -1,7 +1,7 @@
 //! A recipe checked against the data, the backbone and the machine. What holds a plan need not check again.
 
-use super::Recipe;
 use super::recipe::BatchNormChoice;
+use super::{Recipe, device};
 use crate::backbone::{Architecture, Backbone, FreezeMask, InputSpec, Kind};
 use crate::data::index::{DatasetIndex, Modality};
 use crate::data::split::{Split, SplitSpec};
@@ -54,23 +54,7 @@ impl Machine {
                 "leave --threads away to use all cores",
             ));
         }
-        let absent = |e: candle_core::Error| {
-            let why = e.to_string().lines().next().unwrap_or_default().to_string();
-            let remedy = format!("use --device cpu, or build with `cargo build --release --features {name}`");
-            Problem::input(format!("the device {name:?} cannot be used"), why, remedy)
-        };
-        let (device, device_name) = match name {
-            "cpu" => (Device::Cpu, "cpu"),
-            "cuda" => (Device::new_cuda(0).map_err(absent)?, "cuda"),
-            "metal" => (Device::new_metal(0).map_err(absent)?, "metal"),
-            _ => {
-                return Err(Problem::input(
-                    format!("there is no device {name:?}"),
-                    "the devices are cpu, cuda and metal",
-                    "choose one of these",
-                ));
-            }
-        };
+        let (device, device_name) = device::open(name)?;
         Ok(Self { threads, device, device_name })
     }
 }
