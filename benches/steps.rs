@@ -1,4 +1,4 @@
-//! Times one job of the step bench and prints it as one line of JSON: `steps JOB [--steps N] [--threads N]`.
+//! Times one job of the step bench and prints it as one line of JSON: `steps JOB [--steps N] [--threads N] [--device D]`.
 //!
 //! `benches/run` starts this and its PyTorch peer (`peers/steps.py`) by turns. Networks have the real shapes and
 //! random weights; inputs and weights are made before the clock starts.
@@ -11,6 +11,7 @@ use frostline::network::head::load_head;
 use frostline::nn::{FreedMemoryKept, Linear, Param, cross_entropy, let_idle_threads_sleep};
 use frostline::optim::{AdamW, Hyper, OptimiserChoice};
 use frostline::problem::Result;
+use frostline::project::Machine;
 use frostline::train::optimiser::Optimiser;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -68,6 +69,7 @@ fn job(name: &str) -> Option<(Value, Work, f32)> {
 struct RandomSource<'a> {
     /// Trains what it is asked for; everything is frozen without it.
     optimiser: Option<&'a mut Optimiser>,
+    device: &'a Device,
 }
 
 impl TensorSource for RandomSource<'_> {
@@ -79,7 +81,7 @@ impl TensorSource for RandomSource<'_> {
             if shape.len() == 1 && !name.ends_with("bias") && !name.ends_with("mean") { 1.0 } else { 0.0 };
         let count: usize = shape.iter().product();
         let values: Vec<f32> = (0..count).map(|n| centre + spread * noise(key, n)).collect();
-        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+        Ok(Tensor::from_vec(values, shape, self.device)?)
     }
 
     fn param(&mut self, name: &str, shape: &[usize]) -> Result<Param> {
@@ -109,7 +111,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(config: &Value, work: Work, dropout: f32) -> Result<Self> {
+    fn new(config: &Value, work: Work, dropout: f32, device: &Device) -> Result<Self> {
         let (_, architecture) = registry::describe(config, Path::new("config.json"))?;
         let segments = architecture.cuts().len() - 1;
         let frostline = match work {
@@ -118,16 +120,16 @@ impl Bench {
         };
         let mut optimiser =
             Optimiser::new(OptimiserChoice::of(&AdamW), Hyper { weight_decay: 0.01, ..Hyper::default() });
-        let mut frozen = RandomSource { optimiser: None };
+        let mut frozen = RandomSource { optimiser: None, device };
         let load = |range: std::ops::Range<usize>, source: &mut RandomSource| {
             range.map(|n| architecture.load_segment(n, source)).collect::<Result<Vec<_>>>()
         };
         let trunk = load(0..frostline, &mut frozen)?;
-        let mut thawed = RandomSource { optimiser: Some(&mut optimiser) };
+        let mut thawed = RandomSource { optimiser: Some(&mut optimiser), device };
         let top = load(frostline..segments, &mut thawed)?;
         let head = load_head(&mut thawed, CLASSES, features(architecture.as_ref()))?;
         let labels = (0..BATCH).map(|n| (n % CLASSES) as u32).collect();
-        let input = input(config)?;
+        let input = input(config, device)?;
         let mut bench = Self { trunk, top, head, optimiser, input, labels, work, dropout };
         if matches!(work, Work::TrainCached { .. }) {
             bench.input = run(&bench.trunk, bench.input.clone(), &Pass::INFERENCE)?;
@@ -163,14 +165,14 @@ fn features(architecture: &dyn Architecture) -> usize {
         .map_or(0, |dim| dim.to_string().parse().unwrap_or(0))
 }
 
-fn input(config: &Value) -> Result<Boundary> {
+fn input(config: &Value, device: &Device) -> Result<Boundary> {
     if config.get("model_type").is_some() {
         let ids: Vec<u32> = (0..BATCH * TOKENS).map(|n| (mix(3, n as u64) % 30_000) as u32).collect();
-        let hidden = Tensor::from_vec(ids, BATCH * TOKENS, &Device::Cpu)?;
+        let hidden = Tensor::from_vec(ids, BATCH * TOKENS, device)?;
         return Ok(Boundary { hidden, lengths: Some(vec![TOKENS; BATCH].into()) });
     }
     let pixels: Vec<f32> = (0..BATCH * 3 * 224 * 224).map(|n| noise(5, n)).collect();
-    Ok(Boundary { hidden: Tensor::from_vec(pixels, (BATCH, 3, 224, 224), &Device::Cpu)?, lengths: None })
+    Ok(Boundary { hidden: Tensor::from_vec(pixels, (BATCH, 3, 224, 224), device)?, lengths: None })
 }
 
 /// The highest anonymous memory, looked at every few milliseconds.
@@ -207,8 +209,9 @@ fn anonymous_mb() -> Option<f64> {
 fn main() -> Result<()> {
     let_idle_threads_sleep();
     let arguments: Vec<String> = std::env::args().filter(|argument| argument != "--bench").collect();
+    let option = |flag: &str| arguments.iter().skip_while(|a| *a != flag).nth(1);
     let number = |flag: &str, default: usize| {
-        let value = arguments.iter().skip_while(|a| *a != flag).nth(1);
+        let value = option(flag);
         value.map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{flag} takes a number")))
     };
     let Some((name, (config, work, dropout))) = arguments.get(1).and_then(|name| Some((name, job(name)?)))
@@ -219,11 +222,12 @@ fn main() -> Result<()> {
         return Ok(());
     };
     let (steps, threads) = (number("--steps", 5), number("--threads", 2));
+    let machine = Machine::new(option("--device").map_or("cpu", String::as_str), Some(threads))?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool of threads");
     let peak = Peak::watch();
     let _kept = FreedMemoryKept::new();
     pool.install(|| {
-        let mut bench = Bench::new(&config, work, dropout)?;
+        let mut bench = Bench::new(&config, work, dropout, &machine.device)?;
         let mut times = Vec::new();
         for number in 0..WARM_UP + steps {
             let started = Instant::now();

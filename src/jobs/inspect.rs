@@ -51,7 +51,7 @@ pub fn calibrate(backbone: &str, machine: &Machine) -> Result<Calibration> {
     let backbone = hub::open(backbone)?;
     let weights = backbone.open_weights()?;
     let kept = hub::places::home().map(|home| {
-        let (path, device, threads) = (nn::path_name(), machine.device_name, machine.threads);
+        let (path, device, threads) = (nn::path_name(), machine.device_name.name(), machine.threads);
         let name = format!("{}-{device}-{threads}-{path}-{KERNELS}.json", &weights.sha256()[..12]);
         home.join("calibration").join(name)
     });

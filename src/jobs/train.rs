@@ -228,7 +228,7 @@ fn environment(machine: &Machine) -> Environment {
         frostline: env!("CARGO_PKG_VERSION").to_string(),
         threads: machine.threads,
         simd: crate::nn::simd_level().to_string(),
-        device: machine.device_name.to_string(),
+        device: machine.device_name.name().to_string(),
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
     }
 }

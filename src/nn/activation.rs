@@ -75,5 +75,6 @@ fn hard_sigmoid(x: &Tensor) -> Result<Tensor> {
 
 /// 1 where x > `at`, else 0; a constant for the backward pass.
 fn step(x: &Tensor, at: f64) -> Result<Tensor> {
-    x.detach().gt(at)?.to_dtype(x.dtype())
+    // Of one dimension: on a GPU each dimension over which Candle spreads a number takes its time.
+    x.detach().flatten_all()?.gt(at)?.to_dtype(x.dtype())?.reshape(x.shape())
 }

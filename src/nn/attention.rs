@@ -5,6 +5,7 @@ use super::kernels::Level;
 use super::kernels::attention::{self as kernel, Batch};
 use super::kernels::fresh::zeros;
 use super::op::{Argument, Custom, Input, Op, Saved, is_fast, tensor};
+use super::select_rows::SelectRows;
 use candle_core::{D, Device, Result, Shape, Tensor, bail};
 
 /// `dropout(softmax(q k^T / sqrt(size))) v` inside each sequence and head (Vaswani et al. 2017).
@@ -75,9 +76,10 @@ pub(super) fn attention_composed(q: &Tensor, k: &Tensor, v: &Tensor, batch: &Bat
     let (count, device) = (batch.lengths.len(), q.device());
     let padding = Padded::new(&batch.lengths, longest);
     let rows = Tensor::new(&padding.rows[..], device)?;
+    let places = Tensor::new(&padding.places[..], device)?;
     let split = |x: &Tensor| -> Result<Tensor> {
-        x.contiguous()?
-            .index_select(&rows, 0)?
+        SelectRows { rows: rows.clone(), back: places.clone() }
+            .of(x)?
             .reshape((count, longest, batch.heads, batch.size))?
             .transpose(1, 2)?
             .contiguous()
@@ -96,12 +98,12 @@ pub(super) fn attention_composed(q: &Tensor, k: &Tensor, v: &Tensor, batch: &Bat
     };
     let out = p.matmul(&split(v)?)?.transpose(1, 2)?.contiguous()?;
     let out = out.reshape((count * longest, batch.heads * batch.size))?;
-    out.index_select(&Tensor::new(&padding.places[..], device)?, 0)
+    SelectRows { rows: places.clone(), back: rows.clone() }.of(&out)
 }
 
 /// How packed rows and padded rows correspond.
 struct Padded {
-    /// For each padded row the packed row that it shows; row 0 where it is padding.
+    /// For each padded row the packed row that it shows; `u32::MAX` where it is padding.
     rows: Vec<u32>,
     /// For each packed row its padded place.
     places: Vec<u32>,
@@ -121,7 +123,7 @@ impl Padded {
                     padded.mask.push(0.0);
                     row += 1;
                 } else {
-                    padded.rows.push(0);
+                    padded.rows.push(u32::MAX);
                     padded.mask.push(-1e30);
                 }
             }

@@ -68,19 +68,21 @@ impl BatchNorm {
     }
 
     pub(super) fn forward_composed(&self, x: &Tensor) -> Result<Tensor> {
+        // Of two dimensions: on a GPU each more over which Candle spreads or sums takes its time.
+        let rows = x.contiguous()?.reshape(((), self.channels()))?;
         let (centred, variance) = match self.takes_statistics_of(x) {
             true => {
-                let rows = x.reshape(((), self.channels()))?;
                 let mean = rows.mean_keepdim(0)?;
                 let centred = rows.broadcast_sub(&mean)?;
                 let variance = centred.sqr()?.mean(0)?;
                 self.follow(&mean.squeeze(0)?, &variance, x)?;
-                (centred.reshape(x.shape())?, variance)
+                (centred, variance)
             }
-            false => (x.broadcast_sub(&self.running_mean.tensor())?, self.running_var.tensor()),
+            false => (rows.broadcast_sub(&self.running_mean.tensor())?, self.running_var.tensor()),
         };
         let scale = self.weight.tensor().mul(&(variance + self.eps)?.sqrt()?.recip()?)?;
-        self.activation.composed(&centred.broadcast_mul(&scale)?.broadcast_add(self.bias.tensor())?)
+        let y = centred.broadcast_mul(&scale)?.broadcast_add(self.bias.tensor())?;
+        self.activation.composed(&y)?.reshape(x.shape())
     }
 
     fn channels(&self) -> usize {

@@ -38,14 +38,14 @@ impl DepthwiseConv2d {
         let weight = self.weight.tensor().reshape((g.in_channels, taps))?.t()?.contiguous()?;
         let mut total: Option<Tensor> = None;
         for (i, pixels) in composed_taps(x, &g)?.iter().enumerate() {
-            let product = pixels.broadcast_mul(&weight.narrow(0, i, 1)?.flatten_all()?)?;
+            let product = pixels.reshape(((), g.in_channels))?.broadcast_mul(&weight.narrow(0, i, 1)?)?;
             total = Some(match total {
                 Some(total) => (total + product)?,
                 None => product,
             });
         }
         match total {
-            Some(total) => Ok(total),
+            Some(total) => total.reshape((g.batch, g.out_height, g.out_width, g.in_channels)),
             None => bail!("a depthwise convolution has an empty kernel"),
         }
     }

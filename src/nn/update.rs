@@ -23,7 +23,12 @@ pub fn square_sum(gradient: &Gradient) -> f64 {
 /// # Errors
 /// Those of Candle.
 pub fn square_sum_composed(gradient: &Tensor) -> Result<Tensor> {
-    gradient.detach().to_dtype(DType::F32)?.sqr()?.sum_all()
+    let squares = gradient.detach().to_dtype(DType::F32)?.sqr()?;
+    match squares.rank() {
+        0 | 1 => squares.sum_all(),
+        // Row by row first: one sum over everything is done by a few threads of a GPU.
+        _ => squares.flatten_from(1)?.sum(1)?.sum_all(),
+    }
 }
 
 /// Makes a moment that was never used as long as its variable.

@@ -11,7 +11,8 @@ mod recipe_file;
 pub mod run;
 pub mod settings;
 
+pub use device::Machine;
 pub use folder::{Project, ProjectLock};
-pub use plan::{Machine, Plan};
+pub use plan::Plan;
 pub use recipe::Recipe;
 pub use run::{Run, RunRecord, RunState};

@@ -1,6 +1,7 @@
 //! A recipe checked against the data, the backbone and the machine. What holds a plan need not check again.
 
 use super::Recipe;
+use super::device::Machine;
 use super::recipe::BatchNormChoice;
 use crate::backbone::{Architecture, Backbone, CutName, FreezeMask, Kind};
 use crate::data::index::DatasetIndex;
@@ -8,7 +9,6 @@ use crate::data::split::{Split, SplitSpec};
 use crate::data::target::TargetKind;
 use crate::problem::{Problem, Result};
 use crate::task::{Task, TaskRecord};
-use candle_core::Device;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -34,57 +34,6 @@ pub struct Plan {
 pub struct Kept {
     pub split: Split,
     pub task: TaskRecord,
-}
-
-/// What computes.
-#[derive(Debug, Clone)]
-pub struct Machine {
-    pub threads: usize,
-    pub device: Device,
-    /// `cpu`, `cuda` or `metal`.
-    pub device_name: &'static str,
-}
-
-impl Machine {
-    /// All cores of this machine.
-    pub fn cpu() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { threads, device: Device::Cpu, device_name: "cpu" }
-    }
-
-    /// The device called `name` with `threads` compute threads (all cores where not given).
-    ///
-    /// # Errors
-    /// The device is not there, or this build cannot use it.
-    pub fn new(name: &str, threads: Option<usize>) -> Result<Self> {
-        let cpu = Self::cpu();
-        let threads = threads.unwrap_or(cpu.threads);
-        if !(1..=1024).contains(&threads) {
-            return Err(Problem::input(
-                format!("{threads} threads are not possible"),
-                "the number must lie between 1 and 1024",
-                "leave --threads away to use all cores",
-            ));
-        }
-        let absent = |e: candle_core::Error| {
-            let why = e.to_string().lines().next().unwrap_or_default().to_string();
-            let remedy = format!("use --device cpu, or build with `cargo build --release --features {name}`");
-            Problem::input(format!("the device {name:?} cannot be used"), why, remedy)
-        };
-        let (device, device_name) = match name {
-            "cpu" => (Device::Cpu, "cpu"),
-            "cuda" => (Device::new_cuda(0).map_err(absent)?, "cuda"),
-            "metal" => (Device::new_metal(0).map_err(absent)?, "metal"),
-            _ => {
-                return Err(Problem::input(
-                    format!("there is no device {name:?}"),
-                    "the devices are cpu, cuda and metal",
-                    "choose one of these",
-                ));
-            }
-        };
-        Ok(Self { threads, device, device_name })
-    }
 }
 
 impl Plan {

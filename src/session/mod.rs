@@ -320,7 +320,7 @@ impl Session {
             log_open: false,
             palette_open: false,
             asks_to_quit: false,
-            device: DeviceName::of(machine),
+            device: machine.device_name,
             threads: machine.threads,
             devices: Vec::new(),
             status: String::new(),

@@ -98,7 +98,7 @@ fn cache_key<'a>(plan: &'a Plan, weights: &'a WeightFile) -> CacheKey<'a> {
         input: plan.backbone.input.key(),
         dtype: "f32",
         kernels: crate::nn::path_name(),
-        device: plan.machine.device_name,
+        device: plan.machine.device_name.name(),
         view: 0,
     }
 }

@@ -2,8 +2,8 @@
 //! (`tests/goldens/make_curves.py`, which has the same formulas). Small pictures and short texts, so that it takes
 //! seconds. Seen to fail with AdamW's second beta at 0.99.
 
-use crate::support::{describe, golden_path};
-use candle_core::{Device, Tensor};
+use crate::support::{describe, device, golden_path};
+use candle_core::Tensor;
 use frostline::backbone::{Boundary, Pass, Role, Segment, TensorSource, WeightFile, mix};
 use frostline::hub;
 use frostline::network::head::load_head;
@@ -49,7 +49,7 @@ fn images(step: usize) -> Boundary {
             values.extend((0..SIDE).map(|x| cell((channel * CELLS + y / side) * CELLS + x / side)));
         }
     }
-    let hidden = Tensor::from_vec(values, (BATCH, 3, SIDE, SIDE), &Device::Cpu).unwrap();
+    let hidden = Tensor::from_vec(values, (BATCH, 3, SIDE, SIDE), device()).unwrap();
     Boundary { hidden, lengths: None }
 }
 
@@ -70,7 +70,7 @@ fn texts(step: usize) -> Boundary {
         }
     }
     let count = ids.len();
-    let hidden = Tensor::from_vec(ids, count, &Device::Cpu).unwrap();
+    let hidden = Tensor::from_vec(ids, count, device()).unwrap();
     Boundary { hidden, lengths: Some(lengths.as_slice().into()) }
 }
 
@@ -87,7 +87,7 @@ impl TensorSource for Source<'_> {
         match self.weights {
             _ if name == "head.weight" => formula(shape, |n| noise(mix(HEAD, 0), n) * 0.05),
             _ if name == "head.bias" => formula(shape, |_| 0.0),
-            Some(weights) => weights.tensor(name, shape, &Device::Cpu),
+            Some(weights) => weights.tensor(name, shape, device()),
             None => made_up(name, shape),
         }
     }
@@ -113,7 +113,7 @@ fn made_up(name: &str, shape: &[usize]) -> Result<Tensor> {
 
 fn formula(shape: &[usize], value: impl Fn(usize) -> f32) -> Result<Tensor> {
     let values: Vec<f32> = (0..shape.iter().product()).map(value).collect();
-    Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+    Ok(Tensor::from_vec(values, shape, device())?)
 }
 
 /// Trains the bundled backbone of this name, or one of this configuration with weights from the formula, at a learning

@@ -2,8 +2,7 @@
 //!
 //! Sabotage seen to fail: BatchNorm eps 1e-3 for MobileNetV2; one token less in `data/text.rs`.
 
-use crate::support::{assert_near, golden, golden_path, values};
-use candle_core::Device;
+use crate::support::{assert_near, device, golden, golden_path, values};
 use frostline::backbone::CutName;
 use frostline::backbone::FrozenSource;
 use frostline::backbone::Pass;
@@ -26,9 +25,9 @@ const PICTURES: [&str; 9] = [
 fn features(backbone: &str, samples: &[Sample]) -> Vec<Vec<f32>> {
     let backbone = hub::open(backbone).unwrap();
     let weights = backbone.open_weights().unwrap();
-    let loader = Loader::new(&backbone, &backbone.input, &Device::Cpu).unwrap();
+    let loader = Loader::new(&backbone, &backbone.input, device()).unwrap();
     let cuts = backbone.architecture().cuts().len();
-    let trunk = Trunk::load(backbone.architecture(), &weights, cuts - 1, &Device::Cpu).unwrap();
+    let trunk = Trunk::load(backbone.architecture(), &weights, cuts - 1, device()).unwrap();
     let prepared: Vec<_> = samples.iter().map(|s| loader.prepare(s).unwrap()).collect();
     trunk.forward(loader.boundary(&prepared).unwrap()).unwrap().hidden.to_vec2().unwrap()
 }
@@ -71,9 +70,9 @@ fn every_block_gives_what_timm_gives() {
     for id in ["mobilenetv2_100", "tf_efficientnet_lite0"] {
         let backbone = hub::open(id).unwrap();
         let weights = backbone.open_weights().unwrap();
-        let loader = Loader::new(&backbone, &backbone.input, &Device::Cpu).unwrap();
+        let loader = Loader::new(&backbone, &backbone.input, device()).unwrap();
         let mut state = loader.boundary(&[loader.prepare(&sample).unwrap()]).unwrap();
-        let mut source = FrozenSource { weights: &weights, device: Device::Cpu };
+        let mut source = FrozenSource { weights: &weights, device: device().clone() };
         let cuts = backbone.architecture().cuts();
         for (segment, cut) in cuts.iter().enumerate().take(cuts.len() - 2) {
             let network = backbone.architecture().load_segment(segment, &mut source).unwrap();

@@ -1,6 +1,6 @@
 //! Features, gradients, updates and losses of small networks against PyTorch (`tests/goldens/make_gradients.py`).
 
-use crate::support::{TrainedSource, assert_near, describe, distance, golden, norm, values};
+use crate::support::{TrainedSource, assert_near, describe, device, distance, golden, norm, values};
 use candle_core::Tensor;
 use frostline::backbone::{Boundary, Pass, Segment};
 use frostline::network::head::load_head;
@@ -66,7 +66,7 @@ fn input(reference: &HashMap<String, Tensor>) -> Boundary {
     let rows = padded.chunks(width).zip(&lengths);
     let ids: Vec<u32> = rows.flat_map(|(row, n)| row[..*n].iter().map(|id| *id as u32)).collect();
     let count = ids.len();
-    let hidden = Tensor::from_vec(ids, count, &candle_core::Device::Cpu).unwrap();
+    let hidden = Tensor::from_vec(ids, count, device()).unwrap();
     Boundary { hidden, lengths: Some(lengths.into()) }
 }
 

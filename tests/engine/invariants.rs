@@ -1,7 +1,6 @@
 //! Invariants 1 to 4 over every family.
 
-use crate::support::{norm, plan_for, recipe, subjects, values, write_pictures, write_texts};
-use candle_core::Device;
+use crate::support::{device, norm, plan_for, recipe, subjects, values, write_pictures, write_texts};
 use frostline::backbone::{Backbone, Boundary, Dim, FrozenSource, InputSpec, Pass, Segment, WeightFile};
 use frostline::hub;
 use frostline::network::samples::{Loader, Sample};
@@ -21,13 +20,13 @@ fn samples(backbone: &Backbone) -> Vec<Sample> {
 }
 
 fn input(backbone: &Backbone) -> Boundary {
-    let loader = Loader::new(backbone, &backbone.input, &Device::Cpu).unwrap();
+    let loader = Loader::new(backbone, &backbone.input, device()).unwrap();
     let prepared: Vec<_> = samples(backbone).iter().map(|s| loader.prepare(s).unwrap()).collect();
     loader.boundary(&prepared).unwrap()
 }
 
 fn segments(backbone: &Backbone, weights: &WeightFile) -> Vec<Box<dyn Segment>> {
-    let mut source = FrozenSource { weights, device: Device::Cpu };
+    let mut source = FrozenSource { weights, device: device().clone() };
     let count = backbone.architecture().cuts().len() - 1;
     (0..count).map(|n| backbone.architecture().load_segment(n, &mut source).unwrap()).collect()
 }
@@ -47,7 +46,7 @@ fn a_network_cut_anywhere_gives_what_the_whole_gives() {
         let parts = segments(backbone, &weights);
         for (cut, described) in backbone.architecture().cuts().iter().enumerate() {
             let trunk =
-                frostline::train::trunk::Trunk::load(backbone.architecture(), &weights, cut, &Device::Cpu)
+                frostline::train::trunk::Trunk::load(backbone.architecture(), &weights, cut, device())
                     .unwrap();
             let state = trunk.forward(input(backbone)).unwrap();
             assert_eq!(canonical(&state, cut), shape(&described.shape, &state), "{id} at {}", described.name);

@@ -15,10 +15,27 @@ use frostline::train::optimiser::Optimiser;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Ids of the bundled backbones.
 pub const BUNDLED: [&str; 3] = ["mobilenetv2_100", "tf_efficientnet_lite0", "all-MiniLM-L6-v2"];
+
+/// What the tests compute on: the device that `FROSTLINE_TEST_DEVICE` names, the CPU where it is not set. One for all
+/// tests, since tensors of two handles of one device cannot meet.
+static MACHINE: LazyLock<Machine> = LazyLock::new(|| {
+    let name = std::env::var("FROSTLINE_TEST_DEVICE").unwrap_or_else(|_| "cpu".to_string());
+    Machine::new(&name, None).unwrap()
+});
+
+/// The machine of the tests.
+pub fn machine() -> Machine {
+    MACHINE.clone()
+}
+
+/// Where the tests compute.
+pub fn device() -> &'static Device {
+    &MACHINE.device
+}
 
 /// A backbone for the tests of the contract; one that is made up is deleted with this.
 pub struct Subject {
@@ -75,19 +92,21 @@ fn made_up(config: &Value) -> Subject {
     Subject { backbone: Backbone::open(folder.path()).unwrap(), _folder: Some(folder) }
 }
 
-/// A file of `tests/goldens`.
+/// A file of `tests/goldens`, in the source tree that cargo names when it runs a test, or in that of the build.
 pub fn golden_path(relative: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(relative)
+    let tree = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&tree).join("tests/goldens").join(relative)
 }
 
-/// Tensors of a golden file.
+/// Tensors of a golden file, where the tests compute.
 pub fn golden(relative: &str) -> HashMap<String, Tensor> {
-    candle_core::safetensors::load(golden_path(relative), &Device::Cpu).unwrap()
+    candle_core::safetensors::load(golden_path(relative), device()).unwrap()
 }
 
 /// All values of a tensor.
 pub fn values(tensor: &Tensor) -> Vec<f32> {
-    tensor.flatten_all().unwrap().to_dtype(candle_core::DType::F32).unwrap().to_vec1().unwrap()
+    let here = tensor.flatten_all().unwrap().to_device(&Device::Cpu).unwrap();
+    here.to_dtype(candle_core::DType::F32).unwrap().to_vec1().unwrap()
 }
 
 /// Euclidean norm.
@@ -200,7 +219,7 @@ pub fn plan(recipe: Recipe) -> Plan {
 /// The same over a backbone that lies anywhere.
 pub fn plan_for(backbone: Backbone, recipe: Recipe) -> Plan {
     let index = frostline::jobs::scan(&recipe.data.path, &Default::default(), &Silent).unwrap();
-    Plan::new(recipe, Arc::new(index), backbone, Machine::cpu(), None).unwrap()
+    Plan::new(recipe, Arc::new(index), backbone, machine(), None).unwrap()
 }
 
 /// Tensors as values by name.

@@ -54,7 +54,7 @@ fn project(folder: &Path, recipe: &Recipe) -> Project {
 }
 
 fn machine() -> Machine {
-    Machine { threads: 2, ..Machine::cpu() }
+    Machine { threads: 2, ..crate::support::machine() }
 }
 
 /// Invariant 4. Sabotage seen to fail: `None` trained like `Some(role)` in `TopSource::param`; statistics passed
@@ -128,7 +128,7 @@ fn answers_take_the_running_statistics() {
         let values: Vec<f32> = (0..samples * 7 * 7 * 160)
             .map(|n| frostline::backbone::mix(seed, n as u64) as f32 / u64::MAX as f32)
             .collect();
-        let hidden = Tensor::from_vec(values, (samples, 7, 7, 160), &candle_core::Device::Cpu).unwrap();
+        let hidden = Tensor::from_vec(values, (samples, 7, 7, 160), crate::support::device()).unwrap();
         Boundary { hidden, lengths: None }
     };
     let ask = |state: &Boundary| top.predict(state).unwrap().to_vec2::<f32>().unwrap();

@@ -21,6 +21,7 @@ pub mod candle_pool;
 pub mod channels_last;
 pub mod conv_norm;
 pub mod convolution;
+pub mod cuda_stream;
 pub mod depthwise;
 pub mod direct;
 pub mod dropout;
