@@ -43,6 +43,7 @@ pub struct Module {
 }
 
 impl Module {
+    /// A module with the output shape of the last layer inside.
     pub fn new(path: impl Into<String>, kind: Kind, detail: impl Into<String>) -> Self {
         Self { path: path.into(), kind, detail: detail.into(), output_shape: None }
     }

@@ -34,6 +34,7 @@ Environment:
   HF_HUB_DOWNLOAD_TIMEOUT   seconds without a byte until a line is taken for broken [20]
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE";
 
+/// What `frostline` is asked to do.
 #[derive(Subcommand)]
 pub enum Command {
     /// Read a dataset and list its classes and what is wrong with it
@@ -180,6 +181,7 @@ pub struct MachineArgs {
     pub device: String,
 }
 
+/// What a new project is made of.
 #[derive(Args)]
 pub struct New {
     /// A folder with one folder for each class, or a CSV, TSV or JSONL file
@@ -203,6 +205,7 @@ pub struct New {
     pub settings: SettingArgs,
 }
 
+/// What `frostline hub` is asked to do.
 #[derive(Subcommand)]
 pub enum HubCommand {
     /// Look for models by a part of their name, most downloaded first
@@ -277,12 +280,14 @@ impl ValueEnum for Modality {
     }
 }
 
+/// Which part of the samples is scored.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
 pub enum SplitName {
     Val,
     Test,
 }
 
+/// What an export is written as.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq)]
 pub enum ExportFormat {
     /// head.safetensors and manifest.json

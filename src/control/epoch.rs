@@ -35,6 +35,7 @@ impl Scores {
         self.0.iter().map(|(name, value)| (name.as_str(), *value))
     }
 
+    /// Whether no score is known.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

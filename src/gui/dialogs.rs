@@ -24,6 +24,7 @@ pub struct Dialogs {
 }
 
 impl Dialogs {
+    /// No dialog is open yet.
     pub fn new() -> Self {
         let (sender, answers) = unbounded();
         Self { answers, sender }

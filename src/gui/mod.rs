@@ -34,6 +34,7 @@ impl Actions {
         self.0.push(action.into());
     }
 
+    /// Adds actions in their order.
     pub fn extend(&mut self, actions: impl IntoIterator<Item = Action>) {
         self.0.extend(actions);
     }

@@ -12,6 +12,7 @@ pub struct Palette {
 }
 
 impl Palette {
+    /// Draws the palette while it is open, and emits the action that is chosen.
     pub fn show(&mut self, ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         if !scene.session.palette_open {
             (self.search, self.chosen) = (String::new(), 0);

@@ -33,6 +33,7 @@ pub enum Picture {
 }
 
 impl Pictures {
+    /// No texture yet; `thumbnails` decodes what is asked for.
     pub fn new(thumbnails: Thumbnails) -> Self {
         Self { thumbnails, textures: HashMap::new(), clock: 0, missing: false }
     }

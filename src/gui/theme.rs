@@ -28,6 +28,7 @@ pub struct Tokens {
     pub classes: [Color32; 9],
 }
 
+/// The dark theme.
 pub const DARK: Tokens = Tokens {
     window: rgb(0x10151b),
     panel: rgb(0x161d25),
@@ -57,6 +58,7 @@ pub const DARK: Tokens = Tokens {
     ],
 };
 
+/// The light theme.
 pub const LIGHT: Tokens = Tokens {
     window: rgb(0xf3f6f9),
     panel: rgb(0xffffff),
@@ -86,47 +88,84 @@ pub const LIGHT: Tokens = Tokens {
     ],
 };
 
+/// Between neighbours. This and the lengths below are in egui's points: pixels of a screen of usual density.
 pub const SPACE: f32 = 8.0;
+/// Between things that do not belong together.
 pub const GAP: f32 = 16.0;
+/// Left and right of a page.
 pub const MARGIN: f32 = 24.0;
+/// The least height of a button or field.
 pub const CONTROL_HEIGHT: f32 = 30.0;
 /// A line of text in a list of facts.
 pub const LINE: f32 = 20.0;
+/// Height of a row of the layer tree.
 pub const TREE_ROW: f32 = 27.0;
+/// Height of a row of a table.
 pub const TABLE_ROW: f32 = 30.0;
+/// Height of the bar at the top: project, undo, device, theme.
 pub const TOP_BAR: f32 = 44.0;
+/// Height of the bar at the bottom: the running job.
 pub const BOTTOM_BAR: f32 = 40.0;
+/// Width of the list of steps on the left.
 pub const RAIL: f32 = 148.0;
+/// Width of the inspector on the right until it is dragged.
 pub const INSPECTOR: f32 = 296.0;
+/// Corner radius of a button, a field or an entry of the rail.
 pub const CONTROL_CORNER: u8 = 6;
+/// Corner radius of a card or message.
 pub const CARD_CORNER: u8 = 8;
+/// Corner radius of a place for dropped files.
 pub const DROP_CORNER: u8 = 12;
 
 /// Icons of the Phosphor font.
 pub mod icon {
+    /// Frozen, the frostline, and the program itself.
     pub const SNOWFLAKE: &str = "\u{e5aa}";
+    /// Thawed.
     pub const FLAME: &str = "\u{e242}";
+    /// The step Data.
     pub const IMAGES: &str = "\u{e836}";
+    /// The step Backbone.
     pub const CUBE: &str = "\u{e1da}";
+    /// The step Layers, and a group frozen in part.
     pub const STACK: &str = "\u{e466}";
+    /// The step Train.
     pub const CHART: &str = "\u{e154}";
+    /// The step Evaluate.
     pub const TARGET: &str = "\u{e47c}";
+    /// The step Try, and going on with a paused job.
     pub const PLAY: &str = "\u{e3d0}";
+    /// The step Export.
     pub const EXPORT: &str = "\u{eaf0}";
+    /// Takes the last change back.
     pub const UNDO: &str = "\u{e08a}";
+    /// Makes the change again that was taken back.
     pub const REDO: &str = "\u{e08c}";
+    /// Changes to the next theme.
     pub const THEME: &str = "\u{e18c}";
+    /// A step that is done.
     pub const CHECK: &str = "\u{e182}";
+    /// Something that needs attention.
     pub const WARNING: &str = "\u{e4e0}";
+    /// A message that is no complaint.
     pub const INFO: &str = "\u{e2ce}";
+    /// Takes a message away, or stops a download.
     pub const CLOSE: &str = "\u{e4f6}";
+    /// Lets a job wait.
     pub const PAUSE: &str = "\u{e39e}";
+    /// Ends a job.
     pub const STOP: &str = "\u{e46c}";
+    /// A group whose layers are hidden.
     pub const CLOSED: &str = "\u{e13a}";
+    /// A group whose layers are shown.
     pub const OPEN: &str = "\u{e136}";
+    /// The handle of the frostline.
     pub const DRAG: &str = "\u{e794}";
+    /// Shows or hides the inspector.
     pub const SIDEBAR: &str = "\u{ec24}";
+    /// Shows or hides the log.
     pub const LOG: &str = "\u{e2f2}";
+    /// A message about a failure.
     pub const FAILED: &str = "\u{e4f8}";
 }
 
@@ -169,10 +208,12 @@ pub fn figure() -> FontId {
     semibold(16.0)
 }
 
+/// Running text.
 pub fn body() -> FontId {
     FontId::proportional(13.0)
 }
 
+/// Small print, such as the titles of columns.
 pub fn caption() -> FontId {
     FontId::proportional(11.0)
 }

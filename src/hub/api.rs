@@ -66,6 +66,7 @@ impl ModelInfo {
         self.tags.iter().filter(is_code).filter(|tag| *tag != "tf").cloned().collect()
     }
 
+    /// How many parameters it has, as far as the Hub says.
     pub fn parameters(&self) -> Option<u64> {
         self.safetensors
             .as_ref()
@@ -84,6 +85,7 @@ impl ModelInfo {
         }
     }
 
+    /// Whether the Hub knows of weights as safetensors.
     pub fn has_safetensors(&self) -> bool {
         self.safetensors.is_some() || self.tags.iter().any(|tag| tag == "safetensors")
     }

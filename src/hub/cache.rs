@@ -32,6 +32,7 @@ pub struct RepoCache {
 }
 
 impl RepoCache {
+    /// The part of the repository `id` in the cache at `root`, there or not.
     pub fn new(root: &Path, id: &RepoId) -> Self {
         Self { id: id.clone(), root: root.to_path_buf() }
     }
@@ -44,14 +45,17 @@ impl RepoCache {
         ids.iter().map(|id| Self::new(root, id)).collect()
     }
 
+    /// `models--owner--name`.
     pub fn folder(&self) -> PathBuf {
         self.root.join(self.id.folder_name())
     }
 
+    /// The folder of the content, a file for each digest.
     pub fn blobs(&self) -> PathBuf {
         self.folder().join("blobs")
     }
 
+    /// Where a whole blob lies.
     pub fn blob(&self, digest: &Digest) -> PathBuf {
         self.blobs().join(digest.as_str())
     }
@@ -61,14 +65,17 @@ impl RepoCache {
         self.blobs().join(format!("{}.{INCOMPLETE}", digest.as_str()))
     }
 
+    /// The folder of a commit: its files by their paths, as links to blobs.
     pub fn snapshot(&self, commit: &Commit) -> PathBuf {
         self.folder().join("snapshots").join(commit.as_str())
     }
 
+    /// The folder of the locks.
     pub fn locks(&self) -> PathBuf {
         self.root.join(".locks").join(self.id.folder_name())
     }
 
+    /// The file whose lock is held while a blob is fetched.
     pub fn lock(&self, digest: &Digest) -> PathBuf {
         self.locks().join(format!("{}.lock", digest.as_str()))
     }

@@ -24,6 +24,7 @@ impl Hasher {
         }
     }
 
+    /// Takes the next piece of the file.
     pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Sha256(hasher) => hasher.update(bytes),

@@ -84,6 +84,7 @@ impl Client {
         })
     }
 
+    /// Which Hub it asks, with which token, and how long it waits.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -172,10 +173,12 @@ impl Client {
 }
 
 impl Answer {
+    /// The number of the HTTP status: 200, 206, or that of a redirect.
     pub fn status(&self) -> u16 {
         self.response.status().as_u16()
     }
 
+    /// The value of a header; `None` where there is none, or one with other than visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.response.headers().get(name)?.to_str().ok()
     }
@@ -210,6 +213,7 @@ impl Answer {
         Some(rest.split_once('>')?.0.to_string())
     }
 
+    /// Bytes of the body, as its header announces them.
     pub fn content_length(&self) -> Option<u64> {
         self.header("content-length")?.trim().parse().ok()
     }

@@ -44,6 +44,7 @@ impl RepoId {
         Ok(Self(text.to_string()))
     }
 
+    /// `owner/name`, or the name alone.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -75,6 +76,7 @@ impl Commit {
         is_hex(text, 40).then(|| Self(text.to_string()))
     }
 
+    /// The 40 digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -112,6 +114,7 @@ impl Revision {
         }
     }
 
+    /// The branch, tag or commit as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -147,6 +150,7 @@ impl RepoPath {
         (text.len() <= 1024 && text.split('/').all(is_part)).then(|| Self(text.to_string()))
     }
 
+    /// The path with `/` between its parts.
     pub fn as_str(&self) -> &str {
         &self.0
     }

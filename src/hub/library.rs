@@ -175,6 +175,7 @@ pub struct Verified {
     pub broken: Vec<Broken>,
 }
 
+/// A file that is not what it should be.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Broken {
     pub file: String,

@@ -169,6 +169,7 @@ impl Origin {
         }
     }
 
+    /// Whether the line to it is encrypted.
     pub fn is_https(&self) -> bool {
         self.https
     }

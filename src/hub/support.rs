@@ -9,8 +9,11 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// The configuration of a network.
 pub const CONFIG: &str = "config.json";
+/// Its weights as safetensors.
 pub const WEIGHTS: &str = "model.safetensors";
+/// Its weights in PyTorch's old format, which can hold programs.
 pub const PICKLE: &str = "pytorch_model.bin";
 const SHARDS: &str = "model.safetensors.index.json";
 

@@ -4,8 +4,9 @@ use crate::backbone::TensorSource;
 use crate::nn::{Activation, Linear};
 use crate::problem::Result;
 
-/// Names of the head's tensors, in checkpoints and exports.
+/// Name of the head's weight, in checkpoints and exports.
 pub const HEAD_WEIGHT: &str = "head.weight";
+/// Name of the head's bias there.
 pub const HEAD_BIAS: &str = "head.bias";
 
 /// A head of known size, `[outputs, features]`, from `source`.

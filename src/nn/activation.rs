@@ -28,6 +28,7 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// Every activation, none included.
     pub const ALL: [Activation; 9] = [
         Activation::None,
         Activation::Relu,

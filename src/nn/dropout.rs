@@ -10,6 +10,7 @@ impl Dropout {
     /// Keeps everything: inference, and layers of frozen ground.
     pub const NONE: Dropout = Dropout { probability: 0.0, key: 0 };
 
+    /// Whether it keeps everything.
     pub fn is_none(self) -> bool {
         self.probability == 0.0
     }

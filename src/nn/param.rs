@@ -34,6 +34,7 @@ impl Param {
         }
     }
 
+    /// Whether it is trained: layers compute a gradient for it.
     pub fn is_trainable(&self) -> bool {
         matches!(self.0, Kind::Trainable { .. })
     }
@@ -81,6 +82,7 @@ impl Statistic {
         }
     }
 
+    /// Whether it moves towards the batches.
     pub fn follows(&self) -> bool {
         matches!(self.0, StatisticKind::Following(_))
     }

@@ -6,12 +6,14 @@ use super::param::{Gradient, Param, Slot};
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Shape, Tensor, Var};
 
+/// A variable of `shape` with numbers in -1..1, the same for the same seed.
 pub fn var(shape: impl Into<Shape>, seed: u64) -> Var {
     let shape = shape.into();
     let values = noise(shape.elem_count(), seed);
     Var::from_tensor(&Tensor::from_vec(values, shape, &Device::Cpu).unwrap()).unwrap()
 }
 
+/// All elements of `t` in the order of its dimensions.
 pub fn values(t: &Tensor) -> Vec<f32> {
     t.flatten_all().unwrap().to_vec1().unwrap()
 }

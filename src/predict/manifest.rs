@@ -83,10 +83,12 @@ mod of_validation {
 
     const PREFIX: &str = "validation_";
 
+    /// Writes each score with `validation_` before its name.
     pub fn serialize<S: Serializer>(scores: &Scores, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(scores.iter().map(|(name, value)| (format!("{PREFIX}{name}"), value)))
     }
 
+    /// Takes the numbers whose keys begin with `validation_`; other keys are passed over.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scores, D::Error> {
         let all = serde_json::Map::<String, serde_json::Value>::deserialize(deserializer)?;
         let scores = all.iter().filter_map(|(key, value)| Some((key.strip_prefix(PREFIX)?, value.as_f64()?)));

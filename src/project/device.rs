@@ -67,6 +67,7 @@ pub enum Absent {
 }
 
 impl DeviceName {
+    /// Every kind, whether this build has it or not.
     pub const ALL: [DeviceName; 3] = [Self::Cpu, Self::Cuda, Self::Metal];
 
     /// As [`Machine::new`] and the command line call it.

@@ -77,6 +77,7 @@ impl Project {
         Ok(Self { folder: folder.to_path_buf() })
     }
 
+    /// Where the project lies.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -86,6 +87,7 @@ impl Project {
         self.folder.join("cache")
     }
 
+    /// Where its `recipe.toml` lies.
     pub fn recipe_path(&self) -> PathBuf {
         self.folder.join(RECIPE_FILE)
     }

@@ -141,18 +141,22 @@ impl Run {
         self.folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
+    /// Where the run lies: `runs/0001` of its project.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
+    /// The recipe of this run.
     pub fn recipe_path(&self) -> PathBuf {
         self.folder.join(RECIPE_FILE)
     }
 
+    /// A JSON line for each step and each epoch.
     pub fn history_path(&self) -> PathBuf {
         self.folder.join("history.jsonl")
     }
 
+    /// All that is needed to go on.
     pub fn checkpoint_path(&self) -> PathBuf {
         self.folder.join("checkpoint.safetensors")
     }

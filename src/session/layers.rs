@@ -195,6 +195,7 @@ pub enum Preset {
 }
 
 impl Preset {
+    /// Every preset, as the buttons stand.
     pub const ALL: [Preset; 5] =
         [Self::HeadOnly, Self::LastBlock, Self::LastStages, Self::Everything, Self::NormsOnly];
 

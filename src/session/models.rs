@@ -56,6 +56,7 @@ pub struct Filter {
     pub as_table: bool,
 }
 
+/// Which models are shown, by what they take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KindFilter {
     /// What takes the open project's data.
@@ -91,6 +92,7 @@ pub struct ModelRow {
     words: String,
 }
 
+/// Where a model is known from; one on this machine is `Here`, whoever else lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Here,
@@ -139,6 +141,7 @@ impl Models {
         self.shown.len()
     }
 
+    /// Whether the filter leaves no row.
     pub fn is_empty(&self) -> bool {
         self.shown.is_empty()
     }

@@ -55,6 +55,7 @@ pub struct Alarm {
     pub text: String,
 }
 
+/// How bad an alarm is; some tell good news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AlarmKind {
     Good,

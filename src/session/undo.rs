@@ -52,10 +52,12 @@ impl Undo {
         Some(later)
     }
 
+    /// Whether there is an earlier state.
     pub fn can_undo(&self) -> bool {
         !self.past.is_empty()
     }
 
+    /// Whether there is an undone state.
     pub fn can_redo(&self) -> bool {
         !self.future.is_empty()
     }

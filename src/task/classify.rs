@@ -17,6 +17,7 @@ use candle_core::Tensor;
 use serde_json::Value;
 use std::sync::Arc;
 
+/// Telling one of n classes; accuracy is drawn and chooses the best epoch.
 pub const CLASSIFY: TaskKind = TaskKind {
     name: "classify",
     words: "one class for each sample",

@@ -41,6 +41,7 @@ impl Confusion {
         }
     }
 
+    /// A row for each true class, with a count for each predicted one.
     pub fn counts(&self) -> &[Vec<u64>] {
         &self.counts
     }

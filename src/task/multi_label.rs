@@ -16,6 +16,7 @@ use candle_core::Tensor;
 use serde_json::Value;
 use std::sync::Arc;
 
+/// Telling any of n labels; micro F1 is drawn and chooses the best epoch.
 pub const MULTI_LABEL: TaskKind = TaskKind {
     name: "multi-label",
     words: "any of several labels for each sample",

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
 
+/// Telling one number or several; R² is drawn and chooses the best epoch.
 pub const REGRESS: TaskKind = TaskKind {
     name: "regress",
     words: "a number for each sample",

@@ -60,6 +60,7 @@ impl Optimiser {
         Ok(param)
     }
 
+    /// By which rule it updates.
     pub fn rule(&self) -> OptimiserChoice {
         self.rule
     }

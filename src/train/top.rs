@@ -67,10 +67,12 @@ impl Top {
         Ok(self.inference.forward(state, &Pass::INFERENCE)?)
     }
 
+    /// What holds the trained tensors and their moments.
     pub fn optimiser(&self) -> &Optimiser {
         &self.optimiser
     }
 
+    /// The same, to make a step or to go on from a checkpoint.
     pub fn optimiser_mut(&mut self) -> &mut Optimiser {
         &mut self.optimiser
     }

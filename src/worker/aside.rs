@@ -68,6 +68,7 @@ pub(super) struct Threads {
 }
 
 impl Threads {
+    /// No job has begun yet.
     pub fn new(out: Outbox, stand_in: StandIn, flags: Arc<Flags>) -> Self {
         Self { out, stand_in, flags, turns: Arc::default() }
     }

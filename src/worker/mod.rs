@@ -69,14 +69,17 @@ pub(crate) struct Flags {
 }
 
 impl Flags {
+    /// Whether the window has gone.
     pub fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
     }
 
+    /// Whether the job is to end: the user stopped it, or the window has gone.
     pub fn should_stop(&self, job: JobId) -> bool {
         self.is_closing() || locked(&self.stopped).contains(&job)
     }
 
+    /// Whether the job is paused and is not to end.
     pub fn should_wait(&self, job: JobId) -> bool {
         locked(&self.paused).contains(&job) && !self.should_stop(job)
     }
@@ -101,16 +104,19 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
+    /// Sends an event that must not be lost, and wakes the window.
     pub fn send(&self, event: Event) {
         // The window has gone: nobody is left to tell.
         let _ = self.events.send(event);
         (self.wake)();
     }
 
+    /// Sends what a step gave, unless too much waits already; wakes nobody.
     pub fn send_step(&self, event: Event) {
         let _ = self.steps.try_send(event);
     }
 
+    /// Wakes the window, which then drains what was sent.
     pub fn wake(&self) {
         (self.wake)();
     }

@@ -25,6 +25,7 @@ pub(super) struct Server {
 }
 
 impl Server {
+    /// Computes on `machine`; answers come out of `out`.
     pub fn new(
         machine: Machine,
         flags: Arc<Flags>,

@@ -98,6 +98,33 @@ fn no_flag_says_frozen() {
     }
 }
 
+/// Not rustc's `missing_docs`: that asks for every field and variant too (about 875 more), and there a comment would
+/// mostly repeat the name.
+#[test]
+fn every_public_item_says_what_it_is() {
+    for (path, text) in sources() {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let (mut is_described, mut in_attribute) = (false, false);
+        for (number, line) in code.lines().map(str::trim).enumerate() {
+            let place = format!("{}, line {}", path.display(), number + 1);
+            assert!(is_described || !is_public_item(line), "{place}: no `///` above: {line}");
+            // Attributes, of one line or several, may stand between the comment and the item.
+            let is_attribute = in_attribute || line.starts_with("#[");
+            in_attribute = is_attribute && !line.ends_with(']');
+            // In a macro `$(#[..])*` is the comment that stands where it is called.
+            let is_comment = line.starts_with("///") || line.starts_with("$(#[");
+            is_described = is_comment || (is_described && is_attribute);
+        }
+    }
+}
+
+/// Whether an item begins on this line that is public without a limit such as `pub(super)`.
+fn is_public_item(line: &str) -> bool {
+    let kinds = ["fn", "struct", "enum", "trait", "const", "type", "static", "unsafe", "async", "extern"];
+    let word = line.strip_prefix("pub ").and_then(|rest| rest.split_whitespace().next());
+    word.is_some_and(|word| kinds.contains(&word))
+}
+
 /// The longest file and function; the aim is 400 and 60 lines.
 const MOST_LINES: usize = 500;
 const MOST_LINES_OF_A_FUNCTION: usize = 80;

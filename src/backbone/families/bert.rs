@@ -18,6 +18,7 @@ use crate::nn::{Activation, Dropout, Embedding, LayerNorm, dropout_add};
 use crate::problem::Result;
 use serde_json::Value;
 
+/// BERT, with its descendants among it.
 pub const FAMILIES: &[Family] = &[Family { name: "BERT", describe }];
 
 /// The oldest files call the weight and bias of a layer norm gamma and beta.

@@ -11,6 +11,7 @@ use crate::nn::Activation;
 use crate::problem::Result;
 use serde_json::Value;
 
+/// The three families; which one a network is of, its name says.
 pub const FAMILIES: &[Family] = &[
     Family { name: "MobileNetV2", describe: describe_mobilenet_v2 },
     Family { name: "EfficientNet-Lite", describe: describe_lite },

@@ -23,11 +23,13 @@ impl LinearSpec {
         [weight(path, &[self.output, self.input]), vector(path, "bias", self.output)]
     }
 
+    /// The leaf of the tree: `[tokens, output]`.
     pub fn node(&self) -> Node {
         Node::leaf(&self.path, Kind::Linear, token_shape(self.output), self.tensors())
             .with_detail(format!("{} to {}", self.input, self.output))
     }
 
+    /// The layer with its tensors from `source`.
     pub fn load(&self, source: &mut dyn TensorSource) -> Result<Linear> {
         load_linear(source, self.tensors(), self.activation)
     }
@@ -47,11 +49,13 @@ impl PixelConvSpec {
         [weight(path, &[self.output, self.input, 1, 1]), vector(path, "bias", self.output)]
     }
 
+    /// The leaf of the tree: `[output]`.
     pub fn node(&self) -> Node {
         Node::leaf(&self.path, Kind::Convolution, vec![Dim::Fixed(self.output)], self.tensors())
             .with_detail("1×1")
     }
 
+    /// The layer with its tensors from `source`.
     pub fn load(&self, source: &mut dyn TensorSource) -> Result<Linear> {
         load_linear(source, self.tensors(), self.activation)
     }
@@ -77,11 +81,13 @@ impl EmbeddingSpec {
         weight(&self.path, &[self.rows, self.features])
     }
 
+    /// The leaf of the tree: `[tokens, features]`.
     pub fn node(&self) -> Node {
         Node::leaf(&self.path, Kind::Embedding, token_shape(self.features), [self.table()])
             .with_detail(format!("{} rows", self.rows))
     }
 
+    /// The table from `source`.
     pub fn load(&self, source: &mut dyn TensorSource) -> Result<Embedding> {
         Ok(Embedding { table: param(source, &self.table())? })
     }
@@ -99,10 +105,12 @@ impl LayerNormSpec {
         ["weight", "bias"].map(|last| vector(&self.path, last, self.features))
     }
 
+    /// The leaf of the tree: `[tokens, features]`.
     pub fn node(&self) -> Node {
         Node::leaf(&self.path, Kind::LayerNorm, token_shape(self.features), self.tensors())
     }
 
+    /// The norm with its tensors from `source`.
     pub fn load(&self, source: &mut dyn TensorSource) -> Result<LayerNorm> {
         let [weight, bias] = self.tensors();
         Ok(LayerNorm { weight: param(source, &weight)?, bias: param(source, &bias)?, eps: self.eps })
@@ -140,10 +148,12 @@ impl Filter {
         }
     }
 
+    /// Height and width of the kernel.
     pub fn kernel(self) -> usize {
         self.shape()[2]
     }
 
+    /// Channels of the output.
     pub fn output(self) -> usize {
         self.shape()[0]
     }
@@ -178,6 +188,7 @@ impl ConvNormSpec {
         map_shape(self.filter.output(), self.side)
     }
 
+    /// The leaves of the tree: the convolution, then the norm.
     pub fn nodes(&self) -> [Node; 2] {
         let ([conv, norm], kernel) = (&self.paths, self.filter.kernel());
         let step = if self.stride > 1 { format!(" /{}", self.stride) } else { String::new() };
@@ -189,6 +200,7 @@ impl ConvNormSpec {
         ]
     }
 
+    /// Both layers with their tensors from `source`.
     pub fn load(&self, source: &mut dyn TensorSource) -> Result<ConvNorm> {
         let (stride, padding) = (self.stride, self.padding);
         let weight = param(source, &self.conv())?;

@@ -10,6 +10,7 @@ use crate::nn::Activation;
 use crate::problem::Result;
 use serde_json::Value;
 
+/// MobileNetV3, large and small.
 pub const FAMILIES: &[Family] = &[Family { name: "MobileNetV3", describe }];
 
 /// Channels of the stem before scaling.

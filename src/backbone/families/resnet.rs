@@ -17,6 +17,7 @@ use crate::problem::Result;
 use candle_core::Tensor;
 use serde_json::Value;
 
+/// ResNet, with ResNet-D among it.
 pub const FAMILIES: &[Family] = &[Family { name: "ResNet", describe }];
 
 /// Some libraries put their network into another one.

@@ -209,6 +209,7 @@ pub struct Noticing<'s> {
 }
 
 impl<'s> Noticing<'s> {
+    /// Nothing was asked of `source` yet, so nothing is trained.
     pub fn new(source: &'s mut dyn TensorSource) -> Self {
         Self { source, is_trained: false }
     }

@@ -25,6 +25,7 @@ pub(super) enum Row {
 }
 
 impl<'a> Records<'a> {
+    /// Stands before the first line; `width` is the number of fields in a sound record, unchecked without.
     pub fn new(bytes: &'a [u8], delimiter: u8, width: Option<usize>) -> Records<'a> {
         Records { bytes, delimiter, width, at: 0, line: 1 }
     }

@@ -77,8 +77,9 @@ impl Tree {
 
 /// The file that makes a folder a project.
 pub const RECIPE_FILE: &str = "recipe.toml";
-/// The files that make a folder an exported head: what it is, and its tensors.
+/// Says what an exported head is.
 pub const MANIFEST_FILE: &str = "manifest.json";
+/// Its tensors; both files together make a folder an exported head.
 pub const HEAD_FILE: &str = "head.safetensors";
 
 /// Whether a folder is a project or an export of Frostline's.

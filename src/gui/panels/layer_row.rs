@@ -35,6 +35,7 @@ fn columns(row: Rect) -> &'static Columns {
 /// Largest size of the switch.
 const PILL: egui::Vec2 = vec2(84.0, 19.0);
 
+/// The titles of the columns.
 pub fn header(ui: &mut Ui) {
     let tokens = Tokens::of(ui.ctx());
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), Sense::hover());
@@ -223,6 +224,7 @@ pub fn toggled(state: FreezeState) -> LeafState {
     }
 }
 
+/// Ice for frozen, ember for thawed, dim for a group that is mixed.
 pub fn state_colour(state: FreezeState, tokens: &Tokens) -> Color32 {
     match state {
         FreezeState::All(LeafState::Frozen) => tokens.ice,
@@ -238,6 +240,7 @@ fn summary_of<'s>(scene: &Scene<'s>, backbone: &BackboneFacts, row: &LayerRow) -
     leaves.iter().filter_map(|leaf| layers.get(&leaf.path)).max_by_key(|s| s.count)
 }
 
+/// Draws the bins of `summary` into `place`; a bar grows with the square root of its count.
 pub fn histogram(ui: &Ui, place: Rect, summary: &WeightSummary, colour: Color32) {
     let highest = summary.histogram.iter().copied().max().unwrap_or(1).max(1) as f32;
     let width = place.width() / summary.histogram.len() as f32;

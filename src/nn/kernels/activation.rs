@@ -11,6 +11,7 @@ pub trait Curve {
     fn slope<const FMA: bool>(x: f32) -> f32;
 }
 
+/// x.
 pub struct Identity;
 impl Curve for Identity {
     #[inline(always)]
@@ -23,6 +24,7 @@ impl Curve for Identity {
     }
 }
 
+/// max(x, 0).
 pub struct Relu;
 impl Curve for Relu {
     #[inline(always)]
@@ -36,6 +38,7 @@ impl Curve for Relu {
     }
 }
 
+/// min(max(x, 0), 6).
 pub struct Relu6;
 impl Curve for Relu6 {
     #[inline(always)]
@@ -49,6 +52,7 @@ impl Curve for Relu6 {
     }
 }
 
+/// x (1 + erf(x / sqrt(2))) / 2 (Hendrycks and Gimpel 2016).
 pub struct GeluErf;
 impl Curve for GeluErf {
     #[inline(always)]
@@ -65,6 +69,7 @@ impl Curve for GeluErf {
     }
 }
 
+/// x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x³))) / 2: GELU approximated, in the same paper.
 pub struct GeluTanh;
 impl GeluTanh {
     /// sqrt(2 / pi)
@@ -93,6 +98,7 @@ impl Curve for GeluTanh {
     }
 }
 
+/// x / (1 + e^-x) (Hendrycks and Gimpel 2016; swish in Ramachandran et al. 2017).
 pub struct Silu;
 impl Curve for Silu {
     #[inline(always)]
@@ -106,6 +112,7 @@ impl Curve for Silu {
     }
 }
 
+/// x min(max(x + 3, 0), 6) / 6 (Howard et al. 2019).
 pub struct HardSwish;
 impl Curve for HardSwish {
     #[inline(always)]
@@ -119,6 +126,7 @@ impl Curve for HardSwish {
     }
 }
 
+/// 1 / (1 + e^-x).
 pub struct Sigmoid;
 impl Curve for Sigmoid {
     #[inline(always)]
@@ -132,6 +140,7 @@ impl Curve for Sigmoid {
     }
 }
 
+/// min(max(x + 3, 0), 6) / 6 (Howard et al. 2019).
 pub struct HardSigmoid;
 impl Curve for HardSigmoid {
     #[inline(always)]

@@ -19,6 +19,7 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Tokens of all sequences together.
     pub fn tokens(&self) -> usize {
         self.lengths.iter().sum()
     }

@@ -47,6 +47,7 @@ impl Plan {
         suits.then_some(Self { level, lanes, pixels, rows })
     }
 
+    /// None: these kernels need the vectors of x86-64.
     #[cfg(not(target_arch = "x86_64"))]
     pub fn new(_: Level, _: &Geometry) -> Option<Self> {
         None

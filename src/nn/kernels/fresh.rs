@@ -17,6 +17,7 @@ pub struct Fresh {
 }
 
 impl Fresh {
+    /// Room for `len` numbers of which none is written yet.
     pub fn new(len: usize) -> Self {
         let mut values = Vec::with_capacity(len);
         // SAFETY: the capacity is there, and an element that may be uninitialised needs no value.

@@ -26,6 +26,7 @@ static RUNNING: Mutex<(usize, c_long)> = Mutex::new((0, 0));
 pub struct FreedMemoryKept(());
 
 impl FreedMemoryKept {
+    /// Keeps freed memory from now on; of several guards the last one gives it back.
     #[allow(clippy::new_without_default, reason = "a guard is asked for by name")]
     pub fn new() -> Self {
         let mut running = RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

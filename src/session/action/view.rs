@@ -32,6 +32,7 @@ group! {
     }
 }
 
+/// Which theme the user wants: the system's, or one of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ThemeChoice {
     System,
