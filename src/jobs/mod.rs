@@ -14,7 +14,7 @@ pub use create::{NewProject, create};
 pub use export::export;
 pub use hub::{add_local, hub_download, hub_host, hub_page, library, remove, search_hub, search_on, verify};
 pub use inspect::{calibrate, filter_tiles, inspect_weights};
-pub use open::{Opened, create_in_home, is_export, open};
+pub use open::{FreshData, Opened, create_in_home, is_export, open};
 pub use save::{remember, save_recipe};
 pub use score::{EvaluateWhat, ModelSource, Prediction, evaluate, predict};
 pub use train::{Trained, train, train_recipe};

@@ -1,15 +1,16 @@
 //! Opening what a user names, whatever it is, and making a project of new data.
 
-use super::{scan, scan_of};
+use super::{scan_of, scan_with};
 use crate::control::Control;
 use crate::data::index::DatasetIndex;
+use crate::data::scan::{KnownFiles, ScanOptions};
 use crate::hub::places;
 use crate::predict::Manifest;
 use crate::predict::manifest::{HEAD_FILE, MANIFEST_FILE};
 use crate::problem::{Problem, Result};
 use crate::project::recipe::{BackboneChoice, DataChoice};
 use crate::project::settings::Defaults;
-use crate::project::{Project, Recipe};
+use crate::project::{Project, Recipe, kept_index};
 use crate::task::{TaskChoice, usual};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +28,15 @@ pub enum Opened {
         folder: PathBuf,
         manifest: Box<Manifest>,
     },
-    Data(Arc<DatasetIndex>),
+    Data(FreshData),
+}
+
+/// Data that was read for the first time.
+#[derive(Debug, Clone)]
+pub struct FreshData {
+    pub index: Arc<DatasetIndex>,
+    /// For the project that is made of it.
+    pub known: Arc<KnownFiles>,
 }
 
 /// Reads what lies at `path`: a project with its data, or an export; anything else is taken for data.
@@ -45,7 +54,8 @@ pub fn open(path: &Path, control: &dyn Control) -> Result<Opened> {
         let manifest = Box::new(Manifest::read(path)?);
         return Ok(Opened::Export { folder: path.to_path_buf(), manifest });
     }
-    scan(path, &Default::default(), control).map(|index| Opened::Data(Arc::new(index)))
+    let scanned = scan_with(path, &ScanOptions::default(), &KnownFiles::default(), control)?;
+    Ok(Opened::Data(FreshData { index: Arc::new(scanned.index), known: Arc::new(scanned.known) }))
 }
 
 /// Whether a folder is an exported head.
@@ -53,16 +63,13 @@ pub fn is_export(folder: &Path) -> bool {
     folder.join(MANIFEST_FILE).is_file() && folder.join(HEAD_FILE).is_file()
 }
 
-/// Makes a project of `index` in Frostline's own folder, named after its data, with a recipe that suits it and a
+/// Makes a project of `data` in Frostline's own folder, named after its data, with a recipe that suits it and a
 /// backbone that was pretrained with `dropout`.
 ///
 /// # Errors
 /// The data has no two classes or is gone, or the folder cannot be written.
-pub fn create_in_home(
-    index: &DatasetIndex,
-    backbone: BackboneChoice,
-    dropout: f32,
-) -> Result<(PathBuf, Recipe)> {
+pub fn create_in_home(data: &FreshData, backbone: BackboneChoice, dropout: f32) -> Result<(PathBuf, Recipe)> {
+    let index = &data.index;
     let task = TaskChoice(usual(index.target));
     (task.check)(index)?;
     let folder = new_folder(&index.root)?;
@@ -77,6 +84,7 @@ pub fn create_in_home(
         ..Recipe::suited_to(&defaults)
     };
     Project::create(&folder, &recipe)?;
+    kept_index::write(&folder, &index.root, &recipe.scan_options(), data.known.as_ref().clone());
     Ok((folder, recipe))
 }
 

@@ -31,7 +31,7 @@ use crate::data::split::{Split, SplitSpec};
 use crate::evaluate::Evaluation;
 use crate::hub::local::Keep;
 use crate::inspect::{FilterTiles, WeightSummary};
-use crate::jobs::Prediction;
+use crate::jobs::{FreshData, Prediction};
 use crate::project::device::{DeviceName, DeviceOffer};
 use crate::project::recipe::BatchNormChoice;
 use crate::project::{Machine, Project, Recipe};
@@ -81,7 +81,7 @@ pub struct Session {
     /// A training that begins when its recipe is on the disk: the job that writes it, and the training's request.
     waits_for_save: Option<(JobId, Request)>,
     /// Data that was read before it is known which backbones there are.
-    early_data: Option<Arc<DatasetIndex>>,
+    early_data: Option<FreshData>,
     pub toasts: Vec<Toast>,
     pub log: Vec<String>,
     pub log_open: bool,

@@ -6,7 +6,7 @@ use super::projects;
 use super::{Effect, OpenProject, Session, Step, ToastKind, TriedExport, TryView};
 use crate::data::index::DatasetIndex;
 use crate::hub::places;
-use crate::jobs::Opened;
+use crate::jobs::{FreshData, Opened};
 use crate::predict::Manifest;
 use crate::problem::Problem;
 use crate::project::Recipe;
@@ -62,11 +62,11 @@ impl Session {
                 self.show_export(folder, &manifest);
                 Vec::new()
             }
-            Opened::Data(index) if self.lists_backbones() => {
-                self.early_data = Some(index);
+            Opened::Data(data) if self.lists_backbones() => {
+                self.early_data = Some(data);
                 Vec::new()
             }
-            Opened::Data(index) => self.create_project(index),
+            Opened::Data(data) => self.create_project(data),
         }
     }
 
@@ -76,7 +76,7 @@ impl Session {
 
     /// Data that was dropped before the backbones were known.
     pub(super) fn take_early_data(&mut self) -> Vec<Effect> {
-        self.early_data.take().map_or_else(Vec::new, |index| self.create_project(index))
+        self.early_data.take().map_or_else(Vec::new, |data| self.create_project(data))
     }
 
     /// Lets an exported head answer on Try, with or without a project.
@@ -87,8 +87,8 @@ impl Session {
     }
 
     /// Asks for a project of freshly read data.
-    fn create_project(&mut self, index: Arc<DatasetIndex>) -> Vec<Effect> {
-        let found = projects::suitable(&self.backbones, index.modality);
+    fn create_project(&mut self, data: FreshData) -> Vec<Effect> {
+        let found = projects::suitable(&self.backbones, data.index.modality);
         let Some((backbone, dropout)) = found.map(|facts| (projects::choice_of(facts), facts.dropout)) else {
             let problem = Problem::input(
                 "there is no backbone for this data",
@@ -98,7 +98,7 @@ impl Session {
             self.fail("Nothing was opened", &problem);
             return Vec::new();
         };
-        vec![self.send(Disk::Create { index, backbone, dropout })]
+        vec![self.send(Disk::Create { data, backbone, dropout })]
     }
 
     /// Shows an open project from its first screen.

@@ -5,20 +5,18 @@ use super::protocol::{Command, Outcome, Request};
 use super::serve::{attempt, ending};
 use super::{Flags, Outbox, StandIn};
 use crate::control::{Control, Fact};
-use crate::data::index::DatasetIndex;
-use crate::jobs;
+use crate::jobs::{self, FreshData};
 use crate::problem::{Problem, Result};
 use crate::project::Recipe;
 use crate::project::recipe::BackboneChoice;
 use crossbeam_channel::Receiver;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// What the disk lane can be asked for.
 #[derive(Debug, Clone)]
 pub enum Disk {
     /// Makes a project of this data in Frostline's own folder. `dropout` is what the backbone was pretrained with.
-    Create { index: Arc<DatasetIndex>, backbone: BackboneChoice, dropout: f32 },
+    Create { data: FreshData, backbone: BackboneChoice, dropout: f32 },
     /// Writes the recipe of a project.
     SaveRecipe { project: PathBuf, recipe: Box<Recipe> },
     /// Writes what the next window starts with.
@@ -28,12 +26,12 @@ pub enum Disk {
 impl Disk {
     fn work(self, control: &dyn Control) -> Result<Outcome> {
         match self {
-            Self::Create { index, backbone, dropout } => {
+            Self::Create { data, backbone, dropout } => {
                 if control.stop_requested() {
                     return Err(Problem::stopped("it had not begun, so nothing was changed"));
                 }
-                let (folder, recipe) = jobs::create_in_home(&index, backbone, dropout)?;
-                Ok(Outcome::Created { folder, recipe: Box::new(recipe), index })
+                let (folder, recipe) = jobs::create_in_home(&data, backbone, dropout)?;
+                Ok(Outcome::Created { folder, recipe: Box::new(recipe), index: data.index })
             }
             Self::SaveRecipe { project, recipe } => {
                 jobs::save_recipe(&project, &recipe).map(|()| Outcome::Saved)

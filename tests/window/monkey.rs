@@ -11,7 +11,7 @@ use frostline::data::Target;
 use frostline::data::index::{DatasetIndex, Modality, Part};
 use frostline::data::scan::ScanOptions;
 use frostline::evaluate::{Answered, Evaluation, Judged};
-use frostline::jobs::{Opened, Prediction};
+use frostline::jobs::{FreshData, Opened, Prediction};
 use frostline::optim::{AdamW, OptimiserChoice, Sgd};
 use frostline::problem::Problem;
 use frostline::project::recipe::{BatchNormChoice, SplitChoice, TrainingChoice};
@@ -508,7 +508,10 @@ fn stub(indices: BTreeMap<PathBuf, DatasetIndex>) -> StandIn {
                 return Some(Err(Problem::other("there is no line", "the monkey cut it", "plug it in")));
             }
             Command::Aside(Aside::Open { path }) => match indices.get(path) {
-                Some(index) => Outcome::Opened(Opened::Data(Arc::new(index.clone()))),
+                Some(index) => Outcome::Opened(Opened::Data(FreshData {
+                    index: Arc::new(index.clone()),
+                    known: Default::default(),
+                })),
                 // Samples, projects: whatever has a scan of its own.
                 None => return None,
             },
