@@ -7,7 +7,7 @@ use frostline::data::{
     DatasetIndex, Digest, Finding, FindingKind, Item, Layout, Modality, Target, TargetKind, TextSpec,
 };
 use frostline::inspect::{BINS, WeightSummary};
-use frostline::jobs::Opened;
+use frostline::jobs::{FreshData, Opened};
 use frostline::problem::{Problem, Result};
 use frostline::project::run::{Environment, RUN_VERSION};
 use frostline::project::{RunRecord, RunState};
@@ -33,7 +33,9 @@ pub fn stand_in(index: DatasetIndex, backbones: Vec<BackboneFacts>, feed: Receiv
             Command::Aside(Aside::ListBackbones) => {
                 Outcome::Backbones { backbones: backbones.clone(), problems: Vec::new() }
             }
-            Command::Aside(Aside::Open { .. }) => Outcome::Opened(Opened::Data(Arc::clone(&index))),
+            Command::Aside(Aside::Open { .. }) => {
+                Outcome::Opened(Opened::Data(FreshData { index: Arc::clone(&index), known: Arc::default() }))
+            }
             Command::Long(Long::Inspect { backbone, .. }) => {
                 let facts = backbones.iter().find(|b| b.id == *backbone)?;
                 let layers = facts.tree.leaves().iter().map(|l| (l.path.clone(), summary())).collect();

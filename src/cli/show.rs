@@ -9,7 +9,7 @@ use crate::evaluate::Evaluation;
 use crate::jobs::Prediction;
 use crate::project::RunRecord;
 use crate::task::detail::{ClassDetail, LabelDetail, NumberDetail};
-use crate::task::regress::REGRESS;
+use crate::task::regress;
 use crate::task::{Answer, Detail, Format, LabelProbability, NamedNumber, ScoreKind, TaskKind};
 use crate::units::number;
 pub use crate::units::{bytes, count, duration};
@@ -305,7 +305,7 @@ fn numbers(out: &mut String, detail: &NumberDetail) {
 
 /// How numbers in the unit of the data are written.
 fn amounts() -> &'static ScoreKind {
-    REGRESS.score("mae").unwrap_or(REGRESS.chief())
+    regress::KIND.score("mae").unwrap_or(regress::KIND.chief())
 }
 
 /// One answer.

@@ -260,10 +260,10 @@ mod tests {
     use super::*;
     use crate::optim::{OptimiserChoice, Sgd};
     use crate::project::recipe::{BatchNormChoice, TrainingChoice};
-    use crate::task::classify::CLASSIFY;
+    use crate::task::classify;
 
     fn run(losses: &[f64], accuracies: &[f64]) -> RunView {
-        let mut run = RunView::live("0002", None, 100, &CLASSIFY);
+        let mut run = RunView::live("0002", None, 100, &classify::KIND);
         for (n, (val_loss, val_accuracy)) in losses.iter().zip(accuracies).enumerate() {
             run.add_epoch(EpochRecord {
                 epoch: n as u32 + 1,
@@ -289,7 +289,7 @@ mod tests {
             let probe = RunView {
                 name: "0001".into(),
                 best_score: Some(probe),
-                ..RunView::live("0001", Some(CutName::Head), 100, &CLASSIFY)
+                ..RunView::live("0001", Some(CutName::Head), 100, &classify::KIND)
             };
             alarms(&run(losses, accuracies), Some(&probe)).into_iter().map(|a| a.title).collect::<Vec<_>>()
         };
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn memory_stays_flat_over_a_long_run() {
-        let mut view = RunView::live("0001", Some(CutName::Head), 10, &CLASSIFY);
+        let mut view = RunView::live("0001", Some(CutName::Head), 10, &classify::KIND);
         for step in 0..500_000 {
             view.add_step(f64::from(step), 1.0);
         }

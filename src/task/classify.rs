@@ -18,7 +18,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// Telling one of n classes; accuracy is drawn and chooses the best epoch.
-pub const CLASSIFY: TaskKind = TaskKind {
+pub const KIND: TaskKind = TaskKind {
     name: "classify",
     words: "one class for each sample",
     target: TargetKind::Class,
@@ -117,8 +117,8 @@ fn open(_record: &TaskRecord, names: Vec<String>, loss: &LossChoice) -> Result<A
 
 impl Classify {
     fn class_of(&self, target: &Target) -> candle_core::Result<u32> {
-        let class = target.class().ok_or_else(|| wrong_target(&CLASSIFY, target))?;
-        u32::try_from(class).map_err(|_| wrong_target(&CLASSIFY, target))
+        let class = target.class().ok_or_else(|| wrong_target(&KIND, target))?;
+        u32::try_from(class).map_err(|_| wrong_target(&KIND, target))
     }
 
     fn classes_of(&self, targets: &[&Target]) -> candle_core::Result<Vec<u32>> {
@@ -128,7 +128,7 @@ impl Classify {
 
 impl Task for Classify {
     fn kind(&self) -> &'static TaskKind {
-        &CLASSIFY
+        &KIND
     }
 
     fn names(&self) -> &[String] {
@@ -206,7 +206,7 @@ impl Task for Classify {
     }
 
     fn record(&self) -> TaskRecord {
-        TaskRecord { kind: TaskChoice(&CLASSIFY), facts: Value::Null }
+        TaskRecord { kind: TaskChoice(&KIND), facts: Value::Null }
     }
 }
 
@@ -218,7 +218,7 @@ impl Tally for ClassCounts {
     }
 
     fn scores(&self) -> Scores {
-        CLASSIFY.scores.iter().zip(SCORES).map(|(kind, score)| (kind.name, score(self))).collect()
+        KIND.scores.iter().zip(SCORES).map(|(kind, score)| (kind.name, score(self))).collect()
     }
 }
 

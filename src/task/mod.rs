@@ -1,20 +1,34 @@
 //! What is asked of the network: a class, any of several labels, a number. One file each; a new task is its file and
-//! one line in [`TASKS`].
+//! one line in the list below.
 //!
 //! A task knows the targets it takes, the shape of its head, its loss, its scores and which of them chooses the best
 //! epoch, what always answering alike would score, its answer for one sample, and what an evaluation and a manifest say.
 //! The loop, records, curves, tables and exports speak of scores and answers only.
 
+/// File names become modules and the list of their kinds. `cargo fmt` does not see these modules; `check.sh` has every
+/// file formatted by name.
+macro_rules! tasks {
+    ($($file:ident,)*) => {
+        $(pub mod $file;)*
+
+        /// All tasks. Of several that take the same targets the first is the usual one.
+        pub const TASKS: &[&TaskKind] = &[$(&$file::KIND),*];
+    };
+}
+
 pub mod answer;
-pub mod classify;
 pub mod confusion;
 pub mod detail;
 #[cfg(test)]
 mod goldens;
-pub mod multi_label;
-pub mod regress;
 pub mod score;
 mod setup;
+
+tasks! {
+    classify,
+    multi_label,
+    regress,
+}
 
 pub use answer::{Answer, LabelProbability, NamedNumber};
 pub use detail::{Detail, Evaluated, Verdict};
@@ -29,9 +43,6 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use std::sync::Arc;
-
-/// All tasks. Of several that take the same targets the first is the usual one.
-pub const TASKS: &[&TaskKind] = &[&classify::CLASSIFY, &multi_label::MULTI_LABEL, &regress::REGRESS];
 
 /// A kind of task, whatever the data.
 pub struct TaskKind {
@@ -199,7 +210,7 @@ pub fn targets(task: &dyn Task, index: &DatasetIndex, items: &[usize]) -> Result
 
 /// The task that is usual for such targets.
 pub fn usual(target: TargetKind) -> &'static TaskKind {
-    TASKS.iter().find(|kind| kind.target == target).copied().unwrap_or(&classify::CLASSIFY)
+    TASKS.iter().find(|kind| kind.target == target).copied().unwrap_or(&classify::KIND)
 }
 
 fn words_of(target: TargetKind) -> &'static str {

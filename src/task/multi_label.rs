@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// Telling any of n labels; micro F1 is drawn and chooses the best epoch.
-pub const MULTI_LABEL: TaskKind = TaskKind {
+pub const KIND: TaskKind = TaskKind {
     name: "multi-label",
     words: "any of several labels for each sample",
     target: TargetKind::Labels,
@@ -121,9 +121,9 @@ impl MultiLabel {
         let (low, high) = ((smoothing / 2.0) as f32, (1.0 - smoothing / 2.0) as f32);
         let mut wanted = vec![low; targets.len() * self.labels.len()];
         for (row, target) in wanted.chunks_exact_mut(self.labels.len().max(1)).zip(targets) {
-            let Target::Labels(labels) = target else { return Err(wrong_target(&MULTI_LABEL, target)) };
+            let Target::Labels(labels) = target else { return Err(wrong_target(&KIND, target)) };
             for label in labels {
-                *row.get_mut(*label).ok_or_else(|| wrong_target(&MULTI_LABEL, target))? = high;
+                *row.get_mut(*label).ok_or_else(|| wrong_target(&KIND, target))? = high;
             }
         }
         Ok(wanted)
@@ -141,7 +141,7 @@ fn sigmoid(x: f32) -> f32 {
 
 impl Task for MultiLabel {
     fn kind(&self) -> &'static TaskKind {
-        &MULTI_LABEL
+        &KIND
     }
 
     fn names(&self) -> &[String] {
@@ -218,7 +218,7 @@ impl Task for MultiLabel {
     }
 
     fn record(&self) -> TaskRecord {
-        TaskRecord { kind: TaskChoice(&MULTI_LABEL), facts: Value::Null }
+        TaskRecord { kind: TaskChoice(&KIND), facts: Value::Null }
     }
 }
 
@@ -343,7 +343,7 @@ impl Tally for Counts {
     }
 
     fn scores(&self) -> Scores {
-        MULTI_LABEL.scores.iter().zip(SCORES).map(|(kind, score)| (kind.name, score(self))).collect()
+        KIND.scores.iter().zip(SCORES).map(|(kind, score)| (kind.name, score(self))).collect()
     }
 }
 

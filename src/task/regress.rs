@@ -18,7 +18,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// Telling one number or several; R² is drawn and chooses the best epoch.
-pub const REGRESS: TaskKind = TaskKind {
+pub const KIND: TaskKind = TaskKind {
     name: "regress",
     words: "a number for each sample",
     target: TargetKind::Numbers,
@@ -78,11 +78,11 @@ fn fit(index: &DatasetIndex, train: &[usize], _loss: &LossChoice) -> Result<Arc<
 }
 
 fn open(record: &TaskRecord, names: Vec<String>, _loss: &LossChoice) -> Result<Arc<dyn Task>> {
-    let scale: Scale = Scale::deserialize(&record.facts).map_err(|e| bad_facts(&REGRESS, e))?;
+    let scale: Scale = Scale::deserialize(&record.facts).map_err(|e| bad_facts(&KIND, e))?;
     let is_usable = |mean: &f64, std: &f64| mean.is_finite() && std.is_finite() && *std > 0.0;
     let fits = scale.mean.len() == names.len() && scale.std.len() == names.len();
     if !fits || !scale.mean.iter().zip(&scale.std).all(|(mean, std)| is_usable(mean, std)) {
-        return Err(bad_facts(&REGRESS, "a mean and a deviation above 0 for each column"));
+        return Err(bad_facts(&KIND, "a mean and a deviation above 0 for each column"));
     }
     Ok(Arc::new(Regress { columns: names, scale }))
 }
@@ -115,7 +115,7 @@ impl Regress {
         for target in targets {
             let numbers = target.numbers();
             if numbers.len() != self.columns.len() {
-                return Err(wrong_target(&REGRESS, target));
+                return Err(wrong_target(&KIND, target));
             }
             let scaled = numbers.iter().zip(&self.scale.mean).zip(&self.scale.std);
             wanted.extend(scaled.map(|((value, mean), std)| ((value - mean) / std) as f32));
@@ -136,7 +136,7 @@ impl Regress {
 
 impl Task for Regress {
     fn kind(&self) -> &'static TaskKind {
-        &REGRESS
+        &KIND
     }
 
     fn names(&self) -> &[String] {
@@ -209,7 +209,7 @@ impl Task for Regress {
     fn record(&self) -> TaskRecord {
         // Two lists of finite numbers can always be written.
         let facts = serde_json::to_value(&self.scale).unwrap_or(Value::Null);
-        TaskRecord { kind: TaskChoice(&REGRESS), facts }
+        TaskRecord { kind: TaskChoice(&KIND), facts }
     }
 }
 
@@ -314,6 +314,6 @@ impl Tally for Errors {
     }
 
     fn scores(&self) -> Scores {
-        REGRESS.scores.iter().zip(SCORES).map(|(kind, score)| (kind.name, score(self))).collect()
+        KIND.scores.iter().zip(SCORES).map(|(kind, score)| (kind.name, score(self))).collect()
     }
 }

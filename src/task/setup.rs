@@ -51,7 +51,7 @@ impl TaskChoice {
 
 impl Default for TaskChoice {
     fn default() -> Self {
-        Self(&classify::CLASSIFY)
+        Self(&classify::KIND)
     }
 }
 
