@@ -26,7 +26,9 @@ fn samples(name: &str) -> String {
 fn old(scratch: &Scratch, name: &str, data: &str) -> String {
     let project = scratch.path(name);
     copy_folder(&goldens(name), &project);
-    edit_recipe(&project, &format!("../../../../assets/samples/{data}"), &samples(data));
+    for recipe in [project.clone(), project.join("runs/0001")] {
+        edit_recipe(&recipe, &format!("../../../../assets/samples/{data}"), &samples(data));
+    }
     project.to_str().unwrap().to_string()
 }
 

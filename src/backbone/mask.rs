@@ -207,7 +207,7 @@ mod tests {
             assert_eq!(mask.frostline(&tree, 4), frostline, "{patterns:?}");
         };
         check(&[], &[], 3);
-        check(&["block.1"], &["block.1.conv"], 2);
+        check(&["block.1.conv"], &["block.1"], 2);
         check(&["net.block.0"], &["block.0"], 1);
         check(&["*.norm"], &["block.0.norm"], 1);
         check(&["stem", "block"], &["*"], 0);

@@ -11,7 +11,8 @@ use std::path::Path;
 
 /// A made-up network for pictures, known as `id`.
 fn network(id: &str) -> BackboneFacts {
-    let config = serde_json::json!({"architecture": "mobilenetv2_100"});
+    let pretrained = serde_json::json!({"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]});
+    let config = serde_json::json!({"architecture": "mobilenetv2_100", "pretrained_cfg": pretrained});
     let (family, network) = registry::describe(&config, Path::new("x")).unwrap();
     BackboneFacts {
         id: id.to_string(),

@@ -186,7 +186,7 @@ fn files_of_a_folder_do_not_use_each_other_in_circles() {
     }
 }
 
-/// `["train", "fit"]` for `src/train/fit.rs`; `None` for `lib.rs` and `main.rs`.
+/// `["train", "fit"]` for `src/train/fit.rs`; `None` for `lib.rs`, `main.rs` and what only tests use.
 fn module_of(path: &Path) -> Option<Vec<String>> {
     let relative = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).ok()?;
     let mut names: Vec<String> = relative
@@ -195,7 +195,8 @@ fn module_of(path: &Path) -> Option<Vec<String>> {
         .map(|name| name.as_os_str().to_string_lossy().into_owned())
         .collect();
     names.pop_if(|last| last == "mod");
-    (names != ["lib"] && names != ["main"]).then_some(names)
+    let is_test = |name: &String| name.ends_with("tests") || name == "goldens" || name == "testing";
+    (names != ["lib"] && names != ["main"] && !names.iter().any(is_test)).then_some(names)
 }
 
 /// Every path that the code of `module` names from `crate` or `super` on, without what is for tests alone.
