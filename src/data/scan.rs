@@ -32,6 +32,9 @@ use known::Memory;
 use serde::{Deserialize, Serialize};
 use walk::Tree;
 
+/// Raised when a file is checked otherwise than before, so that what was kept of files is not believed any more.
+pub const CHECK_VERSION: u32 = 1;
+
 /// What the user says about the data. Nothing said means: find out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -2,7 +2,7 @@
 
 use super::Answered;
 use crate::backbone::mix;
-use crate::control::Scores;
+use crate::control::{Control, Scores};
 use crate::task::{Case, Task};
 
 /// Resamples of the bootstrap.
@@ -26,14 +26,22 @@ impl Interval {
 }
 
 /// The percentile bootstrap (Efron 1979) over samples, seeded: the same answers give the same intervals. One for each
-/// of the task's scores, in its order.
-pub fn intervals(task: &dyn Task, scores: &Scores, answers: &[Answered]) -> Vec<(&'static str, Interval)> {
+/// of the task's scores, in its order; `None` where the user stopped.
+pub fn intervals(
+    task: &dyn Task,
+    scores: &Scores,
+    answers: &[Answered],
+    control: &dyn Control,
+) -> Option<Vec<(&'static str, Interval)>> {
     let kinds = task.kind().scores;
     let mut found: Vec<Vec<f64>> = vec![Vec::new(); kinds.len()];
     // Many samples need fewer repetitions for the same digits.
     let count = answers.len().max(1) as u64;
     let resamples = (DRAWS / count).clamp(200, RESAMPLES);
     for resample in 0..resamples {
+        if control.stop_requested() {
+            return None;
+        }
         let mut tally = task.tally();
         for draw in 0..answers.len() as u64 {
             if let Some(Answered { output, predicted, truth, .. }) =
@@ -48,7 +56,7 @@ pub fn intervals(task: &dyn Task, scores: &Scores, answers: &[Answered]) -> Vec<
         }
     }
     let both = kinds.iter().zip(found);
-    both.filter_map(|(kind, values)| Some((kind.name, percentiles(kind.of(scores)?, values)))).collect()
+    Some(both.filter_map(|(kind, values)| Some((kind.name, percentiles(kind.of(scores)?, values)))).collect())
 }
 
 fn percentiles(value: f64, mut values: Vec<f64>) -> Interval {
@@ -60,6 +68,7 @@ fn percentiles(value: f64, mut values: Vec<f64>) -> Interval {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::Silent;
     use crate::data::target::Target;
     use crate::task::{LossChoice, TaskRecord};
 
@@ -79,11 +88,11 @@ mod tests {
         };
         let answers: Vec<Answered> = (0..100).map(answer).collect();
         let scores = [("accuracy", 0.8), ("macro_f1", 0.8)].into_iter().collect();
-        let found = intervals(task.as_ref(), &scores, &answers);
+        let found = intervals(task.as_ref(), &scores, &answers, &Silent).unwrap();
         let (name, accuracy) = found[0];
         assert_eq!((name, accuracy.value), ("accuracy", 0.8));
         assert!((accuracy.half_width() - 1.96 * 0.04).abs() < 0.01, "{accuracy:?}");
         assert!(accuracy.low < 0.8 && accuracy.high > 0.8);
-        assert_eq!(found, intervals(task.as_ref(), &scores, &answers));
+        assert_eq!(Some(found), intervals(task.as_ref(), &scores, &answers, &Silent));
     }
 }

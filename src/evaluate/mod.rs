@@ -180,7 +180,8 @@ pub fn evaluate(
         output: row.output,
     });
     let answers: Vec<Answered> = answers.collect();
-    let intervals = intervals::intervals(task, &found.scores, &answers);
+    let stopped = || Problem::stopped("the answers are not kept");
+    let intervals = intervals::intervals(task, &found.scores, &answers, control).ok_or_else(stopped)?;
     Ok(Evaluation {
         task: TaskChoice(task.kind()),
         split,

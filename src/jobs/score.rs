@@ -49,7 +49,7 @@ pub fn evaluate(
             let model = Model::from_export(folder, machine)?;
             match what {
                 EvaluateWhat::Data(data) => evaluate_data(&model, data, options, control),
-                _ => Err(Problem::input(
+                EvaluateWhat::Validation | EvaluateWhat::Test => Err(Problem::input(
                     "an export holds no samples",
                     "only a project knows its split",
                     "name labelled samples with --data",

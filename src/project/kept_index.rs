@@ -5,7 +5,7 @@
 
 use super::files::{read_json, write_atomically};
 use crate::data::Digest;
-use crate::data::scan::{KnownFiles, ScanOptions};
+use crate::data::scan::{CHECK_VERSION, KnownFiles, ScanOptions};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,7 @@ impl Kept {
 }
 
 fn program() -> String {
-    format!("frostline {}", env!("CARGO_PKG_VERSION"))
+    format!("frostline {}, checks {CHECK_VERSION}", env!("CARGO_PKG_VERSION"))
 }
 
 fn digest(files: &KnownFiles) -> Option<Digest> {

@@ -4,7 +4,7 @@ use super::action::{Action, Job};
 use super::data_view::DataView;
 use super::projects;
 use super::undo::{Merge, Undo};
-use super::{Effect, JobView, OpenProject, Phase, Session, Step, Toast, ToastKind};
+use super::{Effect, JobView, OpenProject, Phase, Session, Step, Toast, ToastKind, Unsaved};
 use crate::backbone::FreezeMask;
 use crate::data::split::Split;
 use crate::jobs::{ModelSource, is_export};
@@ -97,7 +97,7 @@ impl Session {
             }
             project.data.set_split(project.split.as_ref());
         }
-        project.is_unsaved = true;
+        project.unsaved = Unsaved::Changed;
     }
 
     pub(super) fn choose_backbone(&mut self, id: &str) -> Vec<Effect> {

@@ -4,7 +4,7 @@ use super::runs::RunView;
 use super::{Asked, Effect, JobView, Phase, Session, ToastKind};
 use crate::control::{Fact, Progress, WarningKind};
 use crate::project::RunState;
-use crate::worker::{Command, Event, JobId, Long};
+use crate::worker::{Command, Event, JobId, Long, Request};
 
 impl Session {
     /// Takes note of an event; what follows from it comes back.
@@ -28,12 +28,16 @@ impl Session {
                 let Some(asked) = self.end(job) else { return Vec::new() };
                 self.end_hub_job(job, &asked.command, Some(&problem));
                 self.toast(ToastKind::Note, "Stopped", &problem.remedy);
-                self.on_unfinished(&asked, RunState::Stopped, &problem)
+                let mut effects = self.on_unfinished(&asked, RunState::Stopped, &problem);
+                effects.extend(self.begin_when_saved(job));
+                effects
             }
             Event::Failed { job, problem } => {
                 let Some(asked) = self.end(job) else { return Vec::new() };
                 self.end_hub_job(job, &asked.command, Some(&problem));
-                self.on_failed(job, &asked, &problem)
+                let mut effects = self.on_failed(job, &asked, &problem);
+                effects.extend(self.begin_when_saved(job));
+                effects
             }
         };
         effects.extend(self.write_memory());
@@ -47,15 +51,17 @@ impl Session {
         self.pending.remove(&job)
     }
 
-    /// Sends the training that waited for `job` to write its recipe.
+    /// Sends what waited for `job` to write a recipe.
     fn begin_when_saved(&mut self, job: JobId) -> Vec<Effect> {
         let waiting = self.waits_for_save.take_if(|(save, _)| *save == job);
-        waiting.map(|(_, training)| Effect::Send(training)).into_iter().collect()
+        waiting.map(|(_, request)| Effect::Send(request)).into_iter().collect()
     }
 
     /// Gives up the training that waited for `job` to write its recipe; `None` where none did.
     pub(super) fn give_up_training(&mut self, job: JobId) -> Option<Asked> {
-        let (_, training) = self.waits_for_save.take_if(|(save, _)| *save == job)?;
+        let is_training = |request: &Request| matches!(request.command, Command::Long(Long::Train { .. }));
+        let waiting = self.waits_for_save.take_if(|(save, request)| *save == job && is_training(request));
+        let (_, training) = waiting?;
         self.end(training.job)
     }
 

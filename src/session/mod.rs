@@ -98,13 +98,23 @@ pub struct Session {
     next_id: u64,
 }
 
+/// Whether a recipe differs from the one on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unsaved {
+    No,
+    /// It is to be written.
+    Changed,
+    /// It could not be written.
+    Failed,
+}
+
 /// An open project.
 pub struct OpenProject {
     pub folder: PathBuf,
     pub title: String,
     pub recipe: Recipe,
     /// Whether the recipe differs from the one on the disk.
-    is_unsaved: bool,
+    unsaved: Unsaved,
     pub undo: Undo,
     pub index: Arc<DatasetIndex>,
     pub split: Option<Split>,
@@ -260,7 +270,7 @@ pub enum StepState {
 impl OpenProject {
     /// Whether the recipe on disk is older than this one: only while the frostline is being dragged.
     pub fn is_unsaved(&self) -> bool {
-        self.is_unsaved
+        self.unsaved == Unsaved::Changed
     }
 }
 
@@ -366,7 +376,7 @@ impl Session {
     pub fn is_saved(&self) -> bool {
         !self.has_asked(|command| matches!(command, Command::Disk(_)))
             && !self.memory_changed
-            && self.project.as_ref().is_none_or(|project| !project.is_unsaved)
+            && self.project.as_ref().is_none_or(|project| project.unsaved == Unsaved::No)
     }
 
     /// The filters of a layer of the open project's backbone, if they are known.

@@ -3,7 +3,7 @@
 use super::action::SampleName;
 use super::data_view::DataView;
 use super::projects;
-use super::{Effect, OpenProject, Session, Step, ToastKind, TriedExport, TryView};
+use super::{Effect, OpenProject, Session, Step, ToastKind, TriedExport, TryView, Unsaved};
 use crate::data::index::DatasetIndex;
 use crate::hub::places;
 use crate::jobs::{FreshData, Opened};
@@ -40,7 +40,12 @@ impl Session {
         let mut effects = self.forget_opening();
         let request = self.request(Aside::Open { path }.into());
         self.show_job(request.job, "Reading the data", false);
-        effects.push(Effect::Send(request));
+        // What lies there may be a project whose recipe is still on its way to the disk.
+        let saves = self.jobs_asked(|command| matches!(command, Command::Disk(Disk::SaveRecipe { .. })));
+        match saves.into_iter().max() {
+            Some(save) => self.waits_for_save = Some((save, request)),
+            None => effects.push(Effect::Send(request)),
+        }
         effects
     }
 
@@ -50,6 +55,7 @@ impl Session {
             matches!(command, Command::Aside(Aside::Open { .. }) | Command::Disk(Disk::Create { .. }))
         });
         self.early_data = None;
+        self.waits_for_save.take_if(|(_, request)| jobs.contains(&request.job));
         self.forget(&jobs);
         jobs.into_iter().map(Effect::Stop).collect()
     }
@@ -122,7 +128,7 @@ impl Session {
             index,
             split: None,
             split_spec: None,
-            is_unsaved: false,
+            unsaved: Unsaved::No,
             split_problem: None,
             mask: None,
             layers: Default::default(),

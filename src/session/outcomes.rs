@@ -52,7 +52,7 @@ impl Session {
         if let Some(training) = self.give_up_training(job) {
             self.fail("The run was not started", problem);
             self.forget_live_run(&training);
-            return Vec::new();
+            return self.on_unfinished(asked, RunState::Failed, problem);
         }
         match &asked.command {
             // Nothing that a person must mend now.
@@ -72,6 +72,7 @@ impl Session {
             Command::Short(Short::Try { .. }) => self.tries.waiting = self.has_asked(is_try),
             Command::Aside(Aside::ListBackbones) => return self.take_early_data(),
             Command::Long(Long::UseDevice { .. }) => self.on_device_refused(),
+            Command::Disk(Disk::SaveRecipe { project, .. }) => self.on_recipe_not_written(project),
             Command::Long(Long::Train { .. }) => {
                 if let Some(run) = self.run_of(asked) {
                     run.state = state;
@@ -90,7 +91,7 @@ impl Session {
             )
             | Command::Short(Short::Filters { .. })
             | Command::Aside(Aside::Devices | Aside::Open { .. } | Aside::Hub(_))
-            | Command::Disk(Disk::Create { .. } | Disk::SaveRecipe { .. } | Disk::Remember { .. }) => {}
+            | Command::Disk(Disk::Create { .. } | Disk::Remember { .. }) => {}
         }
         Vec::new()
     }

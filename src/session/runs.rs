@@ -185,12 +185,11 @@ pub fn alarms(run: &RunView, probe: Option<&RunView>) -> Vec<Alarm> {
         alarms.push(alarm(AlarmKind::Bad, "Diverged.", text.to_string()));
     }
     if let Some(epoch) = overfitting_since(&run.val_loss) {
-        let text = "Validation loss has risen since. The epoch with the best accuracy is kept; fewer epochs, fewer thawed layers or more data help.";
-        alarms.push(alarm(
-            AlarmKind::Warning,
-            &format!("Overfitting since epoch {epoch}."),
-            text.to_string(),
-        ));
+        let text = format!(
+            "Validation loss has risen since. The epoch with the best {} is kept; fewer epochs, fewer thawed layers or more data help.",
+            run.chief.noun()
+        );
+        alarms.push(alarm(AlarmKind::Warning, &format!("Overfitting since epoch {epoch}."), text));
     }
     if let (Some(own), Some(probe)) = (run.best_score, probe.filter(|p| p.name != run.name))
         && let Some(frozen) = probe.best_score

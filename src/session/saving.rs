@@ -2,17 +2,28 @@
 //! as events.
 
 use super::projects::RememberedView;
-use super::{Effect, Session};
+use super::{Effect, Session, Unsaved};
 use crate::worker::{Disk, Request};
+use std::path::Path;
 
 impl Session {
     /// Asks to save the recipe where it has changed since and can be used.
     pub fn save_recipe(&mut self) -> Vec<Effect> {
-        let Some(project) = self.project.as_mut().filter(|p| p.is_unsaved) else { return Vec::new() };
-        project.is_unsaved = false;
+        let Some(project) = self.project.as_mut().filter(|p| p.unsaved == Unsaved::Changed) else {
+            return Vec::new();
+        };
+        project.unsaved = Unsaved::No;
         match project.recipe.check() {
             Ok(()) => self.write_recipe().map(Effect::Send).into_iter().collect(),
             Err(_) => Vec::new(),
+        }
+    }
+
+    /// Takes note that a recipe could not be written: it is tried again with the next change, and when the window closes.
+    pub(super) fn on_recipe_not_written(&mut self, folder: &Path) {
+        let project = self.project.as_mut().filter(|p| p.folder == folder && p.unsaved == Unsaved::No);
+        if let Some(project) = project {
+            project.unsaved = Unsaved::Failed;
         }
     }
 
@@ -55,6 +66,9 @@ impl Session {
 
     /// What is still to be written when the window closes.
     pub fn last_writes(&mut self) -> Vec<Effect> {
+        if let Some(project) = self.project.as_mut().filter(|p| p.unsaved == Unsaved::Failed) {
+            project.unsaved = Unsaved::Changed;
+        }
         let mut effects = self.save_recipe();
         self.keep_memory();
         effects.extend(self.write_memory());

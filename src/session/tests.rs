@@ -162,3 +162,38 @@ fn what_can_be_done_says_nothing_and_what_cannot_says_why() {
         }
     }
 }
+
+#[test]
+fn a_recipe_that_could_not_be_written_is_tried_again_when_the_window_closes() {
+    let mut session = opened();
+    let is_save = |command: &Command| matches!(command, Command::Disk(Disk::SaveRecipe { .. }));
+    session.apply(Edit::ChooseBackbone("two".into()));
+    let job = job_of(&session.save_recipe(), is_save).or(session.jobs_asked(is_save).pop()).unwrap();
+    let problem = Problem::other("could not write the recipe", "the disk is full", "free some space");
+    session.on_event(Event::Failed { job, problem });
+    assert!(!session.is_saved());
+    assert!(job_of(&session.save_recipe(), is_save).is_none(), "not in every frame");
+    assert!(job_of(&session.last_writes(), is_save).is_some());
+}
+
+#[test]
+fn a_project_is_opened_when_its_recipe_has_arrived_on_the_disk() {
+    let is_save = |command: &Command| matches!(command, Command::Disk(Disk::SaveRecipe { .. }));
+    let is_open = |command: &Command| matches!(command, Command::Aside(Aside::Open { .. }));
+    for arrives in [true, false] {
+        let mut session = opened();
+        session.apply(Edit::ChooseBackbone("two".into()));
+        session.save_recipe();
+        let save = session.jobs_asked(is_save).pop().unwrap();
+        assert!(job_of(&session.apply(Open::OpenPath("/project".into())), is_open).is_none());
+        let effects = match arrives {
+            true => finished(&mut session, save, Outcome::Saved),
+            false => {
+                let problem =
+                    Problem::other("could not write the recipe", "the disk is full", "free some space");
+                session.on_event(Event::Failed { job: save, problem })
+            }
+        };
+        assert!(job_of(&effects, is_open).is_some());
+    }
+}

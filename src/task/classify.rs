@@ -4,6 +4,7 @@ use super::answer::ranked;
 use super::confusion::{ClassCounts, Confusion, argmax};
 use super::detail::{ClassDetail, LabelledScore};
 use super::score::{Direction, Format};
+use super::setup::{weights_of_facts, weights_to_facts};
 use super::{
     Answer, Case, ClassWeights, Detail, Evaluated, LossChoice, Row, ScoreKind, Tally, Task, TaskChoice,
     TaskKind, TaskRecord, Verdict, wrong_target,
@@ -14,7 +15,6 @@ use crate::data::target::{Target, TargetKind};
 use crate::nn::{cross_entropy, soft_cross_entropy, softmax_rows};
 use crate::problem::{Problem, Result};
 use candle_core::Tensor;
-use serde_json::Value;
 use std::sync::Arc;
 
 /// Telling one of n classes; accuracy is drawn and chooses the best epoch.
@@ -111,8 +111,9 @@ fn inverse_frequencies(counts: &[usize]) -> Vec<f32> {
     counts.iter().map(weight).collect()
 }
 
-fn open(_record: &TaskRecord, names: Vec<String>, loss: &LossChoice) -> Result<Arc<dyn Task>> {
-    Ok(Arc::new(Classify { classes: names, label_smoothing: loss.label_smoothing, weights: None }))
+fn open(record: &TaskRecord, names: Vec<String>, loss: &LossChoice) -> Result<Arc<dyn Task>> {
+    let weights = weights_of_facts(record, names.len())?;
+    Ok(Arc::new(Classify { classes: names, label_smoothing: loss.label_smoothing, weights }))
 }
 
 impl Classify {
@@ -206,7 +207,7 @@ impl Task for Classify {
     }
 
     fn record(&self) -> TaskRecord {
-        TaskRecord { kind: TaskChoice(&KIND), facts: Value::Null }
+        TaskRecord { kind: TaskChoice(&KIND), facts: weights_to_facts(self.weights.as_deref()) }
     }
 }
 

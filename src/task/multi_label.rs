@@ -3,6 +3,7 @@
 use super::answer::ranked;
 use super::detail::{LabelDetail, LabelScore};
 use super::score::{Direction, Format};
+use super::setup::{weights_of_facts, weights_to_facts};
 use super::{
     Answer, Case, ClassWeights, Detail, Evaluated, LossChoice, Row, ScoreKind, Tally, Task, TaskChoice,
     TaskKind, TaskRecord, Verdict, wrong_target,
@@ -13,7 +14,6 @@ use crate::data::target::{Target, TargetKind};
 use crate::nn::binary_cross_entropy;
 use crate::problem::{Problem, Result};
 use candle_core::Tensor;
-use serde_json::Value;
 use std::sync::Arc;
 
 /// Telling any of n labels; micro F1 is drawn and chooses the best epoch.
@@ -72,8 +72,19 @@ struct MultiLabel {
     positive: Option<Vec<f32>>,
 }
 
-/// Some label must be had by some samples and not by others.
+/// The most labels: more are a mistaken column, and each of them is an output of the head.
+const MAX_LABELS: usize = 10_000;
+
+/// Some label must be had by some samples and not by others, and there must not be absurdly many.
 fn check(index: &DatasetIndex) -> Result<()> {
+    if index.classes.len() > MAX_LABELS {
+        return Err(Problem::input(
+            "the data has too many labels",
+            format!("there are {}, and at most {MAX_LABELS} can be told", index.classes.len()),
+            "check that the right column holds the labels (--label-column)",
+        )
+        .at(&index.root));
+    }
     let samples = index.items.len();
     if index.counts().iter().any(|count| *count > 0 && *count < samples) {
         return Ok(());
@@ -111,8 +122,9 @@ fn fit(index: &DatasetIndex, train: &[usize], loss: &LossChoice) -> Result<Arc<d
     }))
 }
 
-fn open(_record: &TaskRecord, names: Vec<String>, loss: &LossChoice) -> Result<Arc<dyn Task>> {
-    Ok(Arc::new(MultiLabel { labels: names, label_smoothing: loss.label_smoothing, positive: None }))
+fn open(record: &TaskRecord, names: Vec<String>, loss: &LossChoice) -> Result<Arc<dyn Task>> {
+    let positive = weights_of_facts(record, names.len())?;
+    Ok(Arc::new(MultiLabel { labels: names, label_smoothing: loss.label_smoothing, positive }))
 }
 
 impl MultiLabel {
@@ -158,11 +170,10 @@ impl Task for MultiLabel {
 
     /// Three sums over all labels: rightly given, wrongly given, wrongly withheld.
     fn add(&self, sums: &mut Vec<f64>, output: &[f32], target: &Target) {
-        let mut counts = Counts::new(self.labels.len());
-        counts.count(&given(output), target.labels());
-        let total = counts.total();
+        let (given, truth) = (given(output), target.labels());
+        let right = given.iter().filter(|label| truth.contains(label)).count();
         sums.resize(3, 0.0);
-        for (sum, count) in sums.iter_mut().zip([total.right, total.wrong, total.missed]) {
+        for (sum, count) in sums.iter_mut().zip([right, given.len() - right, truth.len() - right]) {
             *sum += count as f64;
         }
     }
@@ -218,7 +229,7 @@ impl Task for MultiLabel {
     }
 
     fn record(&self) -> TaskRecord {
-        TaskRecord { kind: TaskChoice(&KIND), facts: Value::Null }
+        TaskRecord { kind: TaskChoice(&KIND), facts: weights_to_facts(self.positive.as_deref()) }
     }
 }
 
@@ -301,12 +312,17 @@ impl Counts {
     fn count(&mut self, given: &[usize], truth: &[usize]) {
         self.samples += 1;
         self.exact += u64::from(given == truth);
-        for (number, label) in self.labels.iter_mut().enumerate() {
-            match (given.contains(&number), truth.contains(&number)) {
-                (true, true) => label.right += 1,
-                (true, false) => label.wrong += 1,
-                (false, true) => label.missed += 1,
-                (false, false) => {}
+        // Of many labels a sample has few.
+        for label in given {
+            let Some(count) = self.labels.get_mut(*label) else { continue };
+            match truth.contains(label) {
+                true => count.right += 1,
+                false => count.wrong += 1,
+            }
+        }
+        for label in truth.iter().filter(|label| !given.contains(label)) {
+            if let Some(count) = self.labels.get_mut(*label) {
+                count.missed += 1;
             }
         }
     }

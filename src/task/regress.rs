@@ -96,7 +96,9 @@ impl Scale {
                 items.filter_map(|item| item.target.numbers().get(column).copied()).collect();
             let own = values.iter().sum::<f64>() / values.len().max(1) as f64;
             let variance = values.iter().map(|v| (v - own).powi(2)).sum::<f64>() / values.len().max(1) as f64;
-            if !(variance > 0.0 && variance.is_finite()) {
+            // Rounding makes the mean of equal numbers another number.
+            let differ = values.windows(2).any(|pair| matches!(pair, [a, b] if a != b));
+            if !(differ && variance > 0.0 && variance.is_finite()) {
                 let why = format!("the numbers in {name:?} are all the same, or too large to compute with");
                 let remedy = "name a column whose numbers differ (--label-column)";
                 return Err(Problem::input("there is nothing to learn", why, remedy).at(&index.root));

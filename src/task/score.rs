@@ -52,6 +52,17 @@ impl ScoreKind {
         }
     }
 
+    /// The words inside a sentence: `accuracy`, but `RMSE` and `R²`.
+    pub fn noun(&self) -> String {
+        let mut letters = self.words.chars();
+        match (letters.next(), letters.clone().next()) {
+            (Some(first), Some(second)) if second.is_lowercase() => {
+                first.to_lowercase().chain(letters).collect()
+            }
+            _ => self.words.to_string(),
+        }
+    }
+
     /// The value for a person.
     pub fn format(&self, value: f64) -> String {
         match self.format {

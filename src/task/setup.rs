@@ -85,6 +85,34 @@ impl<'de> Deserialize<'de> for TaskChoice {
     }
 }
 
+/// What a task keeps of how it weighs its outputs, so that a run that goes on weighs them alike.
+#[derive(Serialize, Deserialize)]
+struct Weighing {
+    weights: Vec<f32>,
+}
+
+/// Facts of a task that keeps nothing but `weights`, one for each output.
+pub(super) fn weights_to_facts(weights: Option<&[f32]>) -> Value {
+    weights.map_or(Value::Null, |weights| serde_json::json!({ "weights": weights }))
+}
+
+/// Reads what [`weights_to_facts`] gave.
+///
+/// # Errors
+/// There is not one usable weight for each of `outputs` outputs.
+pub(super) fn weights_of_facts(record: &TaskRecord, outputs: usize) -> Result<Option<Vec<f32>>> {
+    if record.facts.is_null() {
+        return Ok(None);
+    }
+    let Weighing { weights } =
+        Weighing::deserialize(&record.facts).map_err(|e| bad_facts(&record.kind, e))?;
+    let is_usable = weights.iter().all(|weight| weight.is_finite() && *weight > 0.0);
+    match is_usable && weights.len() == outputs {
+        true => Ok(Some(weights)),
+        false => Err(bad_facts(&record.kind, "a weight above 0 for each output")),
+    }
+}
+
 /// The error for a record whose facts do not fit.
 pub fn bad_facts(kind: &TaskKind, why: impl fmt::Display) -> Problem {
     Problem::input(

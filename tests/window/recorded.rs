@@ -99,7 +99,8 @@ impl Recorded {
                 let Detail::Classes(detail) = &evaluation.detail else { return None };
                 let task = TaskRecord::default().open(detail.labels.clone(), &LossChoice::default()).ok()?;
                 evaluation.intervals =
-                    intervals::intervals(task.as_ref(), &evaluation.scores, &evaluation.answers);
+                    intervals::intervals(task.as_ref(), &evaluation.scores, &evaluation.answers, &Silent)
+                        .unwrap_or_default();
                 Some(Ok(Outcome::Evaluated { run: run.clone(), what: what.clone(), evaluation }))
             }
             Command::Short(Short::Try { texts, .. }) => {
