@@ -80,7 +80,8 @@ fn any_of_several_labels_from_a_table_to_answers() {
     let export = scratch.path("export");
     let export = export.to_str().unwrap();
     frostline(["export", project, "--out", export]).code(0);
-    let texts = ["--text", "The food was cold.", "--text", "The courier came late and it was too expensive."];
+    let texts =
+        ["--text", "The food was cold.", "--text", "- The courier came late and it was too expensive."];
     let answers = frostline([&["predict", export, "--json"][..], &texts].concat()).code(0).lines();
     assert_eq!(answers[0]["chosen"], serde_json::json!(["taste"]), "{answers:?}");
     assert_eq!(answers[1]["chosen"], serde_json::json!(["delivery", "price"]), "{answers:?}");

@@ -108,7 +108,8 @@ pub enum Command {
         #[arg(value_name = "INPUT")]
         inputs: Vec<PathBuf>,
         /// A text; may be given several times
-        #[arg(long, value_name = "T")]
+        // A text may begin with a dash.
+        #[arg(long, value_name = "T", allow_hyphen_values = true)]
         text: Vec<String>,
         /// How many labels to show for each input
         #[arg(long, value_name = "K", default_value_t = 3, value_parser = at_least_one())]
@@ -157,10 +158,10 @@ fn at_least_one() -> clap::builder::RangedU64ValueParser<usize> {
 #[derive(Args, Clone, Default)]
 pub struct Columns {
     /// Column of a table that holds the text
-    #[arg(long, value_name = "C")]
+    #[arg(long, value_name = "C", allow_hyphen_values = true)]
     pub text_column: Option<String>,
     /// Column of a table that holds the label; several, given one by one, hold a label (1 or 0) or a number each
-    #[arg(long, value_name = "C")]
+    #[arg(long, value_name = "C", allow_hyphen_values = true)]
     pub label_column: Vec<String>,
 }
 
