@@ -61,6 +61,13 @@ fn messages_look_as_they_did() {
             if name == "9-messages" {
                 stage.wait("message", |s| s.toasts.iter().any(|t| t.title == "Nothing was opened"));
             }
+            if name == "9-quit" {
+                // It begins when its recipe has been written.
+                stage.wait("recorded run", |s| {
+                    let runs = s.project.as_ref().map(|project| &project.runs);
+                    runs.and_then(|runs| runs.last()).is_some_and(|run| run.val_loss.len() >= 12)
+                });
+            }
             stage.settle();
             faults.extend(stage.compare(name));
             stage.harness.state_mut().session_mut().toasts.clear();

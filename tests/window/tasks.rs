@@ -1,16 +1,43 @@
 //! Labels and numbers in the window, from a dropped table to answers, with the real worker.
+//!
+//! `FROSTLINE_PICTURES=DIR` keeps pictures of Train, Evaluate and Try to look at; figures depend on the machine, so that
+//! they are compared with none.
 
 use crate::harness::{Window, in_private_home};
+use crate::raster::Raster;
+use eframe::egui::Theme;
 use eframe::egui::accesskit::Role;
 use egui_kittest::kittest::Queryable;
+use egui_kittest::{Harness, LazyRenderer};
 use frostline::data::TargetKind;
+use frostline::project::Machine;
 use frostline::task::{Answer, Detail};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Texts with a list of labels and a number each.
 fn table(path: &Path, header: &str, row: impl Fn(usize) -> String) {
     let rows: Vec<String> = (0..48).map(row).collect();
     std::fs::write(path, format!("{header}\n{}\n", rows.join("\n"))).unwrap();
+}
+
+/// A window that can be painted.
+fn open(theme: Theme) -> Window {
+    let builder = Harness::builder()
+        .with_size([1280.0, 800.0])
+        .with_theme(theme)
+        .renderer(LazyRenderer::new(Raster::default));
+    let mut window = Window::build(builder, Machine::cpu(), Arc::new(|_, _| None));
+    window.wait("backbones", |s| !s.backbones.is_empty());
+    window
+}
+
+fn keep_picture(window: &mut Window, name: &str) {
+    if let Some(folder) = std::env::var_os("FROSTLINE_PICTURES") {
+        let task = window.project().recipe.task.name;
+        let path = Path::new(&folder).join(format!("{task}-{name}.png"));
+        window.harness.render().unwrap().save(path).unwrap();
+    }
 }
 
 fn train_and_evaluate(window: &mut Window) {
@@ -20,9 +47,12 @@ fn train_and_evaluate(window: &mut Window) {
     window.set_number("Learning rate", "0.02");
     window.press("Train");
     window.wait("training", |s| s.newest_result().is_some() && !s.is_training());
+    window.harness.run_steps(5);
+    keep_picture(window, "train");
     window.go_to("Evaluate");
     window.wait("scores", |s| s.project.as_ref().is_some_and(|p| p.evaluation.is_some()));
     window.harness.run_steps(5);
+    keep_picture(window, "evaluate");
 }
 
 fn ask(window: &mut Window, text: &str) -> Answer {
@@ -32,6 +62,7 @@ fn ask(window: &mut Window, text: &str) -> Answer {
     window.type_text(text);
     window.press("Ask");
     window.wait("answer", |s| !s.tries.predictions.is_empty() && !s.tries.waiting);
+    keep_picture(window, "try");
     window.session().tries.predictions[0].answer.clone().unwrap()
 }
 
@@ -48,7 +79,7 @@ fn a_dropped_table_of_labels_is_trained_judged_and_asked() {
         ];
         let labels = ["delivery", "price", "delivery;price", ""];
         table(&path, "text,labels", |n| format!("Order {n}. {},{}", said[n % 4], labels[n % 4]));
-        let mut window = Window::open();
+        let mut window = open(Theme::Dark);
         window.open_data(&path);
         assert_eq!(window.project().index.target, TargetKind::Labels);
         assert_eq!(window.project().recipe.task.name, "multi-label");
@@ -75,7 +106,7 @@ fn a_dropped_table_of_numbers_is_trained_judged_and_asked() {
         table(&path, "text,points", |n| {
             format!("Wine {n} is {}.,{}", words[n % 3], 30.0 * (n % 3) as f64 + n as f64 / 8.0 + 0.5)
         });
-        let mut window = Window::open();
+        let mut window = open(Theme::Light);
         window.open_data(&path);
         assert_eq!(window.project().recipe.task.name, "regress");
         train_and_evaluate(&mut window);
