@@ -98,6 +98,12 @@ fn any_of_several_labels_from_a_table_to_answers() {
     assert_eq!(again["samples"], 64);
     let said = frostline(["eval", export, "--data", marks.to_str().unwrap()]).code(0).stdout;
     assert!(said.contains("micro F1") && said.contains("delivery"), "{said}");
+    // Where no other label ever applies, their columns still are labels.
+    let tasty = complaints(8).into_iter().filter(|(_, set)| set.iter().all(|label| *label == "taste"));
+    let rows = tasty.map(|(text, set)| vec![text, "0".to_owned(), mark(&set, "taste"), "0".to_owned()]);
+    table(&marks, &["text", "delivery", "taste", "price"], rows);
+    let again = frostline(["eval", export, "--data", marks.to_str().unwrap(), "--json"]).code(0).object();
+    assert_eq!(again["samples"], 16, "{again}");
     frostline(["runs", project]).code(0);
 }
 
@@ -157,7 +163,13 @@ fn a_task_that_the_data_does_not_suit_is_refused_in_words() {
     assert!(!out.exists());
     let (project, _) = trained(&scratch, &data, &["--label-smoothing", "0.1", "--class-weights", "inverse"]);
     let recipe = std::fs::read_to_string(project.join("recipe.toml")).unwrap();
-    for line in ["task = \"multi-label\"", "label_smoothing = 0.1", "class_weights = \"inverse\""] {
+    for line in [
+        "text_column = \"text\"",
+        "label_column = \"labels\"",
+        "task = \"multi-label\"",
+        "label_smoothing = 0.1",
+        "class_weights = \"inverse\"",
+    ] {
         assert!(recipe.lines().any(|own| own == line), "{recipe}");
     }
     // A recipe that asks for something else than the data holds is refused before anything is trained.

@@ -54,7 +54,8 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
             path: Project::reference(&new.folder, &new.data)?,
             text_column: new.text_column.clone(),
             label_columns: new.label_columns.clone(),
-        },
+        }
+        .with_columns_of(&index.layout),
         backbone: BackboneChoice {
             id: backbone.id.clone(),
             sha256: backbone.open_weights()?.sha256().to_string(),

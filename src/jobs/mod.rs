@@ -21,7 +21,7 @@ pub use train::{Trained, train, train_recipe};
 
 use crate::control::{Control, Fact};
 use crate::data::index::{DatasetIndex, Digest, Item};
-use crate::data::scan::{KnownFiles, ScanOptions, Scanned, scan_known};
+use crate::data::scan::{KnownFiles, ScanError, ScanOptions, Scanned, scan_known};
 use crate::problem::{Problem, Result};
 use crate::project::device::{DeviceName, DeviceOffer};
 use crate::project::{Machine, Project, Recipe, kept_index};
@@ -68,14 +68,36 @@ fn scan_with(
 ) -> Result<Scanned> {
     let started = Instant::now();
     let scanned = scan_known(root, options, known, control)?;
-    let index = &scanned.index;
+    report_scan(&scanned.index, started, control);
+    Ok(scanned)
+}
+
+/// Reads a dataset by the label columns `names`, or as `options` say where it has not all of them.
+fn scan_named(
+    root: &Path,
+    names: &[String],
+    options: &ScanOptions,
+    control: &dyn Control,
+) -> Result<DatasetIndex> {
+    let started = Instant::now();
+    let by_name = ScanOptions { label_columns: names.to_vec(), ..options.clone() };
+    let index = match crate::data::scan::scan(root, &by_name, control) {
+        Err(ScanError::UnknownColumn { asked, .. }) if names.contains(&asked) => {
+            return scan(root, options, control);
+        }
+        other => other?,
+    };
+    report_scan(&index, started, control);
+    Ok(index)
+}
+
+fn report_scan(index: &DatasetIndex, started: Instant, control: &dyn Control) {
     control.report(Fact::Scan {
         items: index.items.len() as u64,
         classes: index.classes.len() as u64,
         findings: index.findings.len() as u64,
         seconds: started.elapsed().as_secs_f64(),
     });
-    Ok(scanned)
 }
 
 /// Reads the data that a recipe names.
@@ -130,6 +152,8 @@ fn in_pool<R: Send>(machine: &Machine, work: impl FnOnce() -> Result<R> + Send) 
 mod tests {
     use super::*;
     use crate::control::Silent;
+    use crate::data::target::TargetKind;
+    use crate::project::recipe::DataChoice;
     use std::time::{Duration, SystemTime};
 
     #[test]
@@ -184,5 +208,42 @@ mod tests {
         assert!(kept.exists());
         forget_if_changed(&project, &index, [1]);
         assert!(!kept.exists());
+    }
+
+    #[test]
+    fn a_new_recipe_names_the_columns_that_were_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("a.csv");
+        let rows: String = (0..100).map(|n| format!("text {n},{},{}.25\n", 50 + n % 31, n % 90)).collect();
+        std::fs::write(&data, format!("text,weight,price\n{rows}")).unwrap();
+        let index = scan(&data, &ScanOptions::default(), &Silent).unwrap();
+        let choice = DataChoice::default().with_columns_of(&index.layout);
+        assert_eq!(
+            (choice.text_column.as_deref(), &choice.label_columns[..]),
+            (Some("text"), &["weight".to_owned()][..])
+        );
+        let named = DataChoice { label_columns: vec!["price".into()], ..DataChoice::default() };
+        assert_eq!(named.with_columns_of(&index.layout).label_columns, ["price"]);
+        let (_folder, _, folders) = project_with_data();
+        let index = scan(&folders, &ScanOptions::default(), &Silent).unwrap();
+        assert_eq!(DataChoice::default().with_columns_of(&index.layout), DataChoice::default());
+    }
+
+    #[test]
+    fn other_data_is_read_by_the_labels_of_the_model_where_it_has_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("a.csv");
+        let options = ScanOptions { target: Some(TargetKind::Labels), ..ScanOptions::default() };
+        let read = |names: &[&str], table: &str| {
+            std::fs::write(&data, table).unwrap();
+            let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+            scan_named(&data, &names, &options, &Silent).unwrap().classes
+        };
+        let marks = "id,text,x,y,z,w\nk,a,1,0,false,0\nl,b,0,0,true,1\nm,c,1,0,false,1\n";
+        assert_eq!(read(&["x", "y", "z"], marks), ["x", "y", "z"]);
+        assert_eq!(read(&["y", "X"], marks), ["X", "y"]);
+        // As without names where one of them is no column.
+        assert_eq!(read(&["x", "q"], marks), ["w", "x", "y"]);
+        assert_eq!(read(&["x", "y"], "text,tags\na,x;y\nb,y\nc,x\n"), ["x", "y"]);
     }
 }

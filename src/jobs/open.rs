@@ -79,7 +79,8 @@ pub fn create_in_home(data: &FreshData, backbone: BackboneChoice, dropout: f32) 
             path: Project::reference(&folder, &index.root)?,
             text_column: None,
             label_columns: Vec::new(),
-        },
+        }
+        .with_columns_of(&index.layout),
         backbone,
         ..Recipe::suited_to(&defaults)
     };

@@ -1,11 +1,12 @@
 //! Answers of a trained model: for labelled samples as scores, for files and texts as labels.
 
-use super::{forget_if_changed, in_pool, scan, scan_of};
+use super::{forget_if_changed, in_pool, scan, scan_named, scan_of};
 use crate::control::{Control, Fact};
 use crate::data::facts::extension;
+use crate::data::index::{DatasetIndex, Layout};
 use crate::data::modality::Modality;
 use crate::data::scan::ScanOptions;
-use crate::data::target::TargetKind;
+use crate::data::target::{TargetForm, TargetKind};
 use crate::evaluate::{Evaluation, Judged};
 use crate::network::samples::Sample;
 use crate::predict::Model;
@@ -100,12 +101,38 @@ fn evaluate_data(
 ) -> Result<Evaluation> {
     let task = model.task();
     let mut options = ScanOptions { target: Some(task.kind().target), ..options.clone() };
-    if options.label_columns.is_empty() && task.kind().target == TargetKind::Numbers {
-        options.label_columns = task.names().to_vec();
-    }
-    let index = scan(data, &options, control)?;
+    let mut index = match task.kind().target {
+        TargetKind::Labels if options.label_columns.is_empty() => {
+            scan_named(data, task.names(), &options, control)?
+        }
+        TargetKind::Numbers if options.label_columns.is_empty() => {
+            options.label_columns = task.names().to_vec();
+            scan(data, &options, control)?
+        }
+        TargetKind::Class | TargetKind::Labels | TargetKind::Numbers => scan(data, &options, control)?,
+    };
+    spell_as(&mut index, task.names());
     let items: Vec<usize> = (0..index.items.len()).collect();
     crate::evaluate::evaluate(model, &index, &items, Judged::Data, control)
+}
+
+/// Gives columns of labels or numbers the model's spelling of their names, which may differ in case of letters and white
+/// space around them.
+fn spell_as(index: &mut DatasetIndex, names: &[String]) {
+    let Layout::Table { form: TargetForm::Marks | TargetForm::Numbers | TargetForm::DecimalCommas, .. } =
+        index.layout
+    else {
+        return;
+    };
+    for class in 0..index.classes.len() {
+        let known = names.iter().find(|name| name.trim().eq_ignore_ascii_case(index.name_of(class).trim()));
+        let is_known = names.iter().any(|name| name == index.name_of(class));
+        if let Some(known) = known.filter(|known| !is_known && !index.classes.contains(known))
+            && let Some(class) = index.classes.get_mut(class)
+        {
+            class.clone_from(known);
+        }
+    }
 }
 
 /// What a model says of one input, or why it says nothing.
@@ -235,4 +262,26 @@ fn expand(path: &Path, modality: Modality) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::Silent;
+
+    #[test]
+    fn a_model_finds_its_columns_in_other_spellings() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("a.csv");
+        std::fs::write(&data, "text,Toxic, RUDE ,loud\na,1,0,0\nb,0,1,1\n").unwrap();
+        let mut index = scan(&data, &ScanOptions::default(), &Silent).unwrap();
+        assert_eq!(index.classes, ["RUDE", "Toxic", "loud"]);
+        spell_as(&mut index, &["rude", "toxic"].map(str::to_owned));
+        assert_eq!(index.classes, ["rude", "toxic", "loud"]);
+        // Labels in cells are what they are.
+        std::fs::write(&data, "text,tags\na,X;y\nb,y\nc,X\nd,\n").unwrap();
+        let mut index = scan(&data, &ScanOptions::default(), &Silent).unwrap();
+        spell_as(&mut index, &["x", "y"].map(str::to_owned));
+        assert_eq!(index.classes, ["X", "y"]);
+    }
 }

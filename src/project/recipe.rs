@@ -1,5 +1,6 @@
 //! Everything the user chose, as one TOML file that the window and the command line share.
 
+use crate::data::index::Layout;
 use crate::data::scan::ScanOptions;
 use crate::optim::{OptimiserChoice, ScheduleChoice};
 use crate::task::{ClassWeights, LossChoice, TaskChoice};
@@ -43,6 +44,23 @@ pub struct DataChoice {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub label_columns: Vec<String>,
+}
+
+impl DataChoice {
+    /// With the columns that a scan found where the user named none, so that every later scan reads the same ones,
+    /// whatever else it is told.
+    pub fn with_columns_of(mut self, layout: &Layout) -> Self {
+        match layout {
+            Layout::Table { text_column, label_columns, .. } if !label_columns.is_empty() => {
+                self.text_column.get_or_insert_with(|| text_column.clone());
+                if self.label_columns.is_empty() {
+                    self.label_columns.clone_from(label_columns);
+                }
+            }
+            Layout::Table { .. } | Layout::Folders { .. } => {}
+        }
+        self
+    }
 }
 
 /// How the samples are divided.

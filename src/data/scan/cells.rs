@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Label;
+use super::forms::stands_for_nothing;
 use crate::data::index::FindingKind;
 use crate::data::target::TargetForm;
 
@@ -36,6 +37,11 @@ impl Refused {
         Refused { kind: FindingKind::MissingLabel, why, remedy: "Label the row, or remove it." }
     }
 
+    fn placeholder(column: &str, found: &str) -> Refused {
+        let why = format!("“{column}” is {}, which says that the label is missing", shown(found));
+        Refused { kind: FindingKind::MissingLabel, why, remedy: PLACEHOLDER_REMEDY }
+    }
+
     fn bad(why: String, remedy: &'static str) -> Refused {
         Refused { kind: FindingKind::BadTarget, why, remedy }
     }
@@ -47,6 +53,8 @@ impl Refused {
 }
 
 pub(super) const VALUE_REMEDY: &str = "Give the text as a string and the label as a string or a number.";
+const PLACEHOLDER_REMEDY: &str =
+    "Label the row, leave the cell empty if none of the labels applies, or remove the row.";
 const NUMBER_REMEDY: &str = "Write a plain number, such as 1234.5, or remove the row.";
 const MARK_REMEDY: &str = "Write 1 where the label applies and 0 where it does not, or remove the row.";
 
@@ -87,13 +95,17 @@ fn class(name: &str, cell: &Cell) -> Result<Label, Refused> {
     }
 }
 
-/// An empty cell or list is a sample without any label; only where JSON has no value at all nobody has labelled it.
+/// An empty cell or list is a sample without any label. Where JSON has no value at all, or the cell says that it holds
+/// none, nobody has labelled it.
 fn labels(name: &str, cell: &Cell, separator: Option<char>) -> Result<Label, Refused> {
     let trimmed = |parts: &mut dyn Iterator<Item = &str>| {
         let parts = parts.map(str::trim).filter(|part| !part.is_empty());
         Ok(Label::Labels(parts.map(str::to_owned).collect()))
     };
     match (cell, separator) {
+        (Cell::Text(text), _) if !text.trim().is_empty() && stands_for_nothing(text) => {
+            Err(Refused::placeholder(name, text))
+        }
         (Cell::Text(text), Some(separator)) => trimmed(&mut text.split(separator)),
         (Cell::Text(text), None) => trimmed(&mut std::iter::once(text.as_str())),
         (Cell::List(parts), _) => trimmed(&mut parts.iter().map(String::as_str)),
@@ -157,7 +169,8 @@ impl NumberFault {
             }
             NumberFault::Separators => Refused::bad(
                 format!("“{name}” is {text}: what its separators mean cannot be told"),
-                "Write numbers without separators of thousands and with a point before the fraction: 1234.5.",
+                "Write numbers without separators of thousands, and the whole column with a point before the fraction \
+                 (1234.5) or the whole column with a comma (1234,5).",
             ),
             NumberFault::TooLarge => Refused::bad(
                 format!("“{name}” is {text}, which is too large to be learnt (at most {LARGEST:e})"),
@@ -170,23 +183,28 @@ impl NumberFault {
 /// The number that `text` is, as programs write it or with a decimal comma.
 pub(super) fn number(text: &str, form: TargetForm) -> Result<f64, NumberFault> {
     let text = text.trim();
+    let is_made_of =
+        |text: &str, marks: &[u8]| text.bytes().all(|byte| byte.is_ascii_digit() || marks.contains(&byte));
+    let has_digits = text.bytes().any(|byte| byte.is_ascii_digit());
     let plain = match form {
-        TargetForm::DecimalCommas if text.contains('.') && text.contains(',') => {
+        // Where commas stand before fractions, 1.234 is probably a thousand and more.
+        TargetForm::DecimalCommas if text.contains('.') && has_digits && is_made_of(text, b"+-.,eE") => {
             return Err(NumberFault::Separators);
         }
         TargetForm::DecimalCommas => text.replacen(',', ".", 1),
-        _ => text.to_owned(),
-    };
-    let is_made_of = |marks: &[u8]| {
-        let mut bytes = plain.bytes();
-        bytes.all(|byte| byte.is_ascii_digit() || marks.contains(&byte))
+        TargetForm::Numbers
+        | TargetForm::Name
+        | TargetForm::SemicolonList
+        | TargetForm::BarList
+        | TargetForm::JsonList
+        | TargetForm::Marks => text.to_owned(),
     };
     // "nan" and "infinity" are numbers to Rust.
-    let value = if is_made_of(b"+-.eE") { plain.parse::<f64>().ok() } else { None };
+    let value = if is_made_of(&plain, b"+-.eE") { plain.parse::<f64>().ok() } else { None };
     match value {
         Some(value) if value.abs() <= LARGEST => Ok(value),
         Some(_) => Err(NumberFault::TooLarge),
-        None if is_made_of(b"+-.,") && plain.contains(',') => Err(NumberFault::Separators),
+        None if is_made_of(&plain, b"+-.,") && plain.contains(',') => Err(NumberFault::Separators),
         None => Err(NumberFault::NoNumber),
     }
 }
@@ -245,8 +263,10 @@ mod tests {
         check("3,5", Ok(3.5));
         check("-0,25", Ok(-0.25));
         check("12", Ok(12.0));
-        check("1.234,5", Err(NumberFault::Separators));
-        check("1,234,567", Err(NumberFault::Separators));
+        for point in ["1.234,5", "1,234,567", "1.234", "-2.5", "1.5e3", ".5"] {
+            check(point, Err(NumberFault::Separators));
+        }
+        check("e.", Err(NumberFault::NoNumber));
         check("drei", Err(NumberFault::NoNumber));
     }
 
@@ -296,6 +316,11 @@ mod tests {
         assert_eq!(read(TargetForm::BarList, text(" ")), Vec::<String>::new());
         assert_eq!(read(TargetForm::JsonList, text("a;b")), ["a;b"]);
         assert_eq!(read(TargetForm::JsonList, Cell::List(vec!["b".into(), " a".into()])), ["a", "b"]);
-        assert!(label(TargetForm::JsonList, &["tags".to_owned()], &[Cell::Absent]).is_err());
+        for nothing in [Cell::Absent, text("NA"), text(" null "), text("None")] {
+            for form in [TargetForm::JsonList, TargetForm::SemicolonList, TargetForm::BarList] {
+                let read = label(form, &["tags".to_owned()], std::slice::from_ref(&nothing));
+                assert!(matches!(read, Err(Refused { kind: FindingKind::MissingLabel, .. })), "{nothing:?}");
+            }
+        }
     }
 }

@@ -81,24 +81,20 @@ impl Columns {
         let unclear =
             |what| ScanError::UnclearColumn { path: path.to_owned(), what, available: names.to_vec() };
         let asked_text = choice.options.text_column.as_ref().map(find).transpose()?;
-        let mut asked_labels: Vec<usize> = Vec::new();
-        for asked in &choice.options.label_columns {
-            let column = find(asked)?;
-            if !asked_labels.contains(&column) {
-                asked_labels.push(column);
-            }
-        }
+        let asked_labels = asked_labels(path, names, &choice.options.label_columns)?;
         if asked_text.is_some_and(|text| asked_labels.contains(&text)) {
             return Err(unclear("label"));
         }
         let named_text =
             asked_text.or_else(|| by_name(names, &TEXT_NAMES).filter(|text| !asked_labels.contains(text)));
-        let named_label = by_name(names, &LABEL_NAMES).or_else(|| by_name(names, &forms::LIST_NAMES));
+        let target = choice.options.target;
+        // Projects from before there were lists have none of them for their class.
+        let list_names: &[&str] = if target == Some(TargetKind::Class) { &[] } else { &forms::LIST_NAMES };
+        let named_label = by_name(names, &LABEL_NAMES).or_else(|| by_name(names, list_names));
         let named_label = named_label.filter(|label| asked_labels.is_empty() && Some(*label) != named_text);
         let labels: Vec<usize> = asked_labels.iter().copied().chain(named_label).collect();
         let text = named_text.or_else(|| table.longest(&labels));
         let text = text.ok_or_else(|| unclear("text"))?;
-        let target = choice.options.target;
         let (labels, form) = match (choice.form, asked_labels.as_slice()) {
             (_, []) => table.labels(named_label, text, target).ok_or_else(|| {
                 unclear(if target == Some(TargetKind::Numbers) { "number" } else { "label" })
@@ -114,7 +110,43 @@ impl Columns {
                 (asked_labels, form)
             }
         };
+        refuse_repeated(path, names, text, &labels)?;
         Ok(Columns { text, labels, form })
+    }
+}
+
+/// The label columns that were asked for, each once.
+fn asked_labels(path: &Path, names: &[String], asked: &[String]) -> Result<Vec<usize>, ScanError> {
+    let mut found: Vec<(usize, &str)> = Vec::new();
+    for asked in asked {
+        let column = position(names, asked);
+        let earlier = found.iter().find(|(earlier, _)| Some(*earlier) == column);
+        match (column, earlier) {
+            (Some(_), Some((_, same))) if *same == asked.trim() => {}
+            (Some(column), None) => found.push((column, asked.trim())),
+            // Of two names that differ in case, the table has one.
+            (Some(_), Some(_)) | (None, _) => {
+                let (path, asked) = (path.to_owned(), asked.clone());
+                return Err(ScanError::UnknownColumn { path, asked, available: names.to_vec() });
+            }
+        }
+    }
+    Ok(found.into_iter().map(|(column, _)| column).collect())
+}
+
+/// Columns are spoken of by name, in a recipe as in a label of a column of marks: a name that two columns have must not
+/// stand for the second, nor for one of several labels.
+fn refuse_repeated(path: &Path, names: &[String], text: usize, labels: &[usize]) -> Result<(), ScanError> {
+    let name = |column: &usize| names.get(*column).map_or("", |name| name.trim());
+    let is_second = |column: &&usize| position(names, name(column)) != Some(**column);
+    let is_shared = |column: &&usize| names.iter().filter(|other| other.trim() == name(column)).count() > 1;
+    let mut chosen = labels.iter().chain([&text]);
+    let of_several = || labels.iter().filter(|_| labels.len() > 1).find(is_shared);
+    match chosen.find(is_second).or_else(of_several) {
+        Some(column) => {
+            Err(ScanError::RepeatedColumn { path: path.to_owned(), name: name(column).to_owned() })
+        }
+        None => Ok(()),
     }
 }
 
@@ -175,7 +207,7 @@ pub(super) fn unnamed(columns: usize) -> Vec<String> {
 }
 
 /// The column of that name, as it is written or else in any case of letters.
-fn position(names: &[String], wanted: &str) -> Option<usize> {
+pub(super) fn position(names: &[String], wanted: &str) -> Option<usize> {
     let wanted = wanted.trim();
     let exact = names.iter().position(|name| name.trim() == wanted);
     exact.or_else(|| names.iter().position(|name| name.trim().eq_ignore_ascii_case(wanted)))
@@ -322,6 +354,7 @@ mod tests {
         assert_eq!(form(&["a", "b"], Some(TargetKind::Numbers)), TargetForm::Numbers);
         assert_eq!(form(&["c", "a"], None), TargetForm::Numbers);
         assert_eq!(choose(&["c", "a", "c"], None).unwrap().labels, [3, 1]);
+        assert!(matches!(choose(&["c", "C"], None), Err(ScanError::UnknownColumn { .. })));
         let Err(ScanError::UnfitColumns { columns, .. }) = choose(&["a", "d"], None) else { panic!() };
         assert_eq!(columns, ["d"]);
         let two = choose(&["a", "b"], Some(TargetKind::Class));

@@ -33,6 +33,8 @@ pub enum ScanError {
     UnfitColumns { path: PathBuf, columns: Vec<String>, asked: Option<TargetKind> },
     #[error("the folders of {} name one class for each sample, so they give no {}", path.display(), asked.name())]
     FoldersAreClasses { path: PathBuf, asked: TargetKind },
+    #[error("{} has several columns that are named “{name}”, so the name does not say which of them is meant", path.display())]
+    RepeatedColumn { path: PathBuf, name: String },
     /// `what` is "text", "label" or "number".
     #[error("which column of {} is the {what} cannot be told; it has {}", path.display(), listed(available))]
     UnclearColumn { path: PathBuf, what: &'static str, available: Vec<String> },
@@ -51,6 +53,7 @@ impl ScanError {
             | ScanError::Flat { path, .. }
             | ScanError::Mixed { path, .. }
             | ScanError::UnknownColumn { path, .. }
+            | ScanError::RepeatedColumn { path, .. }
             | ScanError::UnclearColumn { path, .. }
             | ScanError::UnfitColumns { path, .. }
             | ScanError::FoldersAreClasses { path, .. }
@@ -80,6 +83,10 @@ impl ScanError {
             }
             ScanError::UnknownColumn { .. } => {
                 "Choose one of these columns with --text-column or --label-column."
+            }
+            ScanError::RepeatedColumn { .. } => {
+                "Give each of these columns a name of its own in the first row, or name other columns with \
+                 --text-column and --label-column."
             }
             ScanError::UnclearColumn { what: "text", .. } => {
                 "Name the column that holds the text with --text-column."

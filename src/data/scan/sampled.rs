@@ -20,7 +20,8 @@ impl Sampled<'_> {
     ///
     /// Whatever they are taken for: a column that is named like a label. Then several columns of marks in the same
     /// writing; the column with the fewest values, if they come again and again; a column of lists; a column of
-    /// measured numbers. Where the kind of target was said, only what can be that.
+    /// measured numbers. Where the kind of target was said, the same if it is of that kind, or else only what can be
+    /// that.
     pub fn labels(
         self,
         named: Option<usize>,
@@ -30,13 +31,15 @@ impl Sampled<'_> {
         let single = |column: usize| (vec![column], self.form_of(column, target));
         let marks = || self.marks(text).map(|columns| (columns, TargetForm::Marks));
         let fewest = || self.fewest_values(text);
+        if target != Some(TargetKind::Class) {
+            let guess = self.guess(named, text);
+            if guess.as_ref().is_some_and(|(_, form)| target.is_none_or(|target| form.kind() == target)) {
+                return guess;
+            }
+        }
         match target {
-            None => named
-                .map(single)
-                .or_else(marks)
-                .or_else(|| fewest().map(single))
-                .or_else(|| self.list(text).map(single))
-                .or_else(|| self.measured(text).map(single)),
+            None => None,
+            // The first guess would be the same column.
             Some(TargetKind::Class) => named.or_else(fewest).map(single),
             Some(TargetKind::Labels) => named
                 .filter(|column| self.list_form(*column).is_some())
@@ -50,6 +53,17 @@ impl Sampled<'_> {
                 .or_else(|| only(self.others(text)))
                 .map(single),
         }
+    }
+
+    /// The label columns where nobody said either what they are.
+    fn guess(self, named: Option<usize>, text: usize) -> Option<(Vec<usize>, TargetForm)> {
+        let single = |column: usize| (vec![column], self.form_of(column, None));
+        named
+            .map(single)
+            .or_else(|| self.marks(text).map(|columns| (columns, TargetForm::Marks)))
+            .or_else(|| self.fewest_values(text).map(single))
+            .or_else(|| self.list(text).map(single))
+            .or_else(|| self.measured(text).map(single))
     }
 
     /// What a single label column is, or how it is to be read as what it shall be.

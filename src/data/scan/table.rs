@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::cells::{self, Cell, VALUE_REMEDY};
-use super::columns::{Choice, Columns, is_header, unnamed};
+use super::columns::{Choice, Columns, is_header, position, unnamed};
 use super::records::{Records, Row};
 use super::sampled::Sampled;
 use super::walk::Tree;
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
             .collect();
         let table = Sampled { names: &names, rows: &rows, lists: &[] };
         let columns = Columns::choose(&self.full_path, choice, table)?;
-        let chosen = chosen(&names, &columns);
+        let chosen = chosen(&names, &columns, choice);
 
         let mut records = Records::new(bytes, delimiter, Some(width));
         let mut number = 0;
@@ -193,8 +193,11 @@ impl<'a> Reader<'a> {
         }
         let table = Sampled { names: &names, rows: &rows, lists: &lists };
         let columns = Columns::choose(&self.full_path, choice, table)?;
-        let chosen = chosen(&names, &columns);
-        let text_key = chosen.options.text_column.clone().unwrap_or_default();
+        let chosen = chosen(&names, &columns, choice);
+        // As this file writes them.
+        let key = |column: &usize| names.get(*column).map_or("", String::as_str);
+        let text_key = key(&columns.text);
+        let label_keys: Vec<&str> = columns.labels.iter().map(key).collect();
         let total = bytes.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
         for (number, line) in jsonl::lines(bytes).enumerate() {
             self.go_on(number, number as u64, total)?;
@@ -204,9 +207,9 @@ impl<'a> Reader<'a> {
                     self.find(Some(line), FindingKind::BadRow, &why, LINES_REMEDY);
                 }
                 jsonl::Line::Object { line, mut object } => {
-                    let keys = chosen.options.label_columns.iter();
-                    let labels: Vec<Cell> = keys.map(|key| jsonl::cell(object.get(key))).collect();
-                    match object.remove(&text_key) {
+                    let labels: Vec<Cell> =
+                        label_keys.iter().map(|key| jsonl::cell(object.get(*key))).collect();
+                    match object.remove(text_key) {
                         Some(serde_json::Value::String(text)) => self.take(line, text, &labels, &chosen),
                         Some(other) => {
                             let kind = jsonl::kind(&other);
@@ -280,11 +283,18 @@ const ROW_REMEDY: &str = "Put texts that hold quotes, commas or line breaks in d
                           write a quote within them twice.";
 const LINES_REMEDY: &str = "Write one JSON object on each line, with a text and a label.";
 
-fn chosen(names: &[String], columns: &Columns) -> Choice {
-    let name = |column: &usize| names.get(*column).cloned();
+/// What was chosen, by name. A label column that was asked for, by the user or by an earlier table, keeps the spelling
+/// of the question: it names the label, and tables that spell it otherwise mean the same.
+fn chosen(names: &[String], columns: &Columns, choice: &Choice) -> Choice {
+    let name = |column: &usize| names.get(*column).map(|name| name.trim().to_owned());
+    let label = |column: &usize| {
+        let mut asked = choice.options.label_columns.iter();
+        let asked = asked.find(|asked| position(names, asked) == Some(*column));
+        asked.map(|asked| asked.trim().to_owned()).or_else(|| name(column))
+    };
     let options = ScanOptions {
         text_column: name(&columns.text),
-        label_columns: columns.labels.iter().filter_map(name).collect(),
+        label_columns: columns.labels.iter().filter_map(label).collect(),
         target: Some(columns.form.kind()),
     };
     Choice { options, form: Some(columns.form) }

@@ -256,6 +256,106 @@ fn the_training_table_decides_for_the_others() {
     assert!(findings(&index)[0].starts_with("no_training_item:2 the label “d” has no item to train on"));
 }
 
+/// Scans tables that lie beside each other.
+fn beside(tables: &[(&str, &str)]) -> DatasetIndex {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in tables {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    scan(folder.path(), &ScanOptions::default(), &Silent).unwrap()
+}
+
+#[test]
+fn the_first_spelling_of_a_label_column_names_it() {
+    let (marks, more) = ("text, Toxic ,Rude\na,1,0\nb,0,1\n", "text,toxic,rude\nc,1,1\nd,0,0\n");
+    let index = beside(&[("train.csv", marks), ("test.csv", more)]);
+    assert_eq!(index.classes, ["Rude", "Toxic"]);
+    assert_eq!(items(&index), ["2 Rude, Toxic", "3 no label", "2 Toxic", "3 Rude"]);
+    let lines = "{\"Text\":\"c\",\"TOXIC\":1,\"rude \":1}\n";
+    let index = beside(&[("train.csv", marks), ("test.jsonl", lines)]);
+    assert_eq!((index.classes.len(), items(&index)[0].as_str()), (2, "1 Rude, Toxic"));
+    for spelling in ["price", "\" price\"", "PRICE "] {
+        let asked =
+            told("a.csv", &format!("text,{spelling}\na,1.5\nb,2\n"), &["Price"], Some(TargetKind::Numbers));
+        assert_eq!(asked.unwrap().classes, ["Price"]);
+    }
+    let price = guessed("a.csv", &prices("").replace("text,price", "text, price "));
+    assert_eq!(price.classes, ["price"]);
+}
+
+#[test]
+fn a_guess_is_the_same_once_its_kind_is_known() {
+    let tables = [
+        (0..100).map(|n| format!("text {n},{},{}.25\n", 50 + n % 31, n % 90)).collect::<String>(),
+        (0..100).map(|n| format!("text {n},{}.5,{}.25\n", 50 + n % 41, 2 * n)).collect(),
+        (0..100).map(|n| format!("text {n},x{};y{},a{};b{}\n", n % 11, n % 7, n % 3, n % 2)).collect(),
+        (0..100).map(|n| format!("text {n},{},{}\n", n % 2, n % 3 % 2)).collect(),
+        (0..100).map(|n| format!("text {n},{},k{}\n", n * n, n % 4)).collect(),
+    ];
+    let headers =
+        ["text,weight,price", "text,weight,height", "text,more,less", "text,rude,loud", "text,size,kind"];
+    for (header, rows) in headers.iter().zip(tables) {
+        let table = format!("{header}\n{rows}");
+        let first = guessed("a.csv", &table);
+        let again = told("a.csv", &table, &[], Some(first.target)).unwrap();
+        assert_eq!((&again.layout, &again.classes), (&first.layout, &first.classes));
+        let Layout::Table { text_column, label_columns, .. } = first.layout.clone() else { panic!() };
+        let named = ScanOptions { text_column: Some(text_column), label_columns, target: Some(first.target) };
+        assert_eq!(try_scan("a.csv", &table, &named).unwrap().layout, first.layout);
+    }
+}
+
+#[test]
+fn a_class_does_not_move_to_a_column_of_lists() {
+    let rows: String =
+        (0..20).map(|n| format!("text {n},k{};l{},{}\n", n, n % 3, ["glad", "sad"][n % 2])).collect();
+    let index = told("a.csv", &format!("text,keywords,mood\n{rows}"), &[], Some(TargetKind::Class)).unwrap();
+    assert_eq!(index.classes, ["glad", "sad"]);
+    let guess = guessed("a.csv", &format!("text,keywords,mood\n{rows}"));
+    assert_eq!(guess.target, TargetKind::Labels);
+}
+
+#[test]
+fn two_columns_of_one_name_are_refused() {
+    let table = "text,x,x\na,1,0\nb,0,1\nc,1,1\n";
+    let error = try_scan("a.csv", table, &ScanOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("several columns that are named “x”"), "{error}");
+    assert!(error.remedy().contains("a name of its own"));
+    let shared = "text,x,y,x\na,1,0,0\nb,0,1,1\nc,1,1,0\n";
+    let error = told("a.csv", shared, &["x", "y"], Some(TargetKind::Labels)).unwrap_err();
+    assert!(matches!(error, ScanError::RepeatedColumn { .. }), "{error}");
+    let other = told("a.csv", "text,x,x,mood\na,1,0,glad\nb,0,1,sad\n", &["mood"], None).unwrap();
+    assert_eq!(other.classes, ["glad", "sad"]);
+}
+
+#[test]
+fn words_for_nothing_are_no_labels() {
+    let index = guessed("a.csv", &format!("{TAGS}six,NA\nseven,none\neight,b;none\n"));
+    assert_eq!(index.classes, ["a", "b", "c", "none"]);
+    assert_eq!((index.items.len(), index.unlabelled()), (6, 1));
+    assert_eq!(
+        findings(&index),
+        [
+            "missing_label:7 “tags” is “NA”, which says that the label is missing",
+            "missing_label:8 “tags” is “none”, which says that the label is missing",
+            // Among others it is a word.
+            "single_item_class:9 the only item of the label “none”: it is trained on and never checked",
+        ]
+    );
+}
+
+#[test]
+fn a_point_among_decimal_commas_is_a_finding() {
+    // Far below the rows that are looked at.
+    let rows: String = (0..1100).map(|n| format!("text {n};{n},5\n")).collect();
+    let index = guessed("a.csv", &format!("text;preis\n{rows}Tausend;1.234\n"));
+    assert_eq!(index.items.len(), 1100);
+    assert_eq!(
+        findings(&index),
+        ["bad_target:1102 “preis” is “1.234”: what its separators mean cannot be told"]
+    );
+}
+
 #[test]
 fn folders_name_classes_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
@@ -292,6 +392,8 @@ proptest! {
         let trimmed = |list: &BTreeSet<String>| -> BTreeSet<String> {
             list.iter().map(|label| label.trim().to_owned()).filter(|label| !label.is_empty()).collect()
         };
+        let says_nothing = |list: &BTreeSet<String>| list.iter().any(|label| forms::stands_for_nothing(label));
+        prop_assume!(lists.iter().all(|list| trimmed(list).is_empty() || !says_nothing(list)));
         let separator = if is_bar { "|" } else { ";" };
         let joined = |list: &BTreeSet<String>| list.iter().cloned().collect::<Vec<_>>().join(separator);
         let mut rows: Vec<(String, String)> =
