@@ -11,6 +11,7 @@ use egui_kittest::kittest::Queryable;
 use egui_kittest::{Harness, LazyRenderer};
 use frostline::data::TargetKind;
 use frostline::project::Machine;
+use frostline::session::{ThemeChoice, View};
 use frostline::task::{Answer, Detail};
 use std::path::Path;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ fn open(theme: Theme) -> Window {
         .renderer(LazyRenderer::new(Raster::default));
     let mut window = Window::build(builder, Machine::cpu(), Arc::new(|_, _| None));
     window.wait("backbones", |s| !s.backbones.is_empty());
+    window.act(View::SetTheme(if theme == Theme::Dark { ThemeChoice::Dark } else { ThemeChoice::Light }));
     window
 }
 

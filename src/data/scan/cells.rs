@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::Label;
-use super::forms::stands_for_nothing;
 use crate::data::index::FindingKind;
 use crate::data::target::TargetForm;
 
@@ -227,6 +226,12 @@ fn shown(text: &str) -> String {
         Some((end, _)) => format!("“{}…”", text.get(..end).unwrap_or_default()),
         None => format!("“{text}”"),
     }
+}
+
+/// What tables write where they know nothing.
+pub(super) fn stands_for_nothing(cell: &str) -> bool {
+    let cell = cell.trim().to_ascii_lowercase();
+    matches!(cell.as_str(), "" | "na" | "n/a" | "nan" | "null" | "none" | "nil" | "-" | "?")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::cells::stands_for_nothing;
 use super::forms;
 use super::sampled::Sampled;
 use super::{ScanError, ScanOptions};
@@ -189,9 +190,9 @@ fn stands_above<'a>(first: &str, form: TargetForm, cells: impl Iterator<Item = &
         TargetForm::Name | TargetForm::JsonList => cells.collect(),
         TargetForm::SemicolonList => cells.flat_map(|cell| cell.split(';')).map(str::trim).collect(),
         TargetForm::BarList => cells.flat_map(|cell| cell.split('|')).map(str::trim).collect(),
-        TargetForm::Marks => return forms::marks_of(&[first]).is_none() && !forms::stands_for_nothing(first),
+        TargetForm::Marks => return forms::marks_of(&[first]).is_none() && !stands_for_nothing(first),
         TargetForm::Numbers | TargetForm::DecimalCommas => {
-            return forms::number_form(&[first]).is_none() && !forms::stands_for_nothing(first);
+            return forms::number_form(&[first]).is_none() && !stands_for_nothing(first);
         }
     };
     let distinct: BTreeSet<&str> = labels.iter().copied().collect();

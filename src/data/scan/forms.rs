@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cells::{mark, number};
+use super::cells::{mark, number, stands_for_nothing};
 use crate::data::target::TargetForm;
 
 /// Names of columns that usually hold several labels.
@@ -148,12 +148,6 @@ pub(super) fn count_up(cells: &[&str]) -> bool {
 /// Whether a name is one of those, in any case of letters.
 pub(super) fn is_named(name: &str, known: &[&str]) -> bool {
     known.iter().any(|known| name.trim().eq_ignore_ascii_case(known))
-}
-
-/// What tables write where they know nothing.
-pub(super) fn stands_for_nothing(cell: &str) -> bool {
-    let cell = cell.trim().to_ascii_lowercase();
-    matches!(cell.as_str(), "" | "na" | "n/a" | "nan" | "null" | "none" | "nil" | "-" | "?")
 }
 
 /// How a number is written.

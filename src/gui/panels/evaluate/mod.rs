@@ -103,13 +103,13 @@ fn scores(ui: &mut Ui, view: &EvaluationView) {
         }
         Detail::Labels(detail) => {
             let f1 = format!("{:.2}", detail.usual_labels_f1);
-            shown.push([text("Usual labels"), f1, text("micro F1, always giving them")]);
+            shown.push([text("Usual labels"), f1, text("micro F1")]);
         }
         Detail::Numbers(detail) => {
             let mean = detail.per_column.iter().map(|c| c.mean_mae).sum::<f64>();
             let mean = mean / detail.per_column.len().max(1) as f64;
             let error = evaluation.task.score("mae").map(|kind| kind.format(mean)).unwrap_or_default();
-            shown.push([text("Mean guess"), error, text("mean error, always guessing it")]);
+            shown.push([text("Guessing the mean"), error, text("mean error")]);
         }
     }
     let shown: Vec<[&str; 3]> = shown.iter().map(|row| row.each_ref().map(String::as_str)).collect();
@@ -149,6 +149,15 @@ pub(super) fn short(value: f64) -> String {
     format!("{value:.*}", usize::try_from(digits).unwrap_or(0))
 }
 
+/// The same without zeros that say nothing, for the marks of an axis.
+pub(super) fn tick(value: f64) -> String {
+    let text = short(value);
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => text,
+    }
+}
+
 fn samples(ui: &mut Ui, scene: &Scene, names: &[String], answers: &[&Answered]) {
     let is_text = answers.first().is_some_and(|a| a.text.is_some());
     let width = if is_text { 250.0 } else { 98.0 };
@@ -167,6 +176,11 @@ fn samples(ui: &mut Ui, scene: &Scene, names: &[String], answers: &[&Answered]) 
 fn sample(ui: &mut Ui, scene: &Scene, names: &[String], answer: &Answered, width: f32) {
     let tokens = Tokens::of(ui.ctx());
     let (truth, predicted) = (said(&answer.truth, names), said(&answer.predicted, names));
+    let (truth, predicted) = match answer.truth {
+        // Nothing but their order would tell two numbers apart.
+        Target::Numbers(_) => (format!("true: {truth}"), format!("answered: {predicted}")),
+        Target::Class(_) | Target::Labels(_) => (truth, predicted),
+    };
     let verdict = match answer.confidence {
         Some(confidence) => format!("{predicted} {:.0} %", 100.0 * confidence),
         None => predicted,

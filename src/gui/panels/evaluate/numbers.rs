@@ -1,6 +1,6 @@
 //! Numbers: what was predicted against what is true, and what is left over.
 
-use super::short;
+use super::{short, tick};
 use crate::gui::theme::{self, Tokens};
 use crate::gui::widgets::{card, choice_button, dim, fact_row, section};
 use crate::session::EvaluationView;
@@ -51,7 +51,7 @@ fn plot<'a>(name: &'a str, tokens: &Tokens) -> Plot<'a> {
         axis.tick_label_color(tokens.dim)
             .tick_label_font(theme::caption())
             .label_spacing(8.0..=16.0)
-            .formatter(|mark, _| short(mark.value))
+            .formatter(|mark, _| tick(mark.value))
     };
     Plot::new(name)
         .height(250.0)
