@@ -1,5 +1,7 @@
 //! The command line: calls `jobs/` without a window. Results go to stdout, progress and messages to stderr.
 
+#![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
+
 mod args;
 mod commands;
 mod control;

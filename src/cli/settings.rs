@@ -10,7 +10,7 @@ pub struct SettingArgs(pub Vec<(&'static Setting, Value)>);
 
 /// The settings that have an option, each option once.
 fn offered() -> impl Iterator<Item = &'static Setting> {
-    let is_first = |n: usize, option: &str| !SETTINGS[..n].iter().any(|before| before.option == option);
+    let is_first = |n: usize, option: &str| !SETTINGS.iter().take(n).any(|before| before.option == option);
     let all = SETTINGS.iter().enumerate();
     all.filter(move |(n, setting)| setting.is_offered() && is_first(*n, setting.option)).map(|(_, s)| s)
 }

@@ -3,6 +3,8 @@
 //! The engine knows no thread, no channel and no screen. Whoever runs a job passes a [`Control`];
 //! the command line prints what it hears, a window turns it into events, a test records it.
 
+#![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
+
 mod epoch;
 mod line;
 

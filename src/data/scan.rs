@@ -3,6 +3,8 @@
 //! [`scan`] recognises the layout, reads every file once and keeps what can be used. What cannot
 //! be used becomes a finding; only where nothing is left there is an error.
 
+#![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
+
 mod audit;
 mod cells;
 mod columns;

@@ -1,5 +1,7 @@
 //! How good a model is on labelled samples.
 
+#![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
+
 pub mod intervals;
 
 pub use intervals::Interval;

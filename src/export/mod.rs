@@ -1,5 +1,7 @@
 //! Writes what others load: a trained head with all that it needs, reloaded and compared before it gets its name.
 
+#![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
+
 mod golden;
 
 use crate::backbone::Backbone;

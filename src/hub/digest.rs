@@ -53,7 +53,7 @@ pub fn matches(path: &Path, digest: &Digest) -> Result<bool> {
     loop {
         match file.read(&mut piece).map_err(fail)? {
             0 => return Ok(hasher.finish() == digest.as_str()),
-            n => hasher.update(&piece[..n]),
+            n => hasher.update(piece.get(..n).unwrap_or_default()),
         }
     }
 }

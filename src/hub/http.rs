@@ -24,7 +24,8 @@ pub struct Client {
     settings: Settings,
     direct: Agent,
     /// Through the proxies of the environment, for http and https.
-    proxied: [Option<Agent>; 2],
+    /// For `http` and for `https`.
+    proxied: (Option<Agent>, Option<Agent>),
     unproxied: Vec<String>,
 }
 
@@ -73,10 +74,10 @@ impl Client {
         let proxied = |names: &[&str]| proxy_of(names).map(|found| found.map(|proxy| agent(Some(proxy))));
         Ok(Self {
             direct: agent(None),
-            proxied: [
+            proxied: (
                 proxied(&["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])?,
                 proxied(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])?,
-            ],
+            ),
             unproxied: variable(&["NO_PROXY", "no_proxy"])
                 .map(|list| list.split(',').map(|host| host.trim().to_ascii_lowercase()).collect())
                 .unwrap_or_default(),
@@ -165,7 +166,8 @@ impl Client {
             let suffix = entry.trim_start_matches('*').trim_start_matches('.');
             entry == "*" || (!suffix.is_empty() && (host == suffix || host.ends_with(&format!(".{suffix}"))))
         });
-        match &self.proxied[usize::from(origin.is_https())] {
+        let (plain, secured) = &self.proxied;
+        match if origin.is_https() { secured } else { plain } {
             Some(proxied) if !is_direct => proxied,
             _ => &self.direct,
         }
@@ -250,7 +252,7 @@ impl Answer {
             if count == 0 {
                 return Ok(bytes);
             }
-            bytes.extend_from_slice(&piece[..count]);
+            bytes.extend_from_slice(piece.get(..count).unwrap_or_default());
             if began.elapsed() > patience {
                 return Err(Failure::Line(format!("{}: the answer came too slowly", host_of(&address))));
             }

@@ -5,6 +5,8 @@
 //! The Hub is asked through a [`Client`] by four things only: [`search`], [`page`], [`download()`], and the repair of
 //! what [`library::verify`] found broken.
 
+#![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
+
 pub mod api;
 mod cache;
 pub mod catalogue;

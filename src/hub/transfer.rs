@@ -201,11 +201,12 @@ impl Transfer<'_> {
             }
             self.control.wait_while_paused();
             let missing = usize::try_from(self.file.bytes - partial.length).unwrap_or(PIECE).min(PIECE);
-            let got = body.read(&mut piece[..missing]).map_err(|e| broken(&from, &e))?;
+            let got =
+                body.read(piece.get_mut(..missing).unwrap_or_default()).map_err(|e| broken(&from, &e))?;
             if got == 0 {
                 return Err(Failure::Line("the line was closed before the end".to_string()));
             }
-            partial.append(&piece[..got]).map_err(Failure::Here)?;
+            partial.append(piece.get(..got).unwrap_or_default()).map_err(Failure::Here)?;
             came += got;
             if since.elapsed() > patience {
                 if came < LEAST {
@@ -253,7 +254,7 @@ impl Partial {
         let mut left = partial.length;
         while left > 0 {
             let wanted = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-            let got = partial.file.read(&mut piece[..wanted]).map_err(fail)?;
+            let got = partial.file.read(piece.get_mut(..wanted).unwrap_or_default()).map_err(fail)?;
             if got == 0 {
                 return Err(Problem::other(
                     "could not read what was downloaded before",
@@ -262,7 +263,7 @@ impl Partial {
                 )
                 .at(&path));
             }
-            partial.hasher.update(&piece[..got]);
+            partial.hasher.update(piece.get(..got).unwrap_or_default());
             left -= got as u64;
         }
         Ok(partial)

@@ -1,6 +1,8 @@
 //! What a front end can ask for, one function each. Every job takes a `&dyn Control`, never prints, and reads
 //! top-down: this folder is the path of the data.
 
+#![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
+
 mod create;
 mod export;
 mod hub;

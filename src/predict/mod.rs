@@ -1,5 +1,7 @@
 //! An export or a run gives answers for files and texts.
 
+#![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
+
 pub mod manifest;
 pub mod model;
 

@@ -89,7 +89,7 @@ pub fn relative_path(from: &Path, to: &Path) -> std::path::PathBuf {
         return to.iter().collect();
     }
     let up = std::iter::repeat_n(std::path::Component::ParentDir, from.len() - shared);
-    let path: std::path::PathBuf = up.chain(to[shared..].iter().copied()).collect();
+    let path: std::path::PathBuf = up.chain(to.into_iter().skip(shared)).collect();
     if path.as_os_str().is_empty() { ".".into() } else { path }
 }
 

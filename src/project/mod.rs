@@ -1,6 +1,8 @@
 //! A project is a folder: `recipe.toml`, the runs, the cache. A recipe says what the user chose; a plan is a
 //! recipe checked against the data, the backbone and the machine; a run is one execution of a plan.
 
+#![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
+
 pub mod device;
 pub mod files;
 pub mod folder;

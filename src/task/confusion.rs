@@ -118,13 +118,13 @@ impl ClassCounts {
 
 /// The position of the largest value; the first of equals.
 pub fn argmax(values: &[f32]) -> usize {
-    let mut best = 0;
+    let mut best = (0, values.first().copied().unwrap_or(0.0));
     for (position, value) in values.iter().enumerate() {
-        if *value > values[best] {
-            best = position;
+        if *value > best.1 {
+            best = (position, *value);
         }
     }
-    best
+    best.0
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {

@@ -5,6 +5,8 @@
 //! epoch, what always answering alike would score, its answer for one sample, and what an evaluation and a manifest say.
 //! The loop, records, curves, tables and exports speak of scores and answers only.
 
+#![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
+
 /// File names become modules and the list of their kinds. `cargo fmt` does not see these modules; `check.sh` has every
 /// file formatted by name.
 macro_rules! tasks {

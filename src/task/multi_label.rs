@@ -144,7 +144,8 @@ impl MultiLabel {
 
 /// Numbers of the labels that `output` gives.
 fn given(output: &[f32]) -> Vec<usize> {
-    (0..output.len()).filter(|label| sigmoid(output[*label]) >= THRESHOLD).collect()
+    let likely = |(label, x): (usize, &f32)| (sigmoid(*x) >= THRESHOLD).then_some(label);
+    output.iter().enumerate().filter_map(likely).collect()
 }
 
 fn sigmoid(x: f32) -> f32 {

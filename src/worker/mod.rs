@@ -3,6 +3,8 @@
 //! order (`disk`). Requests go in over queues, events come out; stop and pause name the job that they mean, which asks
 //! for them between two batches.
 
+#![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
+
 mod aside;
 mod disk;
 mod long;

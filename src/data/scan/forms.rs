@@ -142,7 +142,7 @@ pub(super) fn count_up(cells: &[&str]) -> bool {
     let numbers: Vec<f64> = cells.iter().filter_map(|cell| number(cell, TargetForm::Numbers).ok()).collect();
     numbers.len() > 2
         && numbers.len() == cells.len()
-        && numbers.windows(2).all(|pair| pair[1] - pair[0] == 1.0)
+        && numbers.windows(2).all(|pair| matches!(pair, [a, b] if b - a == 1.0))
 }
 
 /// Whether a name is one of those, in any case of letters.

@@ -109,7 +109,8 @@ impl Iterator for Records<'_> {
                 return None;
             }
             let end = self.line_end(self.at);
-            if !self.bytes[self.at..end].iter().all(|byte| matches!(byte, b' ' | b'\r')) {
+            let line = self.bytes.get(self.at..end).unwrap_or_default();
+            if !line.iter().all(|byte| matches!(byte, b' ' | b'\r')) {
                 break;
             }
             self.at = end + 1;
@@ -208,7 +209,7 @@ fn quoted(bytes: &[u8], mut at: usize) -> Option<(Vec<u8>, usize)> {
         let rest = bytes.get(at..)?;
         let rest = rest.get(..MAX_BYTES.saturating_sub(field.len())).unwrap_or(rest);
         let length = rest.iter().position(|byte| *byte == b'"')?;
-        field.extend_from_slice(&rest[..length]);
+        field.extend_from_slice(rest.get(..length)?);
         at += length + 1;
         if bytes.get(at) != Some(&b'"') {
             return Some((field, at));

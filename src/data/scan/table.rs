@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
             return Ok(choice.clone());
         }
         // Wide characters of UTF-16 have a zero in every other byte; so have many other formats.
-        let start = &content[..content.len().min(4096)];
+        let start = content.get(..4096).unwrap_or(content);
         if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") || start.contains(&0) {
             let reason = "is not UTF-8 but UTF-16 or no text at all";
             self.find(None, FindingKind::NotUtf8, reason, "Save the table as CSV in UTF-8.");

@@ -1,5 +1,7 @@
 //! Texts: files of class folders, rows of tables, words that were typed.
 
+#![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
+
 mod facts;
 mod read;
 mod tokenizer;

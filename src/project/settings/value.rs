@@ -25,7 +25,9 @@ pub struct Offer {
 }
 
 /// Words of a switch, on the command line.
-pub const ON_OFF: [&str; 2] = ["on", "off"];
+pub const ON_OFF: [&str; 2] = [ON, OFF];
+const ON: &str = "on";
+const OFF: &str = "off";
 
 /// What the list of `T` offers.
 pub fn offers<T: Listed + ?Sized>() -> Vec<Offer> {
@@ -44,7 +46,7 @@ impl fmt::Display for Value {
             Self::Integer(value) => value.fmt(f),
             Self::Real(value) => value.fmt(f),
             Self::Choice(key) => f.write_str(key),
-            Self::Switch(on) => f.write_str(ON_OFF[usize::from(!on)]),
+            Self::Switch(on) => f.write_str(if *on { ON } else { OFF }),
         }
     }
 }
