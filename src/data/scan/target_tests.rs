@@ -392,7 +392,7 @@ proptest! {
         let trimmed = |list: &BTreeSet<String>| -> BTreeSet<String> {
             list.iter().map(|label| label.trim().to_owned()).filter(|label| !label.is_empty()).collect()
         };
-        let says_nothing = |list: &BTreeSet<String>| list.iter().any(|label| forms::stands_for_nothing(label));
+        let says_nothing = |list: &BTreeSet<String>| list.iter().any(|label| cells::stands_for_nothing(label));
         prop_assume!(lists.iter().all(|list| trimmed(list).is_empty() || !says_nothing(list)));
         let separator = if is_bar { "|" } else { ";" };
         let joined = |list: &BTreeSet<String>| list.iter().cloned().collect::<Vec<_>>().join(separator);
