@@ -1,6 +1,7 @@
 //! A task as recipes name it and as records keep it.
 
-use super::{LossChoice, TASKS, Task, TaskKind, classify};
+use super::{LossChoice, TASKS, Task, TaskKind, usual};
+use crate::data::target::TargetKind;
 use crate::problem::{Problem, Result};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -51,7 +52,7 @@ impl TaskChoice {
 
 impl Default for TaskChoice {
     fn default() -> Self {
-        Self(&classify::KIND)
+        Self(usual(TargetKind::Class))
     }
 }
 
