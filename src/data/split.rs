@@ -67,7 +67,7 @@ impl Split {
     /// Samples with several labels are drawn by the rarest that they have, after Sechidis et al. (2011), who serve rare
     /// labels first as well. Every label is trained on; one with two different items is validated on unless each of
     /// them is the last training item of another label. Numbers are drawn evenly over their range: from bins of
-    /// equally many, see [`NUMBER_BINS`].
+    /// equally many, see `NUMBER_BINS`.
     ///
     /// The draw orders contents by a hash of seed and digest, so that neither the order nor the
     /// names of the files play a part, and adding an item moves few of the others.
