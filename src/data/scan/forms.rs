@@ -69,15 +69,15 @@ pub(super) fn list_form(name: &str, cells: &[&str]) -> Option<TargetForm> {
 /// The form of numbers that nearly all cells have.
 ///
 /// A comma before a fraction is told from one between thousands by the whole column: some number must have a comma
-/// that cannot part thousands, and none a point.
+/// that cannot part thousands, and hardly one (one in ten of these, which is then a finding) a point.
 pub(super) fn number_form(cells: &[&str]) -> Option<TargetForm> {
     let values: Vec<&str> = cells.iter().copied().filter(|cell| !stands_for_nothing(cell)).collect();
     let shapes: Vec<Shape> = values.iter().filter_map(|cell| Shape::of(cell)).collect();
     if shapes.is_empty() || shapes.len() * 10 < values.len() * 9 {
         return None;
     }
-    let has = |shape: Shape| shapes.contains(&shape);
-    let commas = has(Shape::CommaFraction) && !has(Shape::Point) && !has(Shape::Separators);
+    let count = |shape: Shape| shapes.iter().filter(|own| **own == shape).count();
+    let commas = count(Shape::CommaFraction) > 10 * (count(Shape::Point) + count(Shape::Separators));
     Some(if commas { TargetForm::DecimalCommas } else { TargetForm::Numbers })
 }
 
@@ -278,6 +278,10 @@ mod tests {
         check(&["0,234", "2,345"], Some(TargetForm::DecimalCommas));
         check(&["1,234.5", "3,5"], Some(TargetForm::Numbers));
         check(&["1,234,567", "12"], Some(TargetForm::Numbers));
+        // One slip of many is a finding, not another form.
+        let many = ["3,5", "4,25"].repeat(6);
+        check(&[&many[..], &["1.234"]].concat(), Some(TargetForm::DecimalCommas));
+        check(&["3,5", "1.5"], Some(TargetForm::Numbers));
         check(&["1.234,5", "3,5"], Some(TargetForm::DecimalCommas));
         check(&["a,b"], None);
         check(&["NA", ""], None);
