@@ -340,9 +340,12 @@ fn a_late_pause_or_stop_does_not_reach_the_next_run() {
         window.set_training(|t| t.epochs = 1);
         window.act(Job::Train);
         let job = window.session().job.clone().unwrap();
-        // The worker finishes while the window does not look.
-        let record = window.project().folder.join("runs/0001/run.json");
+        // The training begins when its recipe is written; from then on the window does not look.
+        let project = window.project().folder.clone();
+        window.wait("the beginning", |_| project.join("runs/0001").exists());
+        let (record, began) = (project.join("runs/0001/run.json"), std::time::Instant::now());
         while !std::fs::read_to_string(&record).is_ok_and(|text| text.contains("\"finished\"")) {
+            assert!(began.elapsed() < std::time::Duration::from_secs(120), "the run does not end");
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
         window.harness.state_mut().session_mut().job = Some(job);

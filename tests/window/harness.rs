@@ -21,7 +21,7 @@ pub fn in_private_home<F: FnOnce()>(test: F) {
     let closure = std::any::type_name::<F>();
     let name = closure.split_once("::").unwrap().1.trim_end_matches("::{{closure}}");
     let home = tempfile::tempdir().unwrap();
-    let status = std::process::Command::new(std::env::current_exe().unwrap())
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env("FROSTLINE_HOME", home.path())
         .env("HF_HOME", home.path().join("hf"))
@@ -31,10 +31,25 @@ pub fn in_private_home<F: FnOnce()>(test: F) {
         // Without the session bus and zenity the window asks for paths itself.
         .env_remove("DBUS_SESSION_BUS_ADDRESS")
         .env("PATH", path_without("zenity"))
-        .status()
+        .spawn()
         .unwrap();
+    let began = Instant::now();
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None if began.elapsed() < LONGEST_TEST => std::thread::sleep(Duration::from_millis(20)),
+            None => {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                panic!("{name} did not end within {LONGEST_TEST:?}; its words stand above");
+            }
+        }
+    };
     assert!(status.success(), "{name} failed; its words stand above");
 }
+
+/// A test that waits for what never comes fails instead of keeping all others waiting; the longest takes seconds.
+const LONGEST_TEST: Duration = Duration::from_secs(600);
 
 /// `$PATH` without the folders that hold `program`.
 fn path_without(program: &str) -> std::ffi::OsString {
