@@ -155,8 +155,10 @@ fn figure(ui: &mut Ui, name: &str, value: &str, small: &str) {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
             ui.label(RichText::new(value).font(theme::figure()));
-            if !small.is_empty() {
-                ui.add(egui::Label::new(RichText::new(small).color(tokens.dim)).truncate());
+            // In a narrow window the figure matters more than what stands behind it.
+            let small = ui.painter().layout_no_wrap(small.to_string(), theme::body(), tokens.dim);
+            if small.size().x <= ui.available_width() {
+                ui.label(small);
             }
         });
     });
@@ -176,24 +178,30 @@ pub fn text_in(ui: &Ui, place: Rect, align: Align, text: &str, font: FontId, col
     ui.painter().galley(pos2(left, top), galley, colour);
 }
 
+/// Below this width figures go on in another row, in points.
+const NARROWEST_FIGURE: f32 = 80.0;
+
 /// Figures side by side with a thin line between them.
 pub fn figures(ui: &mut Ui, figures: &[[&str; 3]]) -> Response {
     let tokens = Tokens::of(ui.ctx());
     card(ui, |ui| {
         ui.set_width(ui.available_width());
-        ui.columns(figures.len(), |columns| {
-            for (number, (column, [name, value, small])) in columns.iter_mut().zip(figures).enumerate() {
-                let area = column.available_rect_before_wrap();
-                // In a narrow window the figure matters more than what stands behind it.
-                let small = if area.width() < 100.0 { "" } else { *small };
-                figure(column, name, value, small);
-                if number > 0 {
-                    let x = area.left() - theme::GAP / 2.0 - 4.0;
-                    let rows = egui::Rangef::new(area.top(), column.min_rect().bottom());
-                    column.painter().vline(x, rows, Stroke::new(1.0, tokens.line));
+        let fitting = ((ui.available_width() / NARROWEST_FIGURE) as usize).clamp(1, figures.len().max(1));
+        // As many in each row as in the others.
+        let rows = figures.len().div_ceil(fitting).max(1);
+        for row in figures.chunks(figures.len().div_ceil(rows).max(1)) {
+            ui.columns(row.len(), |columns| {
+                for (number, (column, [name, value, small])) in columns.iter_mut().zip(row).enumerate() {
+                    let area = column.available_rect_before_wrap();
+                    figure(column, name, value, small);
+                    if number > 0 {
+                        let x = area.left() - theme::GAP / 2.0 - 4.0;
+                        let rows = egui::Rangef::new(area.top(), column.min_rect().bottom());
+                        column.painter().vline(x, rows, Stroke::new(1.0, tokens.line));
+                    }
                 }
-            }
-        });
+            });
+        }
     })
     .response
 }

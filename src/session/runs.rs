@@ -29,6 +29,8 @@ pub struct RunView {
     pub train_score: Vec<[f64; 2]>,
     /// What the task counts first: it is drawn and chooses the best epoch.
     pub chief: &'static ScoreKind,
+    /// What to bear in mind with its answers.
+    pub caution: &'static str,
     /// The epochs that have ended.
     pub epochs: Vec<EpochRecord>,
     pub best_epoch: Option<u32>,
@@ -76,6 +78,7 @@ impl RunView {
             val_score: Vec::new(),
             train_score: Vec::new(),
             chief: task.chief(),
+            caution: task.caution,
             epochs: Vec::new(),
             best_epoch: None,
             best_score: None,

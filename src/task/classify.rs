@@ -21,6 +21,8 @@ use std::sync::Arc;
 pub const KIND: TaskKind = TaskKind {
     name: "classify",
     words: "one class for each sample",
+    caution: "A percentage is how sure the model is, not how often it is right. On things unlike the training data it can be \
+              sure and wrong.",
     target: TargetKind::Class,
     scores: &[
         ScoreKind {

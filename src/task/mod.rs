@@ -52,6 +52,8 @@ pub struct TaskKind {
     pub name: &'static str,
     /// What people call it: `one class for each sample`.
     pub words: &'static str,
+    /// What to bear in mind with an answer.
+    pub caution: &'static str,
     /// What its samples are labelled with.
     pub target: TargetKind,
     /// In the order in which they are shown; the first is drawn as a curve and chooses the best epoch.

@@ -20,6 +20,8 @@ use std::sync::Arc;
 pub const KIND: TaskKind = TaskKind {
     name: "multi-label",
     words: "any of several labels for each sample",
+    caution: "Each label is judged by itself. A percentage is how sure the model is, not how often it is right. On \
+              things unlike the training data it can be sure and wrong.",
     target: TargetKind::Labels,
     scores: &[
         ScoreKind {

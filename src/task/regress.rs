@@ -21,6 +21,8 @@ use std::sync::Arc;
 pub const KIND: TaskKind = TaskKind {
     name: "regress",
     words: "a number for each sample",
+    caution: "How far off it usually is stands in Evaluate. On things unlike the training data it can be much further \
+              off, and nothing in the number shows it.",
     target: TargetKind::Numbers,
     scores: &[
         ScoreKind {

@@ -1,12 +1,12 @@
 //! Labels and numbers in the window, from a dropped table to answers, with the real worker.
 //!
-//! `FROSTLINE_PICTURES=DIR` keeps pictures of Train, Evaluate and Try to look at; figures depend on the machine, so that
-//! they are compared with none.
+//! `FROSTLINE_PICTURES=DIR` keeps pictures of the steps to look at; figures depend on the machine, so that they are
+//! compared with none.
 
 use crate::harness::{Window, in_private_home};
+use crate::layout;
 use crate::raster::Raster;
-use eframe::egui::Theme;
-use eframe::egui::accesskit::Role;
+use eframe::egui::{self, accesskit::Role};
 use egui_kittest::kittest::Queryable;
 use egui_kittest::{Harness, LazyRenderer};
 use frostline::data::TargetKind;
@@ -23,23 +23,40 @@ fn table(path: &Path, header: &str, row: impl Fn(usize) -> String) {
 }
 
 /// A window that can be painted.
-fn open(theme: Theme) -> Window {
-    let builder = Harness::builder()
-        .with_size([1280.0, 800.0])
-        .with_theme(theme)
-        .renderer(LazyRenderer::new(Raster::default));
+fn open() -> Window {
+    let builder = Harness::builder().with_size([1280.0, 800.0]).renderer(LazyRenderer::new(Raster::default));
     let mut window = Window::build(builder, Machine::cpu(), Arc::new(|_, _| None));
     window.wait("backbones", |s| !s.backbones.is_empty());
-    window.act(View::SetTheme(if theme == Theme::Dark { ThemeChoice::Dark } else { ThemeChoice::Light }));
     window
 }
 
-fn keep_picture(window: &mut Window, name: &str) {
-    if let Some(folder) = std::env::var_os("FROSTLINE_PICTURES") {
-        let task = window.project().recipe.task.name;
-        let path = Path::new(&folder).join(format!("{task}-{name}.png"));
-        window.harness.render().unwrap().save(path).unwrap();
+/// Size in points, pixels per point, theme.
+const LOOKS: [([f32; 2], f32, ThemeChoice); 6] = [
+    ([1024.0, 700.0], 1.0, ThemeChoice::Dark),
+    ([1024.0, 700.0], 1.0, ThemeChoice::Light),
+    ([1600.0, 1000.0], 1.0, ThemeChoice::Light),
+    ([960.0, 540.0], 2.0, ThemeChoice::Light),
+    ([960.0, 540.0], 2.0, ThemeChoice::Dark),
+    ([1280.0, 800.0], 1.0, ThemeChoice::Dark),
+];
+
+/// Text that is cut or overlaps, at every size; pictures are kept where they are asked for.
+fn look_at(window: &mut Window, name: &str) {
+    let task = window.project().recipe.task.name;
+    let mut faults = Vec::new();
+    for (size, scale, theme) in LOOKS {
+        window.harness.set_pixels_per_point(scale);
+        window.harness.set_size(size.into());
+        window.act(View::SetTheme(theme));
+        window.harness.run_steps(5);
+        let place = format!("{task}-{name}-{}x{}-{theme:?}", size[0], size[1]);
+        let found = layout::faults(window.harness.output());
+        faults.extend(found.into_iter().map(|fault| format!("{place}: {fault}")));
+        if let Some(folder) = std::env::var_os("FROSTLINE_PICTURES") {
+            window.harness.render().unwrap().save(Path::new(&folder).join(format!("{place}.png"))).unwrap();
+        }
     }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 fn train_and_evaluate(window: &mut Window) {
@@ -50,21 +67,22 @@ fn train_and_evaluate(window: &mut Window) {
     window.press("Train");
     window.wait("training", |s| s.newest_result().is_some() && !s.is_training());
     window.harness.run_steps(5);
-    keep_picture(window, "train");
+    look_at(window, "train");
     window.go_to("Evaluate");
     window.wait("scores", |s| s.project.as_ref().is_some_and(|p| p.evaluation.is_some()));
     window.harness.run_steps(5);
-    keep_picture(window, "evaluate");
+    look_at(window, "evaluate");
 }
 
 fn ask(window: &mut Window, text: &str) -> Answer {
     window.go_to("Try");
     window.harness.get_by_role_and_label(Role::MultilineTextInput, "Text").click();
     window.harness.run_steps(3);
+    window.key(egui::Modifiers::COMMAND, egui::Key::A);
     window.type_text(text);
     window.press("Ask");
     window.wait("answer", |s| !s.tries.predictions.is_empty() && !s.tries.waiting);
-    keep_picture(window, "try");
+    look_at(window, "try");
     window.session().tries.predictions[0].answer.clone().unwrap()
 }
 
@@ -81,11 +99,12 @@ fn a_dropped_table_of_labels_is_trained_judged_and_asked() {
         ];
         let labels = ["delivery", "price", "delivery;price", ""];
         table(&path, "text,labels", |n| format!("Order {n}. {},{}", said[n % 4], labels[n % 4]));
-        let mut window = open(Theme::Dark);
+        let mut window = open();
         window.open_data(&path);
         assert_eq!(window.project().index.target, TargetKind::Labels);
         assert_eq!(window.project().recipe.task.name, "multi-label");
         assert_eq!(window.project().index.classes, ["delivery", "price"]);
+        look_at(&mut window, "data");
         train_and_evaluate(&mut window);
         let evaluation = &window.project().evaluation.as_ref().unwrap().evaluation;
         let Detail::Labels(detail) = &evaluation.detail else { panic!("{:?}", evaluation.detail) };
@@ -108,9 +127,10 @@ fn a_dropped_table_of_numbers_is_trained_judged_and_asked() {
         table(&path, "text,points", |n| {
             format!("Wine {n} is {}.,{}", words[n % 3], 30.0 * (n % 3) as f64 + n as f64 / 8.0 + 0.5)
         });
-        let mut window = open(Theme::Light);
+        let mut window = open();
         window.open_data(&path);
         assert_eq!(window.project().recipe.task.name, "regress");
+        look_at(&mut window, "data");
         train_and_evaluate(&mut window);
         let evaluation = &window.project().evaluation.as_ref().unwrap().evaluation;
         assert!(matches!(evaluation.detail, Detail::Numbers(_)));

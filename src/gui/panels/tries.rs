@@ -7,7 +7,7 @@ use crate::data::facts::Carrier;
 use crate::data::modality::Modality;
 use crate::jobs::Prediction;
 use crate::session::{Job, Open, Step};
-use crate::task::{Answer, LabelProbability};
+use crate::task::{Answer, LabelProbability, classify};
 use egui::{RichText, ScrollArea, Ui};
 use std::path::Path;
 
@@ -176,8 +176,5 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
         }
     }
     ui.add_space(theme::SPACE);
-    dim(
-        ui,
-        "A percentage is how sure the model is, not how often it is right. On things unlike the training data it can be sure and wrong.",
-    );
+    dim(ui, scene.session.newest_result().map_or(classify::KIND.caution, |run| run.caution));
 }

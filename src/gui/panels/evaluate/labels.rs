@@ -3,10 +3,16 @@
 use crate::gui::theme::{self, Tokens};
 use crate::gui::widgets::{bar, card, cell, dim, line, section, text_in};
 use crate::task::detail::LabelDetail;
-use egui::{Align, Color32, FontId, Layout, Rect, RichText, Sense, Ui, vec2};
+use egui::{Align, Color32, FontId, Layout, Rect, Response, RichText, Sense, Ui, vec2};
 
 /// Where the columns begin, as shares of the width.
 const EDGES: [f32; 8] = [0.0, 0.28, 0.40, 0.52, 0.62, 0.74, 0.87, 1.0];
+
+/// The same in a narrow window, where precision, recall and samples stand in the tooltip alone.
+const NARROW_EDGES: [f32; 8] = [0.0, 0.34, 0.34, 0.34, 0.46, 0.46, 0.68, 1.0];
+
+/// Below this width all columns would be cut, in points.
+const NARROWEST: f32 = 560.0;
 
 /// A row for each label.
 pub fn show(ui: &mut Ui, detail: &LabelDetail) {
@@ -26,7 +32,10 @@ pub fn show(ui: &mut Ui, detail: &LabelDetail) {
                 format!("{:.2}", label.threshold),
                 format!("{:.2}: F1 {:.2}", label.best_threshold, label.best_f1),
             ];
-            row(ui, cells, &theme::body(), tokens.text);
+            row(ui, cells, &theme::body(), tokens.text).on_hover_text(format!(
+                "{}: precision {:.2}, recall {:.2} over {} samples that have it",
+                label.label, label.precision, label.recall, label.support
+            ));
         }
         dim(
             ui,
@@ -35,15 +44,20 @@ pub fn show(ui: &mut Ui, detail: &LabelDetail) {
     });
 }
 
-fn row(ui: &mut Ui, cells: [String; 7], font: &FontId, colour: Color32) {
-    let (rect, _) =
+fn row(ui: &mut Ui, cells: [String; 7], font: &FontId, colour: Color32) -> Response {
+    let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), theme::TABLE_ROW - 6.0), Sense::hover());
-    for (cell, edge) in cells.iter().zip(EDGES.windows(2)) {
+    let edges = if rect.width() < NARROWEST { NARROW_EDGES } else { EDGES };
+    for (cell, edge) in cells.iter().zip(edges.windows(2)) {
         let [from, to] = edge else { continue };
+        if from == to {
+            continue;
+        }
         let at = |share: f32| rect.left() + share * rect.width();
         let place = Rect::from_x_y_ranges(at(*from)..=at(*to) - 8.0, rect.y_range());
         text_in(ui, place, Align::Min, cell, font.clone(), colour);
     }
+    response
 }
 
 /// F1 of each label.

@@ -8,6 +8,9 @@ use crate::task::detail::{ColumnScore, NumberDetail};
 use egui::{Role, Ui, WidgetInfo, vec2};
 use egui_plot::{AxisHints, HLine, Line, Plot, PlotPoints, Points};
 
+/// Charts stand above each other where one beside another would be narrower, in points.
+const NARROWEST_CHART: f32 = 290.0;
+
 /// Points that are drawn; more would only cover each other.
 const DRAWN: usize = 4000;
 
@@ -28,6 +31,11 @@ pub fn show(ui: &mut Ui, view: &EvaluationView, detail: &NumberDetail) {
     }
     let Some(column) = detail.per_column.get(chosen) else { return };
     let points = points(view, chosen);
+    if ui.available_width() < 2.0 * NARROWEST_CHART {
+        card(ui, |ui| predicted(ui, column, &points));
+        card(ui, |ui| residuals(ui, column, &points));
+        return;
+    }
     ui.columns(2, |columns| {
         if let [left, right] = columns {
             card(left, |ui| predicted(ui, column, &points));
