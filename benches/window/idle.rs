@@ -25,7 +25,7 @@ pub fn idle() {
     training.epochs = 2;
     window.act(Edit::SetTraining { training, field: "Epochs" });
     window.act(Job::Train);
-    window.wait("training", |s| s.newest_result().is_some() && !s.is_training());
+    window.wait("training", |s| s.judged_run().is_some() && !s.is_training());
     for step in Step::ALL {
         window.act(Open::Go(step));
         watch(step.name(), &mut window);

@@ -222,14 +222,24 @@ fn add_node(out: &mut String, node: &Node, depth: usize) {
 
 /// Scores and what stands beside them.
 pub fn evaluation(e: &Evaluation) -> String {
-    let mut out =
-        format!("{} samples ({})\n{}", e.samples, e.split.name(), scores(&e.scores, &e.task, "   "));
+    let score = |kind: &ScoreKind| {
+        let ends =
+            e.interval(kind.name).map(|i| format!(" ({} to {})", plain(kind, i.low), plain(kind, i.high)));
+        Some(format!("{} {}{}", lower(kind), plain(kind, kind.of(&e.scores)?), ends.unwrap_or_default()))
+    };
+    let scores: Vec<String> = e.task.scores.iter().filter_map(score).collect();
+    let mut out = format!("{} samples ({})\n{}", e.samples, e.split.name(), scores.join("   "));
     let baseline = match &e.detail {
         Detail::Classes(detail) => format!("always the largest class {:.3}", detail.largest_class_accuracy),
         Detail::Labels(detail) => format!("always the usual labels, micro F1 {:.3}", detail.usual_labels_f1),
         Detail::Numbers(_) => String::new(),
     };
     let _ = writeln!(out, "{}{baseline}", if baseline.is_empty() { "" } else { "   " });
+    if !e.intervals.is_empty() {
+        out.push_str(
+            "In parentheses: between these the score would lie on 95 of 100 other sets of as many samples.\n",
+        );
+    }
     if e.chosen_on_these_samples {
         out.push_str("The best epoch was chosen on these same samples, so the scores flatter a little. A test set (--test-fraction, or --data) is a fairer judge.\n");
     }

@@ -1,32 +1,18 @@
-//! How far scores could lie from what they are on other samples of the same kind.
+//! The intervals of an evaluation's scores, from resamples of its answers.
 
 use super::Answered;
 use crate::backbone::mix;
 use crate::control::{Control, Scores};
-use crate::task::{Case, Task};
+use crate::task::interval::{Interval, interval};
+use crate::task::{Case, ScoreKind, Task};
 
 /// Resamples of the bootstrap.
 const RESAMPLES: u64 = 1000;
 /// Draws in all, about.
 const DRAWS: u64 = 5_000_000;
 
-/// A score with the interval that holds it in 95 of 100 repetitions.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Interval {
-    pub value: f64,
-    pub low: f64,
-    pub high: f64,
-}
-
-impl Interval {
-    /// Half its width: what follows a ±.
-    pub fn half_width(&self) -> f64 {
-        (self.high - self.low) / 2.0
-    }
-}
-
-/// The percentile bootstrap (Efron 1979) over samples, seeded: the same answers give the same intervals. One for each
-/// of the task's scores, in its order; `None` where the user stopped.
+/// One for each of the task's scores that has one, in its order, from a bootstrap over samples, seeded: the same answers
+/// give the same intervals. `None` where the user stopped.
 pub fn intervals(
     task: &dyn Task,
     scores: &Scores,
@@ -56,13 +42,10 @@ pub fn intervals(
         }
     }
     let both = kinds.iter().zip(found);
-    Some(both.filter_map(|(kind, values)| Some((kind.name, percentiles(kind.of(scores)?, values)))).collect())
-}
-
-fn percentiles(value: f64, mut values: Vec<f64>) -> Interval {
-    values.sort_by(f64::total_cmp);
-    let at = |share: f64| values.get((share * (values.len().max(1) - 1) as f64).round() as usize).copied();
-    Interval { value, low: at(0.025).unwrap_or(value), high: at(0.975).unwrap_or(value) }
+    let interval_of = |(kind, values): (&ScoreKind, Vec<f64>)| {
+        Some((kind.name, interval(kind.spread, kind.of(scores)?, answers.len(), values)?))
+    };
+    Some(both.filter_map(interval_of).collect())
 }
 
 #[cfg(test)]
@@ -91,8 +74,10 @@ mod tests {
         let found = intervals(task.as_ref(), &scores, &answers, &Silent).unwrap();
         let (name, accuracy) = found[0];
         assert_eq!((name, accuracy.value), ("accuracy", 0.8));
-        assert!((accuracy.half_width() - 1.96 * 0.04).abs() < 0.01, "{accuracy:?}");
-        assert!(accuracy.low < 0.8 && accuracy.high > 0.8);
+        for (_, found) in &found {
+            let half = (found.high - found.low) / 2.0;
+            assert!((half - 1.96 * 0.04).abs() < 0.01 && found.holds(0.8), "{found:?}");
+        }
         assert_eq!(Some(found), intervals(task.as_ref(), &scores, &answers, &Silent));
     }
 }

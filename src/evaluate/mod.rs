@@ -4,16 +4,15 @@
 
 pub mod intervals;
 
-pub use intervals::Interval;
-
 use crate::control::{Control, Fact, Scores};
 use crate::data::index::DatasetIndex;
 use crate::data::target::Target;
 use crate::network::samples::Sample;
 use crate::predict::Model;
 use crate::problem::{Problem, Result};
-use crate::task::{Detail, Row, TaskChoice, targets};
-use serde::{Deserialize, Deserializer, Serialize};
+use crate::task::{Detail, Interval, Row, ScoreKind, TaskChoice, targets};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What an evaluation gave.
@@ -37,8 +36,8 @@ pub struct Evaluation {
     /// Each answer by itself, in the order of the samples; for a window, not for the command line.
     #[serde(skip)]
     pub answers: Vec<Answered>,
-    /// Of the scores, in the order of the task; for a window.
-    #[serde(skip)]
+    /// Of the scores that have one, in the order of the task, at 95 %; as `name: [low, high]`.
+    #[serde(serialize_with = "ends")]
     pub intervals: Vec<(&'static str, Interval)>,
 }
 
@@ -72,6 +71,13 @@ pub struct Answered {
     pub output: Vec<f32>,
 }
 
+fn ends<S: Serializer>(
+    intervals: &[(&'static str, Interval)],
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_map(intervals.iter().map(|(name, interval)| (name, [interval.low, interval.high])))
+}
+
 /// As it was written; which keys are scores is the task's to say.
 impl<'de> Deserialize<'de> for Evaluation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
@@ -83,6 +89,8 @@ impl<'de> Deserialize<'de> for Evaluation {
             samples: u64,
             chosen_on_these_samples: bool,
             unusable: u64,
+            #[serde(default)]
+            intervals: BTreeMap<String, [f64; 2]>,
             #[serde(flatten)]
             detail: Detail,
             #[serde(flatten)]
@@ -91,6 +99,11 @@ impl<'de> Deserialize<'de> for Evaluation {
         let written = Written::deserialize(deserializer)?;
         let value = |name: &str| written.others.get(name).and_then(serde_json::Value::as_f64);
         let scores = written.task.scores.iter().filter_map(|kind| Some((kind.name, value(kind.name)?)));
+        let interval = |kind: &ScoreKind| {
+            let [low, high] = *written.intervals.get(kind.name)?;
+            Some((kind.name, Interval { value: value(kind.name)?, low, high }))
+        };
+        let intervals = written.task.scores.iter().filter_map(interval).collect();
         Ok(Self {
             task: written.task,
             split: written.split,
@@ -100,7 +113,7 @@ impl<'de> Deserialize<'de> for Evaluation {
             chosen_on_these_samples: written.chosen_on_these_samples,
             unusable: written.unusable,
             answers: Vec::new(),
-            intervals: Vec::new(),
+            intervals,
         })
     }
 }

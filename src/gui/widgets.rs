@@ -152,15 +152,21 @@ fn figure(ui: &mut Ui, name: &str, value: &str, small: &str) {
     ui.vertical(|ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         ui.add(egui::Label::new(RichText::new(name).font(theme::caption()).color(tokens.dim)).truncate());
+        let mut below = None;
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
             ui.label(RichText::new(value).font(theme::figure()));
-            // In a narrow window the figure matters more than what stands behind it.
-            let small = ui.painter().layout_no_wrap(small.to_string(), theme::body(), tokens.dim);
-            if small.size().x <= ui.available_width() {
-                ui.label(small);
+            let beside = ui.painter().layout_no_wrap(small.to_string(), theme::body(), tokens.dim);
+            if beside.size().x <= ui.available_width() {
+                ui.label(beside);
+            } else {
+                below = Some(small);
             }
         });
+        if let Some(small) = below {
+            let small = RichText::new(small).font(theme::caption()).color(tokens.dim);
+            ui.add(egui::Label::new(small).truncate());
+        }
     });
 }
 

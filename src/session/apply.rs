@@ -46,6 +46,22 @@ impl Session {
         });
     }
 
+    /// Looks at a run, or at the best; answers and scores of another are taken away.
+    pub(super) fn select_run(&mut self, run: Option<String>) -> Vec<Effect> {
+        let before = self.judged_name();
+        if let Some(project) = &mut self.project {
+            project.selected_run = run;
+        }
+        if self.judged_name() == before {
+            return Vec::new();
+        }
+        if self.tries.export.is_none() {
+            self.tries.predictions.clear();
+        }
+        self.remember_project();
+        self.on_enter(self.step)
+    }
+
     pub(super) fn select_cell(&mut self, cell: Option<(usize, usize)>) {
         let Some(view) = self.project.as_mut().and_then(|project| project.evaluation.as_mut()) else {
             return;
@@ -155,13 +171,11 @@ impl Session {
                 self.ask_for_library()
             }
             Step::Evaluate => {
-                let newest = self.newest_result().map(|r| r.name.clone());
-                let shown = self.project.as_ref().and_then(|p| p.evaluation.as_ref()).map(|e| e.run.clone());
                 let can = self.why_not(&Job::Evaluate(EvaluateOn::Validation)).is_none();
-                match can && newest.is_some() && newest != shown {
-                    true => self.evaluate(EvaluateOn::Validation),
-                    false => Vec::new(),
+                if can && self.evaluation().is_none() {
+                    return self.evaluate(EvaluateOn::Validation);
                 }
+                Vec::new()
             }
             Step::Data | Step::Train | Step::Try | Step::Export => Vec::new(),
         }
@@ -220,7 +234,7 @@ impl Session {
     }
 
     pub(super) fn evaluate(&mut self, what: EvaluateOn) -> Vec<Effect> {
-        let run = self.newest_result().map(|r| r.name.clone());
+        let run = self.judged_name();
         let Some(project) = self.project.as_ref().map(|p| p.folder.clone()) else { return Vec::new() };
         let request = self.request(Long::Evaluate { project, run, what }.into());
         self.show_job(request.job, "Evaluating", false);
@@ -236,7 +250,7 @@ impl Session {
         let model = match (&self.tries.export, &self.project) {
             (Some(export), _) => ModelSource::Export(export.folder.clone()),
             (None, Some(project)) => {
-                let run = self.newest_result().map(|r| r.name.clone());
+                let run = self.judged_name();
                 ModelSource::Run { project: project.folder.clone(), run }
             }
             (None, None) => return Vec::new(),
@@ -246,7 +260,7 @@ impl Session {
     }
 
     pub(super) fn export(&mut self) -> Vec<Effect> {
-        let run = self.newest_result().map(|r| r.name.clone());
+        let run = self.judged_name();
         let Some(project) = &self.project else { return Vec::new() };
         let (project, out) = (project.folder.clone(), PathBuf::from(project.export_path.trim()));
         if out.as_os_str().is_empty() {

@@ -7,6 +7,7 @@ pub mod curve;
 pub mod data_view;
 mod devices;
 mod events;
+mod judged;
 pub mod layers;
 mod model_requests;
 pub mod models;
@@ -169,6 +170,8 @@ pub struct TriedExport {
 /// A written export.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exported {
+    /// The run that it was made of.
+    pub run: String,
     pub out: PathBuf,
     pub bytes: u64,
     pub labels: usize,
@@ -395,9 +398,15 @@ impl Session {
             Some(cut) => FreezeMask::with_frostline(&backbone.tree, cut),
             None => project.mask.clone()?,
         };
+        self.estimate_for(&project.recipe, backbone, &mask)
+    }
+
+    /// What a recipe costs on the open project's samples.
+    fn estimate_for(&self, recipe: &Recipe, backbone: &BackboneFacts, mask: &FreezeMask) -> Option<Estimate> {
+        let project = self.project.as_ref()?;
         let (train_samples, validation_samples) =
             project.split.as_ref().map_or((0, 0), |s| (s.train.len(), s.validation.len()));
-        let training = &project.recipe.training;
+        let training = &recipe.training;
         let work = Workload {
             train_samples,
             validation_samples,
@@ -407,22 +416,17 @@ impl Session {
             moments: training.optimiser.moments().len(),
             modality: backbone.input.modality(),
             tokens: backbone.input.modality().facts().cost.typical_tokens,
-            cache_enabled: project.recipe.cache.enabled,
+            cache_enabled: recipe.cache.enabled,
             norms_follow: training.batch_norm == BatchNormChoice::Training,
         };
         let calibration = self.calibrations.get(&backbone.id);
-        Some(estimate(&backbone.tree, &backbone.cuts, backbone.features, &mask, calibration, &work))
+        Some(estimate(&backbone.tree, &backbone.cuts, backbone.features, mask, calibration, &work))
     }
 
     /// Whether the recipe trains a batch norm.
     pub fn thaws_batch_norm(&self) -> bool {
         let mask = self.project.as_ref().and_then(|project| project.mask.as_ref());
         mask.zip(self.backbone()).is_some_and(|(mask, b)| mask.thaws_any(&b.tree, Kind::BatchNorm))
-    }
-
-    /// The newest run that has a result.
-    pub fn newest_result(&self) -> Option<&RunView> {
-        self.project.as_ref()?.runs.iter().rev().find(|run| run.best_epoch.is_some())
     }
 
     /// How far a step is, for its sign on the rail.
@@ -434,9 +438,9 @@ impl Session {
             Step::Backbone => self.backbone().is_some(),
             Step::Layers => project.mask.is_some(),
             Step::Train => project.runs.iter().any(|r| r.state == crate::project::RunState::Finished),
-            Step::Evaluate => project.evaluation.is_some(),
+            Step::Evaluate => self.evaluation().is_some(),
             Step::Try => self.tries.predictions.iter().any(|p| p.answer.is_some()),
-            Step::Export => self.exported.is_some(),
+            Step::Export => self.export_of_run().is_some(),
         };
         if done { StepState::Done } else { StepState::Open }
     }

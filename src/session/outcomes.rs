@@ -139,7 +139,9 @@ impl Session {
             Outcome::Hub(answer) => self.on_hub_answer(answer),
             Outcome::Exported { out, bytes, labels, thawed, golden } => {
                 self.status = format!("Exported {}", crate::units::bytes(bytes));
-                self.exported = Some(Exported { out, bytes, labels, thawed, golden });
+                if let Command::Long(Long::Export { run: Some(run), .. }) = asked.command {
+                    self.exported = Some(Exported { run, out, bytes, labels, thawed, golden });
+                }
                 Vec::new()
             }
         }
@@ -248,7 +250,7 @@ impl Session {
 
     pub(super) fn remember_project(&mut self) {
         let Some(project) = &self.project else { return };
-        let result = self.newest_result().map_or("Not trained yet".to_string(), |run| {
+        let result = self.judged_run().map_or("Not trained yet".to_string(), |run| {
             format!("Run {}: {}", run.number(), run.chief.format(run.best_score.unwrap_or(0.0)))
         });
         let every = (project.index.items.len() / CARD_SAMPLES).max(1);

@@ -4,8 +4,9 @@ use crate::backbone::CutName;
 use crate::control::EpochRecord;
 use crate::project::run::FailureKind;
 use crate::project::{Recipe, RunRecord, RunState, settings};
-use crate::task::{ScoreKind, TaskKind, best_epoch};
+use crate::task::{Interval, ScoreKind, TaskKind, best_epoch};
 use crate::worker::protocol::{CURVE_POINTS, RunHistory};
+use std::cmp::Ordering;
 
 /// Weight of the past in the smoothed loss.
 const SMOOTHING: f64 = 0.9;
@@ -60,6 +61,7 @@ pub struct Alarm {
 /// How bad an alarm is; some tell good news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AlarmKind {
+    Note,
     Good,
     Warning,
     Bad,
@@ -166,26 +168,43 @@ impl RunView {
         self.epochs.push(record);
     }
 
-    /// The best score for a person, with half its interval where it has one; a dash before the first epoch's end.
+    /// The best score for a person, with its interval where it has one; a dash before the first epoch's end.
     pub fn best_words(&self) -> String {
         let Some(best) = self.best_score else { return "-".to_string() };
-        let half =
-            self.half_width().map_or(String::new(), |half| format!(" ± {}", self.chief.format_margin(half)));
-        format!("{}{half}", self.chief.format(best))
+        let ends = self.interval().map(|interval| format!(" ({})", self.chief.format_interval(&interval)));
+        format!("{}{}", self.chief.format(best), ends.unwrap_or_default())
     }
 
-    /// Half a 95 % interval of the best score, where that is a share of samples.
-    pub fn half_width(&self) -> Option<f64> {
-        self.chief.half_width(self.best_score?, self.validation_samples)
+    /// Whether the learning rate has reached its height; what happens before says little.
+    fn is_past_warmup(&self) -> bool {
+        let Some(training) = self.recipe.as_ref().map(|recipe| &recipe.training) else { return true };
+        let warm = training.warmup * f64::from(training.epochs);
+        self.epochs.last().is_some_and(|last| f64::from(last.epoch) > warm)
+    }
+
+    /// Whether `other` was trained with the same backbone and judged on as many samples by the same score.
+    pub fn compares_with(&self, other: &Self) -> bool {
+        let backbone = |run: &Self| run.recipe.as_ref().map(|recipe| recipe.backbone.id.clone());
+        self.chief == other.chief
+            && self.validation_samples == other.validation_samples
+            && backbone(self) == backbone(other)
+    }
+
+    /// The 95 % interval of the best score, where that is a share of samples.
+    pub fn interval(&self) -> Option<Interval> {
+        self.chief.interval(self.best_score?, self.validation_samples)
     }
 }
 
-/// What there is to say about `run`; `probe` is the best run of the same project that trained the head only.
+/// What there is to say about `run`; `probe` is the best run that can be compared with it and trained the head only.
 pub fn alarms(run: &RunView, probe: Option<&RunView>) -> Vec<Alarm> {
     let mut alarms = Vec::new();
     if run.failure_kind == Some(FailureKind::Diverged) {
         let text = "The loss is no longer a number. Lower the learning rate and train again.";
         alarms.push(alarm(AlarmKind::Bad, "Diverged.", text.to_string()));
+    }
+    if !run.is_past_warmup() {
+        return alarms;
     }
     if let Some(epoch) = overfitting_since(&run.val_loss) {
         let text = format!(
@@ -194,26 +213,37 @@ pub fn alarms(run: &RunView, probe: Option<&RunView>) -> Vec<Alarm> {
         );
         alarms.push(alarm(AlarmKind::Warning, &format!("Overfitting since epoch {epoch}."), text));
     }
-    if let (Some(own), Some(probe)) = (run.best_score, probe.filter(|p| p.name != run.name))
-        && let Some(frozen) = probe.best_score
-    {
-        let (gain, difference) = (run.chief.gain(own, frozen), run.chief.format_difference(own - frozen));
-        let margin = run.half_width().unwrap_or(0.0);
-        if gain < -run.chief.grain() {
-            let text = format!(
-                "{difference} below run {} that trained the head only. Thaw less, or lower the learning rate.",
-                probe.number()
-            );
-            alarms.push(alarm(AlarmKind::Warning, "Below the frozen probe.", text));
-        } else if gain > run.chief.grain() {
-            let chance =
-                if gain < margin { " With so few validation samples that may be chance." } else { "" };
-            let text =
-                format!("{difference} above run {} that trained the head only.{chance}", probe.number());
-            alarms.push(alarm(AlarmKind::Good, "Ahead of the frozen probe.", text));
-        }
-    }
+    alarms.extend(probe.and_then(|probe| beside_probe(run, probe)));
     alarms
+}
+
+/// How `run` compares with one that trained the head only; worse or better only where chance hardly explains it.
+fn beside_probe(run: &RunView, probe: &RunView) -> Option<Alarm> {
+    let (own, frozen) = (run.best_score?, probe.best_score?);
+    let (gain, difference) = (run.chief.gain(own, frozen), run.chief.format_difference(own - frozen));
+    let trained =
+        format!("run {} that trained the head only ({})", probe.number(), probe.chief.format(frozen));
+    let is_chance = run.interval().is_none_or(|interval| interval.holds(frozen));
+    Some(match gain.total_cmp(&0.0) {
+        _ if gain.abs() <= run.chief.grain() => {
+            alarm(AlarmKind::Note, "As good as the frozen probe.", format!("The same as {trained}."))
+        }
+        Ordering::Less if is_chance => {
+            let text = format!("{difference} below {trained}, which may be chance.");
+            alarm(AlarmKind::Note, "About as good as the frozen probe.", text)
+        }
+        Ordering::Less => {
+            let text = format!("{difference} below {trained}. Thaw less, or lower the learning rate.");
+            alarm(AlarmKind::Warning, "Below the frozen probe.", text)
+        }
+        Ordering::Equal | Ordering::Greater if is_chance => {
+            let text = format!("{difference} above {trained}, which may be chance.");
+            alarm(AlarmKind::Note, "About as good as the frozen probe.", text)
+        }
+        Ordering::Equal | Ordering::Greater => {
+            alarm(AlarmKind::Good, "Ahead of the frozen probe.", format!("{difference} above {trained}."))
+        }
+    })
 }
 
 fn alarm(kind: AlarmKind, title: &str, text: String) -> Alarm {
@@ -295,10 +325,40 @@ mod tests {
             };
             alarms(&run(losses, accuracies), Some(&probe)).into_iter().map(|a| a.title).collect::<Vec<_>>()
         };
-        assert_eq!(titles(&[0.9, 0.5, 0.6, 0.7, 0.8], &[0.6; 5], 0.6), ["Overfitting since epoch 2."]);
+        let same = "As good as the frozen probe.";
+        assert_eq!(titles(&[0.9, 0.5, 0.6, 0.7, 0.8], &[0.6; 5], 0.6), ["Overfitting since epoch 2.", same]);
         assert_eq!(titles(&[0.9, 0.8, 0.7], &[0.5; 3], 0.7), ["Below the frozen probe."]);
         assert_eq!(titles(&[0.9, 0.8, 0.7], &[0.8; 3], 0.6), ["Ahead of the frozen probe."]);
-        assert!(titles(&[0.9, 0.8, 0.82], &[0.6; 3], 0.6).is_empty());
+        // Five of a hundred samples are chance, whichever way.
+        let about = ["About as good as the frozen probe."];
+        assert_eq!(titles(&[0.9, 0.8, 0.82], &[0.55; 3], 0.6), about);
+        assert_eq!(titles(&[0.9, 0.8, 0.82], &[0.65; 3], 0.6), about);
+    }
+
+    #[test]
+    fn nothing_is_said_before_the_learning_rate_has_risen() {
+        let mut view = run(&[0.9, 0.5, 0.6, 0.7, 0.8], &[0.6; 5]);
+        let mut recipe = Recipe::parse(include_str!("../project/goldens/recipe-1.toml")).unwrap();
+        (recipe.training.epochs, recipe.training.warmup) = (10, 0.5);
+        view.recipe = Some(recipe.clone());
+        assert!(alarms(&view, None).is_empty());
+        recipe.training.warmup = 0.4;
+        view.recipe = Some(recipe);
+        assert_eq!(alarms(&view, None).len(), 1);
+    }
+
+    #[test]
+    fn runs_compare_on_the_same_backbone_and_samples_alone() {
+        let mut recipe = Recipe::parse(include_str!("../project/goldens/recipe-1.toml")).unwrap();
+        let of = |recipe: &Recipe, samples| RunView {
+            recipe: Some(recipe.clone()),
+            ..RunView::live("0001", None, samples, &classify::KIND)
+        };
+        let own = of(&recipe, 100);
+        assert!(own.compares_with(&of(&recipe, 100)));
+        assert!(!own.compares_with(&of(&recipe, 99)));
+        recipe.backbone.id = "another".into();
+        assert!(!own.compares_with(&of(&recipe, 100)));
     }
 
     #[test]

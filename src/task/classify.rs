@@ -3,6 +3,7 @@
 use super::answer::ranked;
 use super::confusion::{ClassCounts, Confusion, argmax};
 use super::detail::{ClassDetail, LabelledScore};
+use super::interval::Spread;
 use super::score::{Direction, Format};
 use super::setup::{weights_of_facts, weights_to_facts};
 use super::{
@@ -31,6 +32,7 @@ pub const KIND: TaskKind = TaskKind {
             tooltip: "Share of samples that are answered right",
             better: Direction::Higher,
             format: Format::Share,
+            spread: Spread::Hits,
         },
         ScoreKind {
             name: "macro_f1",
@@ -39,6 +41,7 @@ pub const KIND: TaskKind = TaskKind {
                       much as frequent ones",
             better: Direction::Higher,
             format: Format::Index,
+            spread: Spread::Unit,
         },
     ],
     check,

@@ -23,6 +23,7 @@ pub mod confusion;
 pub mod detail;
 #[cfg(test)]
 mod goldens;
+pub mod interval;
 pub mod score;
 mod setup;
 
@@ -34,6 +35,7 @@ tasks! {
 
 pub use answer::{Answer, LabelProbability, NamedNumber};
 pub use detail::{Detail, Evaluated, Verdict};
+pub use interval::Interval;
 pub use score::{Direction, Format, ScoreKind, best_epoch};
 pub use setup::{TaskChoice, TaskRecord};
 

@@ -2,6 +2,7 @@
 
 use super::answer::ranked;
 use super::detail::{LabelDetail, LabelScore};
+use super::interval::Spread;
 use super::score::{Direction, Format};
 use super::setup::{weights_of_facts, weights_to_facts};
 use super::{
@@ -30,6 +31,7 @@ pub const KIND: TaskKind = TaskKind {
             tooltip: "Harmonic mean of precision and recall over all labels of all samples together",
             better: Direction::Higher,
             format: Format::Index,
+            spread: Spread::Unit,
         },
         ScoreKind {
             name: "macro_f1",
@@ -38,6 +40,7 @@ pub const KIND: TaskKind = TaskKind {
                       as frequent ones",
             better: Direction::Higher,
             format: Format::Index,
+            spread: Spread::Unit,
         },
         ScoreKind {
             name: "exact_match",
@@ -45,6 +48,7 @@ pub const KIND: TaskKind = TaskKind {
             tooltip: "Share of samples that got exactly their labels (subset accuracy)",
             better: Direction::Higher,
             format: Format::Share,
+            spread: Spread::Hits,
         },
         ScoreKind {
             name: "hamming_loss",
@@ -52,6 +56,7 @@ pub const KIND: TaskKind = TaskKind {
             tooltip: "Share of all single decisions, a label on a sample, that are wrong (Hamming loss)",
             better: Direction::Lower,
             format: Format::Share,
+            spread: Spread::Unit,
         },
     ],
     check,

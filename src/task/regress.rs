@@ -1,6 +1,7 @@
 //! Numbers: one for each column. Trained on numbers with mean 0 and deviation 1, told in the data's own unit.
 
 use super::detail::{ColumnScore, NumberDetail};
+use super::interval::Spread;
 use super::score::{Direction, Format};
 use super::setup::bad_facts;
 use super::{
@@ -32,6 +33,7 @@ pub const KIND: TaskKind = TaskKind {
                       as always answering the mean, below 0 worse",
             better: Direction::Higher,
             format: Format::Index,
+            spread: Spread::Free,
         },
         ScoreKind {
             name: "mae",
@@ -39,6 +41,7 @@ pub const KIND: TaskKind = TaskKind {
             tooltip: "How far answers are from the truth on average (mean absolute error)",
             better: Direction::Lower,
             format: Format::Amount,
+            spread: Spread::Free,
         },
         ScoreKind {
             name: "rmse",
@@ -46,6 +49,7 @@ pub const KIND: TaskKind = TaskKind {
             tooltip: "Root of the mean squared error: large errors count more",
             better: Direction::Lower,
             format: Format::Amount,
+            spread: Spread::Free,
         },
     ],
     check,

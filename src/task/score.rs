@@ -1,5 +1,6 @@
 //! What a score is: a name, words, which direction is better, how it is written.
 
+use super::interval::{Interval, Spread, wilson};
 use crate::control::{EpochRecord, Scores};
 use std::cmp::Ordering;
 
@@ -14,6 +15,8 @@ pub struct ScoreKind {
     pub tooltip: &'static str,
     pub better: Direction,
     pub format: Format,
+    /// What its interval follows from.
+    pub spread: Spread,
 }
 
 /// Which of two values is the better one.
@@ -26,7 +29,7 @@ pub enum Direction {
 /// How a value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// A share of samples: 93.2 %. Its interval is that of a proportion.
+    /// A share: 93.2 %.
     Share,
     /// A number between 0 and 1, or below: 0.87.
     Index,
@@ -41,6 +44,7 @@ pub static NONE: ScoreKind = ScoreKind {
     tooltip: "This task has no score",
     better: Direction::Higher,
     format: Format::Index,
+    spread: Spread::Free,
 };
 
 impl ScoreKind {
@@ -81,13 +85,14 @@ impl ScoreKind {
         }
     }
 
-    /// What follows a ±: the unit stands with the value before it.
-    pub fn format_margin(&self, value: f64) -> String {
-        match self.format {
+    /// The ends of an interval: `70.6 to 86.3`; the unit stands with the value before it.
+    pub fn format_interval(&self, interval: &Interval) -> String {
+        let end = |value: f64| match self.format {
             Format::Share => format!("{:.1}", 100.0 * value),
             Format::Index => format!("{value:.2}"),
             Format::Amount => amount(value),
-        }
+        };
+        format!("{} to {}", end(interval.low), end(interval.high))
     }
 
     /// The smallest difference that is seen in [`ScoreKind::format`].
@@ -98,11 +103,11 @@ impl ScoreKind {
         }
     }
 
-    /// Half a 95 % interval of a proportion of `samples` (Wald; rough for few samples); `None` for other scores.
-    pub fn half_width(&self, value: f64, samples: usize) -> Option<f64> {
-        match self.format {
-            Format::Share => Some(1.96 * (value * (1.0 - value) / samples.max(1) as f64).sqrt()),
-            Format::Index | Format::Amount => None,
+    /// The 95 % interval of a score over `samples`, where it follows from these two alone.
+    pub fn interval(&self, value: f64, samples: usize) -> Option<Interval> {
+        match self.spread {
+            Spread::Hits => wilson(value, samples),
+            Spread::Unit | Spread::Free => None,
         }
     }
 
@@ -157,6 +162,7 @@ mod tests {
         tooltip: "",
         better: Direction::Higher,
         format: Format::Share,
+        spread: Spread::Hits,
     };
     const ERROR: ScoreKind =
         ScoreKind { name: "accuracy", better: Direction::Lower, format: Format::Amount, ..ACCURACY };

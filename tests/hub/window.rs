@@ -48,7 +48,7 @@ fn a_model_is_found_downloaded_and_trained() {
         assert!(window.harness.query_by_label_contains("conv_stem, frozen").is_some());
         window.set_training(|t| t.epochs = 1);
         window.train();
-        let run = window.session().newest_result().unwrap();
+        let run = window.session().judged_run().unwrap();
         assert_eq!(run.val_loss.len(), 1);
     });
 }
@@ -72,7 +72,7 @@ fn a_download_runs_beside_a_training() {
         window.wait("the first bytes", |s| bytes(s) > 500_000);
         let before = bytes(window.session());
         window.train();
-        assert_eq!(window.session().newest_result().unwrap().val_loss.len(), 2);
+        assert_eq!(window.session().judged_run().unwrap().val_loss.len(), 2);
         window.wait("more bytes", |s| bytes(s) > before + 500_000);
         let download = window.session().models.downloads[0].clone();
         assert!(download.bytes < download.total, "{download:?}");

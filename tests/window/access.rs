@@ -128,7 +128,7 @@ fn every_widget_of_every_screen_has_a_name() {
             window.act(View::StayOpen);
             window.act(Job::Pause(false));
             hold.store(false, Ordering::SeqCst);
-            window.wait("training", |s| !s.is_training() && s.newest_result().is_some());
+            window.wait("training", |s| !s.is_training() && s.judged_run().is_some());
             fill(&mut window);
             check_steps(&mut window, &format!("{kind}, filled"), &mut complaints);
             overlays(&mut window, kind, &mut complaints);

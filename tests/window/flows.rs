@@ -24,7 +24,7 @@ fn from_a_dropped_folder_to_a_written_export_in_six_actions() {
         window.wait("project", |s| s.project.is_some());
         window.go_to("Train");
         window.press("Train");
-        window.wait("training", |s| s.newest_result().is_some() && !s.is_training());
+        window.wait("training", |s| s.judged_run().is_some() && !s.is_training());
         window.go_to("Export");
         window.press("Export");
         window.wait("export", |s| s.exported.is_some());
@@ -62,7 +62,7 @@ fn the_sample_is_opened_trained_judged_tried_and_exported() {
         assert_eq!(window.project().index.items.len(), 492);
         window.go_to("Train");
         window.press("Train");
-        window.wait("training", |s| s.newest_result().is_some() && !s.is_training());
+        window.wait("training", |s| s.judged_run().is_some() && !s.is_training());
         window.go_to("Export");
         window.press("Export");
         window.wait("export", |s| s.exported.is_some());
@@ -74,8 +74,8 @@ fn the_sample_is_opened_trained_judged_tried_and_exported() {
         window.press("Train");
         window
             .wait("training", |s| s.project.as_ref().is_some_and(|p| p.runs.len() == 2) && !s.is_training());
-        assert_eq!(window.session().newest_result().unwrap().val_loss.len(), 1);
-        assert_eq!(window.session().newest_result().unwrap().frostline, Some(CutName::Head));
+        assert_eq!(window.session().judged_run().unwrap().val_loss.len(), 1);
+        assert_eq!(window.session().judged_run().unwrap().frostline, Some(CutName::Head));
 
         window.go_to("Evaluate");
         window.wait("scores", |s| s.project.as_ref().is_some_and(|p| p.evaluation.is_some()));
@@ -121,7 +121,7 @@ fn a_dropped_table_of_texts_is_trained_and_asked() {
         window.set_number("Batch size", "4");
         window.set_number("Learning rate", "0.01");
         window.press("Train");
-        window.wait("training", |s| s.newest_result().is_some() && !s.is_training());
+        window.wait("training", |s| s.judged_run().is_some() && !s.is_training());
         window.go_to("Try");
         window.harness.get_by_role_and_label(Role::MultilineTextInput, "Text").click();
         window.harness.run_steps(3);
@@ -298,7 +298,7 @@ fn a_run_is_paused_asked_stopped_and_resumed() {
         window.go_to("Train");
         window.press("Train");
         let epochs = |window: &Window| window.project().runs.last().unwrap().val_loss.len();
-        window.wait("epochs", |s| s.newest_result().is_some_and(|r| r.val_loss.len() > 2));
+        window.wait("epochs", |s| s.judged_run().is_some_and(|r| r.val_loss.len() > 2));
         window.press("Pause");
         // An answer is given between two batches: the worker has come to where it waits.
         window.act(Job::TryFiles(vec![data.path().join("red/1.png")]));
@@ -311,12 +311,12 @@ fn a_run_is_paused_asked_stopped_and_resumed() {
         }
         assert_eq!(epochs(&window), paused_at);
         window.press("Go on");
-        window.wait("going on", |s| s.newest_result().is_some_and(|r| r.val_loss.len() > paused_at));
+        window.wait("going on", |s| s.judged_run().is_some_and(|r| r.val_loss.len() > paused_at));
         // The recipe may change meanwhile; the run keeps its own.
         window.set_training(|t| t.epochs = 5);
         window.press("Stop, keep best");
         window.wait("stop", |s| !s.is_training());
-        window.wait("record", |s| s.newest_result().is_some_and(|r| r.state == RunState::Stopped));
+        window.wait("record", |s| s.judged_run().is_some_and(|r| r.state == RunState::Stopped));
         let stopped_at = epochs(&window);
         assert!(stopped_at < 300);
         window.press("Resume");
@@ -382,7 +382,7 @@ fn an_export_is_asked_without_its_project() {
         window.wait("the export", |s| s.tries.export.is_some());
         assert_eq!(window.session().tries.export.as_ref().map(|e| e.labels), Some(2));
         assert_eq!(ask(&mut window), of_run);
-        window.press("Ask the newest run");
+        window.press("Ask the chosen run");
         assert!(window.session().tries.export.is_none());
         window.act(Open::CloseProject);
         window.drop(&out);
@@ -428,7 +428,7 @@ fn keys_alone_do_the_whole_job() {
         window.key(Modifiers::NONE, Key::Enter);
         assert_eq!(window.project().recipe.training.epochs, 2);
         window.key(ctrl, Key::Enter);
-        window.wait("training", |s| s.newest_result().is_some() && !s.is_training());
+        window.wait("training", |s| s.judged_run().is_some() && !s.is_training());
         window.key(ctrl, Key::Num5);
         window.wait("scores", |s| s.project.as_ref().is_some_and(|p| p.evaluation.is_some()));
         tab_to(&mut window, "bugs, answered bugs");
@@ -565,7 +565,7 @@ fn projects_of_the_command_line_open() {
         run(&["train"], &[("", &project)]);
         let mut window = Window::open();
         window.open_data(&project);
-        window.wait("runs", |s| s.newest_result().is_some());
+        window.wait("runs", |s| s.judged_run().is_some());
         assert_eq!(window.project().recipe.freeze.thaw, ["conv_head"]);
         window.set_training(|t| t.epochs = 3);
         window.wait_for_writes();

@@ -27,13 +27,13 @@ fn real() -> StandIn {
 fn begin_long_run(window: &mut Window) {
     window.set_training(|t| (t.epochs, t.batch_size) = (5000, 1));
     window.act(Job::Train);
-    window.wait("epochs", |s| s.newest_result().is_some_and(|r| r.val_loss.len() > 1));
+    window.wait("epochs", |s| s.judged_run().is_some_and(|r| r.val_loss.len() > 1));
 }
 
 fn stop(window: &mut Window) {
     window.act(Job::Stop);
     window.wait("stop", |s| !s.is_training());
-    window.wait("record", |s| s.newest_result().is_some_and(|r| r.state == RunState::Stopped));
+    window.wait("record", |s| s.judged_run().is_some_and(|r| r.state == RunState::Stopped));
 }
 
 #[test]
@@ -112,8 +112,8 @@ fn what_is_dropped_while_training_waits_its_turn() {
         assert_eq!(label, "red");
         window.drop(&folder.path().join("no such.png"));
         window.wait("answer", |s| s.tries.predictions.first().is_some_and(|p| p.error.is_some()));
-        let epochs = window.session().newest_result().unwrap().val_loss.len();
-        window.wait("the run", |s| s.newest_result().unwrap().val_loss.len() > epochs);
+        let epochs = window.session().judged_run().unwrap().val_loss.len();
+        window.wait("the run", |s| s.judged_run().unwrap().val_loss.len() > epochs);
         assert_eq!(window.project().folder, project);
         stop(&mut window);
         window.go_to("Data");
@@ -154,7 +154,7 @@ fn data_deleted_while_open_is_named_and_may_come_back() {
         assert!(window.session().remembered.recent.iter().any(|r| r.folder == project));
         std::fs::rename(&hidden, &data).unwrap();
         window.open_data(&project);
-        window.wait("runs", |s| s.newest_result().is_some());
+        window.wait("runs", |s| s.judged_run().is_some());
         window.train();
         assert_eq!(window.project().runs.len(), 2);
     });
@@ -210,14 +210,14 @@ fn a_project_that_another_program_trains_is_locked() {
         assert!(!answer.status.success());
         assert!(String::from_utf8_lossy(&answer.stderr).contains("in use"));
         // Looking is free.
-        second.wait("runs", |s| s.newest_result().is_some());
+        second.wait("runs", |s| s.judged_run().is_some());
         stop(&mut window);
         second.act(Job::Export);
         second.wait("export", |s| s.exported.is_some());
         drop(window);
         second.dismiss();
         second.act(Job::Resume);
-        second.wait("epochs", |s| s.newest_result().is_some_and(|r| r.state == RunState::Running));
+        second.wait("epochs", |s| s.judged_run().is_some_and(|r| r.state == RunState::Running));
         stop(&mut second);
         assert_eq!(Project::open(&folder).unwrap().runs().len(), 1);
     });
@@ -246,12 +246,12 @@ fn a_window_closed_in_mid_run_loses_nothing() {
         assert_eq!(record.state, RunState::Stopped, "the worker ended its batch and wrote it down");
 
         let mut window = Window::open();
-        window.wait("runs", |s| s.newest_result().is_some());
-        let epochs = window.session().newest_result().unwrap().val_loss.len();
+        window.wait("runs", |s| s.judged_run().is_some());
+        let epochs = window.session().judged_run().unwrap().val_loss.len();
         assert!(epochs > 1);
         window.act(Open::Go(Step::Train));
         window.press("Resume");
-        window.wait("going on", |s| s.newest_result().is_some_and(|r| r.val_loss.len() > epochs + 1));
+        window.wait("going on", |s| s.judged_run().is_some_and(|r| r.val_loss.len() > epochs + 1));
         stop(&mut window);
         drop(window);
         shorten(&folder);
@@ -592,9 +592,9 @@ mod disk {
             mount(&disk, "remount,size=128m");
             std::fs::remove_file(disk.join("ballast")).unwrap();
             let mut window = Window::open();
-            window.wait("runs", |s| s.newest_result().is_some());
+            window.wait("runs", |s| s.judged_run().is_some());
             assert_eq!(window.project().folder, project);
-            assert_eq!(window.session().newest_result().unwrap().name, "0001");
+            assert_eq!(window.session().judged_run().unwrap().name, "0001");
             window.set_training(|t| t.epochs = 2);
             window.train();
             window.act(Job::Export);

@@ -55,12 +55,12 @@ fn a_run_trains_the_recipe_that_was_shown() {
         let shown = window.project().recipe.clone();
         window.act(Job::Train);
         window.set_training(|t| t.epochs = 9);
-        window.wait("training", |s| !s.is_training() && s.newest_result().is_some());
+        window.wait("training", |s| !s.is_training() && s.judged_run().is_some());
         window.wait_for_writes();
         let folder = window.project().folder.clone();
         assert_eq!(Recipe::read(&folder.join("runs/0001/recipe.toml")).unwrap(), shown);
         assert_eq!(Recipe::read(&folder.join("recipe.toml")).unwrap(), window.project().recipe);
-        assert_eq!(window.session().newest_result().unwrap().val_loss.len(), 2);
+        assert_eq!(window.session().judged_run().unwrap().val_loss.len(), 2);
     });
 }
 

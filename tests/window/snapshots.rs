@@ -233,12 +233,13 @@ fn arrange(shot: &str, stage: &mut Stage, recorded: &Recorded) {
             stage.act(Open::Go(Step::Export));
             let out = PathBuf::from("/home/ada/exports/clip-art");
             stage.act(Job::SetExportPath(out.display().to_string()));
-            let done = Exported { out, bytes: 61_000_000 / 10, labels: 10, thawed: 71, golden: 4 };
+            let run = stage.session().judged_run().unwrap().name.clone();
+            let done = Exported { run, out, bytes: 61_000_000 / 10, labels: 10, thawed: 71, golden: 4 };
             stage.harness.state_mut().session_mut().exported = Some(done);
         }
         "8-try-texts" => {
             stage.open_sample(SampleName::Sentences);
-            stage.wait("its runs", |s| s.newest_result().is_some());
+            stage.wait("its runs", |s| s.judged_run().is_some());
             stage.act(Open::Go(Step::Try));
             stage.act(Job::TryText(TRIED_TEXT.into()));
             stage.wait("answers", |s| !s.tries.predictions.is_empty());

@@ -1,7 +1,7 @@
 //! Export: write the trained head, reload it, compare.
 
 use super::super::theme::{self, Tokens};
-use super::super::widgets::{action_button, banner, card, dim, empty, fact_row, page_title, section};
+use super::super::widgets::{action_button, banner, card, dim, empty, fact_row, page_head, section};
 use super::super::{Actions, Scene};
 use super::bytes;
 use crate::session::{Job, Open, Step};
@@ -10,13 +10,10 @@ use egui::{Align, Align2, CornerRadius, Frame, Layout, Margin, RichText, ScrollA
 /// Where to, and what came of it.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let tokens = Tokens::of(ui.ctx());
-    page_title(
-        ui,
-        "Export",
-        "What leaves this window answers the same outside: it is reloaded and compared before it counts as done.",
-    );
+    let sentence = "What leaves this window answers the same outside: it is reloaded and compared before it counts as done.";
+    page_head(ui, "Export", sentence, |ui| super::run_picker(ui, scene.session, out));
     let Some(project) = &scene.session.project else { return };
-    let Some(run) = scene.session.newest_result() else {
+    let Some(run) = scene.session.judged_run() else {
         let action = Open::Go(Step::Train);
         empty(
             ui,
@@ -51,7 +48,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         if path != project.export_path {
             out.push(Job::SetExportPath(path));
         }
-        if let Some(done) = &scene.session.exported {
+        if let Some(done) = scene.session.export_of_run() {
             ui.add_space(theme::SPACE);
             let text = format!("{} golden inputs gave the same logits after a reload. {} in {}.", done.golden, bytes(done.bytes), done.out.display());
             banner(ui, tokens.ok, "Written and checked.", &text);
@@ -78,17 +75,18 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
     ui.add_space(theme::SPACE);
     section(ui, "What is inside");
     fact_row(ui, "Labels", &format!("{}, in order", project.index.classes.len()));
-    if let Some(backbone) = scene.session.backbone() {
+    let run = scene.session.judged_run();
+    if let Some(backbone) = run.and_then(|run| scene.session.backbone_of(run)) {
         fact_row(ui, "Backbone", &backbone.name);
         fact_row(ui, "Licence", backbone.card.licence.as_deref().unwrap_or("not known"));
         if let Some(preprocessing) = backbone.input.preprocessing() {
             fact_row(ui, "Preprocessing", &preprocessing);
         }
     }
-    if let Some(done) = &scene.session.exported {
+    if let Some(done) = scene.session.export_of_run() {
         fact_row(ui, "Trained tensors", &done.thawed.to_string());
     }
-    if let Some(run) = scene.session.newest_result() {
+    if let Some(run) = run {
         fact_row(ui, "Validation", &run.best_words());
     }
     ui.add_space(4.0);

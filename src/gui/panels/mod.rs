@@ -19,9 +19,10 @@ mod tries;
 use super::pictures::Picture;
 use super::theme::{self, Tokens};
 use super::{Actions, Scene};
-use crate::session::Step;
+use crate::session::runs::RunView;
+use crate::session::{Session, Step, View};
 pub use crate::units::{bytes, count, duration};
-use egui::{CentralPanel, Frame, Margin, Panel, Ui};
+use egui::{CentralPanel, ComboBox, Frame, Margin, Panel, Role, Ui, WidgetInfo};
 
 /// The step in the middle of the window; the start screen where no project is open.
 pub fn centre(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
@@ -37,6 +38,35 @@ pub fn centre(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         (_, Step::Evaluate) => evaluate::show(ui, scene, out),
         (_, Step::Try) => tries::show(ui, scene, out),
         (_, Step::Export) => export::show(ui, scene, out),
+    });
+}
+
+/// Which run counts on this page; the best one is marked.
+fn run_picker(ui: &mut Ui, session: &Session, out: &mut Actions) {
+    let Some(judged) = session.judged_run() else { return };
+    let best = session.best_result().map(|run| run.name.as_str());
+    let words = |run: &RunView| {
+        let mark = if Some(run.name.as_str()) == best { ", best" } else { "" };
+        format!("Run {}: {}{mark}", run.number(), run.chief.format(run.best_score.unwrap_or(0.0)))
+    };
+    if session.results().count() < 2 {
+        return;
+    }
+    let picker = ComboBox::from_id_salt("run-that-counts").selected_text(words(judged));
+    let response = picker.show_ui(ui, |ui| {
+        for run in session.results() {
+            let is_judged = run.name == judged.name;
+            let choice = ui.selectable_label(is_judged, words(run)).on_hover_text(&run.difference);
+            if choice.clicked() && !is_judged {
+                out.push(View::SelectRun(Some(run.name.clone())));
+            }
+        }
+    });
+    let spoken = words(judged);
+    response.response.widget_info(|| {
+        let mut info = WidgetInfo::labeled(Role::ComboBox, true, "Which run");
+        info.current_text_value = Some(spoken.clone());
+        info
     });
 }
 

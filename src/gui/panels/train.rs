@@ -16,7 +16,7 @@ use egui::{Align, Color32, CornerRadius, Role, ScrollArea, Sense, Ui, WidgetInfo
 /// Buttons, curves, alarms, runs.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let Some(project) = &scene.session.project else { return };
-    let shown = shown_run(project);
+    let shown = shown_run(scene);
     page_head(ui, "Train", &sentence(project, shown), |ui| buttons(ui, scene, out));
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         curves(ui, project, shown);
@@ -24,6 +24,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             for alarm in alarms(run, probe(project, run)) {
                 let tokens = Tokens::of(ui.ctx());
                 let colour = match alarm.kind {
+                    AlarmKind::Note => tokens.ice,
                     AlarmKind::Good => tokens.ok,
                     AlarmKind::Warning => tokens.warning,
                     AlarmKind::Bad => tokens.error,
@@ -31,23 +32,24 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                 banner(ui, colour, &alarm.title, &alarm.text);
             }
         }
-        runs_table(ui, project, out);
+        runs_table(ui, scene, project, out);
     });
 }
 
-fn shown_run(project: &OpenProject) -> Option<&RunView> {
+/// The run that is looked at, or else the best, or one that has no result yet.
+fn shown_run<'s>(scene: &Scene<'s>) -> Option<&'s RunView> {
+    let project = scene.session.project.as_ref()?;
     let chosen = project.selected_run.as_ref().and_then(|name| project.runs.iter().find(|r| r.name == *name));
-    chosen.or(project.runs.last())
+    chosen.or(scene.session.judged_run()).or(project.runs.last())
 }
 
-/// The best run that trained the head only.
+/// The best run that trained the head only; none beside a run that did so itself.
 fn probe<'p>(project: &'p OpenProject, run: &RunView) -> Option<&'p RunView> {
-    let is_probe = |r: &&RunView| {
-        r.frostline == Some(CutName::Head)
-            && r.name != run.name
-            && r.chief == run.chief
-            && r.best_score.is_some()
-    };
+    if run.frostline == Some(CutName::Head) {
+        return None;
+    }
+    let is_probe =
+        |r: &&RunView| r.frostline == Some(CutName::Head) && r.compares_with(run) && r.best_score.is_some();
     let frozen = project.runs.iter().filter(is_probe);
     frozen.max_by(|a, b| {
         let gain = run.chief.gain(a.best_score.unwrap_or(0.0), b.best_score.unwrap_or(0.0));
@@ -98,14 +100,14 @@ fn buttons(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     action_button(ui, session, &Job::Pause(!paused), text, false, out);
 }
 
-fn runs_table(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
+fn runs_table(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actions) {
     if project.runs.is_empty() {
         return;
     }
     let tokens = Tokens::of(ui.ctx());
     card(ui, |ui| {
         ui.set_width(ui.available_width());
-        let shown = shown_run(project).map(|r| r.name.clone());
+        let shown = shown_run(scene).map(|r| r.name.clone());
         row(
             ui,
             ["Run", "What differed", "Validation", "Time", "State"],
@@ -164,7 +166,7 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     ui.add_space(theme::SPACE);
     section(ui, "Now");
     let job = scene.session.job.as_ref().filter(|j| j.can_pause);
-    let run = shown_run(project);
+    let run = shown_run(scene);
     fact_row(ui, "Speed", &job.and_then(|j| j.rate).map_or("-".into(), |r| format!("{r:.0} samples/s")));
     let last = |values: &[[f64; 2]], digits: usize| {
         values.last().map_or("-".to_string(), |p| format!("{:.digits$}", p[1]))
@@ -177,7 +179,8 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     fact_row(ui, "Loss, train", &run.map_or("-".into(), |r| last(&r.train_loss, 4)));
     fact_row(ui, "Loss, validation", &run.map_or("-".into(), |r| last(&r.val_loss, 4)));
     fact_row(ui, "Best epoch", &run.and_then(|r| r.best_epoch).map_or("-".into(), |e| e.to_string()));
-    if let Some(estimate) = scene.session.estimate(None) {
+    let of_run = run.and_then(|run| scene.session.estimate_of(run));
+    if let Some(estimate) = of_run.or_else(|| scene.session.estimate(None)) {
         fact_row(ui, "Memory, about", &super::bytes(estimate.memory_bytes));
         fact_row(ui, "Cache", &super::bytes(estimate.cache_bytes));
     }

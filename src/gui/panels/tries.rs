@@ -23,18 +23,22 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         Some(export) => {
             format!("The export {} answers, one of {} labels.", export.folder.display(), export.labels)
         }
-        None => "Ask the newest run about samples that it has never seen. Works while a run trains, too."
-            .to_string(),
+        None => {
+            "Ask the model about samples that it has never seen. Works while a run trains, too.".to_string()
+        }
     };
     page_head(ui, "Try", &sentence, |ui| {
+        if scene.session.tries.export.is_none() {
+            super::run_picker(ui, scene.session, out);
+        }
         if scene.session.tries.export.is_some() {
             let text =
-                if scene.session.project.is_some() { "Ask the newest run" } else { "Close the export" };
-            action_button(ui, scene.session, &Job::TryNewestRun, text, false, out);
+                if scene.session.project.is_some() { "Ask the chosen run" } else { "Close the export" };
+            action_button(ui, scene.session, &Job::TryRun, text, false, out);
         }
     });
     let Some(modality) = scene.session.tries_modality() else { return };
-    if scene.session.tries.export.is_none() && scene.session.newest_result().is_none() {
+    if scene.session.tries.export.is_none() && scene.session.judged_run().is_none() {
         let action = Open::Go(Step::Train);
         empty(
             ui,
@@ -165,7 +169,7 @@ fn question(ui: &mut Ui, input: &str, modality: Modality) {
 /// Which model answers.
 pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
     section(ui, "Who answers");
-    match scene.session.newest_result() {
+    match scene.session.judged_run() {
         Some(run) => {
             fact_row(ui, "Run", run.number());
             fact_row(ui, "Epoch", &run.best_epoch.unwrap_or_default().to_string());
@@ -176,5 +180,5 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
         }
     }
     ui.add_space(theme::SPACE);
-    dim(ui, scene.session.newest_result().map_or(classify::KIND.caution, |run| run.caution));
+    dim(ui, scene.session.judged_run().map_or(classify::KIND.caution, |run| run.caution));
 }

@@ -22,8 +22,8 @@ group! {
         ChooseTryFiles => Offered [Job::ChooseTryFiles],
         TryFiles(Vec<PathBuf>) => Hidden [Job::TryFiles(vec!["photo.jpg".into()])],
         TryText(String) => Hidden [Job::TryText("A text.".into())],
-        /// The newest run answers again, not an export.
-        TryNewestRun => Hidden [Job::TryNewestRun],
+        /// The project's run answers again, not an export.
+        TryRun => Hidden [Job::TryRun],
         Export => Offered [Job::Export],
         ChooseExportFolder => Hidden [Job::ChooseExportFolder],
         SetExportPath(String) => Hidden [Job::SetExportPath("export".into())],
@@ -42,14 +42,14 @@ impl Job {
             Self::Stop => {
                 ("Stop, keep best", "End after this batch; the best epoch and the checkpoint are kept")
             }
-            Self::Evaluate(_) => ("Evaluate", "Score the newest run on its validation samples"),
+            Self::Evaluate(_) => ("Evaluate", "Score the chosen run on its validation samples"),
             Self::ChooseTestSet => (
                 "Choose a test set…",
                 "Score on labelled samples that the run has never seen; or drop them here",
             ),
             Self::ChooseTryFiles => ("Choose files to try…", "Ask the model about files"),
             Self::TryFiles(_) | Self::TryText(_) => ("Try", "Ask the model"),
-            Self::TryNewestRun => ("Ask the newest run", "Not the export"),
+            Self::TryRun => ("Ask the chosen run", "Not the export"),
             Self::Export => ("Export", "Write the trained head, reload it and compare"),
             Self::ChooseExportFolder => ("Choose where to export…", "The folder that the export is put into"),
             Self::SetExportPath(_) => ("Set where to export", "The new folder that the export becomes"),
@@ -72,7 +72,7 @@ impl Job {
             | Self::ChooseTryFiles
             | Self::TryFiles(_)
             | Self::TryText(_)
-            | Self::TryNewestRun
+            | Self::TryRun
             | Self::ChooseExportFolder
             | Self::SetExportPath(_)
             | Self::UseDevice(_) => &[],
@@ -99,7 +99,7 @@ impl Job {
                 Some(_) => None,
                 None => needs_result(session),
             },
-            Self::TryNewestRun | Self::ChooseExportFolder | Self::SetExportPath(_) => None,
+            Self::TryRun | Self::ChooseExportFolder | Self::SetExportPath(_) => None,
             Self::UseDevice(device) => session.why_not_device(*device),
         }
     }
@@ -126,7 +126,7 @@ impl Job {
                 session.tries.text.clone_from(&text);
                 session.ask(Vec::new(), vec![text])
             }
-            Self::TryNewestRun => {
+            Self::TryRun => {
                 (session.tries.export, session.tries.predictions) = (None, Vec::new());
                 Vec::new()
             }
@@ -183,10 +183,10 @@ fn why_not_stop(job: Option<&JobView>) -> Option<&'static str> {
 }
 
 fn needs_result(session: &Session) -> Option<&'static str> {
-    session.newest_result().is_none().then_some("Train first; there is no result yet.")
+    session.judged_run().is_none().then_some("Train first; there is no result yet.")
 }
 
-/// Why the newest result cannot be scored or exported.
+/// Why no result can be scored or exported.
 fn why_not_judge(session: &Session) -> Option<&'static str> {
     let words = "A run is being trained. Stop it first, or wait until it has ended.";
     needs_result(session).or_else(|| session.is_training().then_some(words))

@@ -139,7 +139,7 @@ impl View {
                 });
             }
             Self::SearchLayers(search) => session.in_project(|project| project.layers.search = search),
-            Self::SelectRun(run) => session.in_project(|project| project.selected_run = run),
+            Self::SelectRun(run) => return session.select_run(run),
             Self::SelectCell(cell) => session.select_cell(cell),
             Self::SetTheme(theme) => {
                 session.remembered.theme = theme;

@@ -7,7 +7,7 @@ mod numbers;
 use crate::data::target::Target;
 use crate::evaluate::Answered;
 use crate::gui::theme::{self, Tokens};
-use crate::gui::widgets::{action_button, banner, card, dim, empty, figures, page_head, page_title, section};
+use crate::gui::widgets::{action_button, banner, card, dim, empty, figures, page_head, section};
 use crate::gui::{Actions, Scene};
 use crate::session::{EvaluationView, Job, Open, Step};
 use crate::task::Detail;
@@ -19,10 +19,13 @@ const SHOWN: usize = 24;
 
 /// Figures, confusion, mistakes.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
-    let Some(project) = &scene.session.project else { return };
-    let Some(view) = &project.evaluation else {
-        page_title(ui, "Evaluate", "How good the newest run is, and where it errs.");
-        if scene.session.newest_result().is_none() {
+    if scene.session.project.is_none() {
+        return;
+    }
+    let Some(view) = scene.session.evaluation() else {
+        let sentence = "How good the model is, and where it errs.";
+        page_head(ui, "Evaluate", sentence, |ui| super::run_picker(ui, scene.session, out));
+        if scene.session.judged_run().is_none() {
             let action = Open::Go(Step::Train);
             empty(
                 ui,
@@ -38,7 +41,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                 ui,
                 scene.session,
                 "Not evaluated yet",
-                "Scores the newest run on its validation samples.",
+                "Scores the chosen run on its validation samples.",
                 Some((&action, "Evaluate")),
                 out,
             );
@@ -47,6 +50,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     };
     page_head(ui, "Evaluate", &sentence(view), |ui| {
         action_button(ui, scene.session, &Job::ChooseTestSet, "Choose a test set…", false, out);
+        super::run_picker(ui, scene.session, out);
     });
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         scores(ui, view);
@@ -89,8 +93,8 @@ fn scores(ui: &mut Ui, view: &EvaluationView) {
     for kind in evaluation.task.scores {
         let Some(value) = kind.of(&evaluation.scores) else { continue };
         let interval = evaluation.interval(kind.name);
-        let half = interval.map(|i| format!("± {}", kind.format_margin(i.half_width())));
-        shown.push([kind.words.to_string(), kind.format(value), half.unwrap_or_default()]);
+        let ends = interval.map(|interval| kind.format_interval(&interval));
+        shown.push([kind.words.to_string(), kind.format(value), ends.unwrap_or_default()]);
     }
     let wrong = evaluation.answers.iter().filter(|a| a.error > 0.0).count();
     let mistakes = ["Mistakes".to_string(), wrong.to_string(), format!("of {}", evaluation.samples)];
@@ -206,7 +210,7 @@ fn sample(ui: &mut Ui, scene: &Scene, names: &[String], answer: &Answered, width
 
 /// What is known of each class, label or column.
 pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
-    let Some(view) = scene.session.project.as_ref().and_then(|p| p.evaluation.as_ref()) else { return };
+    let Some(view) = scene.session.evaluation() else { return };
     match &view.evaluation.detail {
         Detail::Classes(detail) => classes::inspector(ui, detail),
         Detail::Labels(detail) => labels::inspector(ui, detail),
