@@ -95,6 +95,8 @@ pub struct HubFacts {
 pub struct Cost {
     /// Tokens that a sample is taken to have where nothing better is known; 1 where it is one row.
     pub typical_tokens: usize,
+    /// About how many tokens a text has.
+    pub tokens: fn(&str) -> usize,
     /// Decoding one sample.
     pub decode_seconds: f64,
     /// Copies of a batch at the input: as decoded, in the order of the layers, and the next one.

@@ -1,7 +1,7 @@
 //! Every action by name and by its keys.
 
 use super::{Actions, Scene};
-use crate::session::{Action, Edit, Session, View};
+use crate::session::{Action, Edit, Job, Session, View};
 use egui::{Align2, Context, Key, KeyboardShortcut, Modal, Modifiers, Role, Ui, WidgetInfo};
 
 /// Ctrl+K: every action by name.
@@ -83,8 +83,11 @@ pub fn shortcuts(context: &Context, session: &Session) -> Vec<Action> {
     // Those with more keys first: without Shift, Shift does not matter.
     bound.sort_by_key(|(keys, _)| !keys.modifiers.shift);
     if context.text_edit_focused() {
-        // A text field takes back its own typing.
-        bound.retain(|(_, action)| !matches!(action, Action::Edit(Edit::Undo | Edit::Redo)));
+        // A text field takes back its own typing, and what is typed into it is no wish to train.
+        let of_field = |action: &Action| {
+            matches!(action, Action::Edit(Edit::Undo | Edit::Redo) | Action::Job(Job::Train))
+        };
+        bound.retain(|(_, action)| !of_field(action));
     }
     context.input_mut(|input| {
         bound

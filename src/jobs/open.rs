@@ -3,7 +3,7 @@
 use super::{scan_of, scan_with};
 use crate::control::Control;
 use crate::data::index::DatasetIndex;
-use crate::data::scan::{KnownFiles, ScanOptions};
+use crate::data::scan::{KnownFiles, RECIPE_FILE, ScanOptions};
 use crate::hub::places;
 use crate::predict::Manifest;
 use crate::predict::manifest::{HEAD_FILE, MANIFEST_FILE};
@@ -39,7 +39,8 @@ pub struct FreshData {
     pub known: Arc<KnownFiles>,
 }
 
-/// Reads what lies at `path`: a project with its data, or an export; anything else is taken for data.
+/// Reads what lies at `path`: a project with its data, or an export; anything else is taken for data, whose project is
+/// opened where Frostline has made one of it.
 ///
 /// # Errors
 /// It cannot be read, or the user stopped.
@@ -54,8 +55,30 @@ pub fn open(path: &Path, control: &dyn Control) -> Result<Opened> {
         let manifest = Box::new(Manifest::read(path)?);
         return Ok(Opened::Export { folder: path.to_path_buf(), manifest });
     }
+    if let Some(project) = project_of(path) {
+        return open(&project, control);
+    }
     let scanned = scan_with(path, &ScanOptions::default(), &KnownFiles::default(), control)?;
     Ok(Opened::Data(FreshData { index: Arc::new(scanned.index), known: Arc::new(scanned.known) }))
+}
+
+/// The project in Frostline's own folder that was last changed of those made of the data at `path`; none for bundled
+/// samples, with which everybody begins anew.
+fn project_of(path: &Path) -> Option<PathBuf> {
+    let data = std::fs::canonicalize(path).ok()?;
+    let is_within = |root: &PathBuf| std::fs::canonicalize(root).is_ok_and(|root| data.starts_with(root));
+    if places::asset_roots().iter().any(is_within) {
+        return None;
+    }
+    let entries = std::fs::read_dir(places::home()?.join("projects")).ok()?;
+    let of_data = entries.flatten().filter_map(|entry| {
+        let folder = entry.path();
+        let project = Project::is_at(&folder).then(|| Project::open(&folder).ok()).flatten()?;
+        let own = project.resolve(&project.recipe().ok()?.data.path);
+        let changed = std::fs::metadata(folder.join(RECIPE_FILE)).and_then(|about| about.modified()).ok()?;
+        (std::fs::canonicalize(own).ok()? == data).then_some((changed, folder))
+    });
+    of_data.max().map(|(_, folder)| folder)
 }
 
 /// Whether a folder is an exported head.

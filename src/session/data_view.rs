@@ -30,7 +30,12 @@ pub struct DataView {
     pub findings: Vec<FindingGroup>,
     /// What the filters ask of each item.
     items: Vec<ItemFacts>,
+    /// About how many tokens texts have, of some spread over all; empty where samples are no texts.
+    lengths: Vec<usize>,
 }
+
+/// Texts that are measured; more would hardly change their mean.
+const MEASURED: usize = 2000;
 
 /// The numbers of one column.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +75,7 @@ impl DataView {
             columns,
             findings: finding_groups(&index.findings),
             items,
+            lengths: lengths(index),
             ..Self::default()
         }
     }
@@ -99,10 +105,23 @@ impl DataView {
         self.visible = (0..self.items.len()).filter(|number| shows(&self.items[*number])).collect();
     }
 
+    /// About how many tokens a text has on average, where longer ones are cut to `longest`.
+    pub fn mean_tokens(&self, longest: usize) -> Option<usize> {
+        let sum: usize = self.lengths.iter().map(|length| length.min(&longest)).sum();
+        Some(sum.div_ceil(self.lengths.len().max(1))).filter(|mean| *mean > 0)
+    }
+
     /// The part that item `number` belongs to.
     pub fn part_of(&self, number: usize) -> Option<Part> {
         self.items.get(number)?.part
     }
+}
+
+/// About how many tokens texts have, of some spread over all.
+fn lengths(index: &DatasetIndex) -> Vec<usize> {
+    let tokens = index.modality.facts().cost.tokens;
+    let texts = index.items.iter().filter_map(|item| item.text.as_deref());
+    texts.step_by(index.items.len().div_ceil(MEASURED).max(1)).map(tokens).collect()
 }
 
 /// The layout and what the samples are labelled with.
@@ -230,6 +249,19 @@ mod tests {
             ],
             layout: Layout::Folders { modality: Modality::Image, items: 6, folders: 2, parts: Vec::new() },
         }
+    }
+
+    #[test]
+    fn estimates_know_how_long_the_texts_are() {
+        let mut index = index();
+        assert_eq!(DataView::new(&index).mean_tokens(100), None);
+        for (number, item) in index.items.iter_mut().enumerate() {
+            item.text = Some("word ".repeat(10 * number));
+        }
+        index.modality = Modality::Text;
+        let view = DataView::new(&index);
+        assert_eq!(view.mean_tokens(100), Some(2 + 25));
+        assert_eq!(view.mean_tokens(12), Some(11));
     }
 
     #[test]

@@ -406,7 +406,7 @@ impl Session {
         let project = self.project.as_ref()?;
         let (train_samples, validation_samples) =
             project.split.as_ref().map_or((0, 0), |s| (s.train.len(), s.validation.len()));
-        let training = &recipe.training;
+        let (training, cost) = (&recipe.training, &backbone.input.modality().facts().cost);
         let work = Workload {
             train_samples,
             validation_samples,
@@ -415,7 +415,7 @@ impl Session {
             classes: project.index.classes.len(),
             moments: training.optimiser.moments().len(),
             modality: backbone.input.modality(),
-            tokens: backbone.input.modality().facts().cost.typical_tokens,
+            tokens: project.data.mean_tokens(backbone.input.size()).unwrap_or(cost.typical_tokens),
             cache_enabled: recipe.cache.enabled,
             norms_follow: training.batch_norm == BatchNormChoice::Training,
         };

@@ -11,7 +11,7 @@ use crate::predict::Manifest;
 use crate::problem::Problem;
 use crate::project::Recipe;
 use crate::worker::{Aside, Command, Disk};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 impl Session {
@@ -76,6 +76,24 @@ impl Session {
         }
     }
 
+    /// Says that data was asked for and its project is opened.
+    pub(super) fn tell_known_project(&mut self, asked: &Command, opened: &Opened) {
+        if let (Command::Aside(Aside::Open { path }), Opened::Project { folder, .. }) = (asked, opened)
+            && path != folder
+        {
+            let text = "Its project was opened, with its runs. To start over choose “New project of this data” among the commands.";
+            self.toast(ToastKind::Note, "This data is known", text);
+        }
+    }
+
+    /// Asks for another project of the data that is open.
+    pub(super) fn start_over(&mut self) -> Vec<Effect> {
+        let Some(index) = self.project.as_ref().map(|project| Arc::clone(&project.index)) else {
+            return Vec::new();
+        };
+        self.create_project(FreshData { index, known: Arc::default() })
+    }
+
     fn lists_backbones(&self) -> bool {
         self.has_asked(|command| matches!(command, Command::Aside(Aside::ListBackbones)))
     }
@@ -119,7 +137,7 @@ impl Session {
         let (title, layout) = (projects::title(&index), index.layout.to_string());
         let name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         self.project = Some(OpenProject {
-            export_path: folder.join("exports").join(&name).display().to_string(),
+            export_path: free_beside(&folder.join("exports").join(&name)).display().to_string(),
             folder,
             title,
             recipe,
@@ -162,4 +180,18 @@ impl Session {
         project.layers.selected.clone_from(&view.layer);
         project.layers.expanded.clone_from(&view.expanded);
     }
+}
+
+/// `path`, or the next name beside it that is free: an export never takes the place of another.
+pub(super) fn free_beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // Behind `birds-2` comes `birds-3`.
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let stem = name
+        .rsplit_once('-')
+        .filter(|(stem, number)| is_number(number) && path.with_file_name(stem).exists());
+    let stem = stem.map_or(name.as_ref(), |(stem, _)| stem);
+    let numbered = |number: u32| path.with_file_name(format!("{stem}-{number}"));
+    let mut names = std::iter::once(path.to_path_buf()).chain((2..10_000).map(numbered));
+    names.find(|path| !path.exists()).unwrap_or_else(|| path.to_path_buf())
 }

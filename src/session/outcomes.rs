@@ -1,6 +1,7 @@
 //! What a finished job shows, and what an unfinished one leaves: the view of every command and every outcome.
 
 use super::layers::thawed_words;
+use super::open::free_beside;
 use super::projects::Recent;
 use super::runs::{RunView, tell_differences};
 use super::{Asked, Effect, EvaluationView, Exported, KnownFilters, Session, Step};
@@ -104,7 +105,10 @@ impl Session {
                 Vec::new()
             }
             Outcome::UsesDevice { device, threads } => self.on_uses_device(device, threads),
-            Outcome::Opened(opened) => self.on_opened(opened),
+            Outcome::Opened(opened) => {
+                self.tell_known_project(&asked.command, &opened);
+                self.on_opened(opened)
+            }
             Outcome::Created { folder, recipe, index } => self.show_project(folder, *recipe, index),
             Outcome::Saved => Vec::new(),
             Outcome::Inspected { backbone, layers } => {
@@ -139,6 +143,9 @@ impl Session {
             Outcome::Hub(answer) => self.on_hub_answer(answer),
             Outcome::Exported { out, bytes, labels, thawed, golden } => {
                 self.status = format!("Exported {}", crate::units::bytes(bytes));
+                if let Some(project) = &mut self.project {
+                    project.export_path = free_beside(&out).display().to_string();
+                }
                 if let Command::Long(Long::Export { run: Some(run), .. }) = asked.command {
                     self.exported = Some(Exported { run, out, bytes, labels, thawed, golden });
                 }

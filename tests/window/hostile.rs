@@ -326,7 +326,8 @@ fn panics_of_the_worker_are_said() {
         let folder = window.project().folder.clone();
         broken(&mut window, "Nothing was opened", Open::OpenPath(data.path().to_path_buf()).into());
         assert_eq!(window.project().folder, folder);
-        window.open_data(data.path());
+        window.act(Open::OpenPath(data.path().to_path_buf()));
+        window.expect_message("This data is known", &["Its project was opened"]);
     });
 }
 

@@ -1,7 +1,7 @@
 //! Several runs of one project: the one that is looked at counts in every step, and the best one where none is.
 
-use crate::harness::{Window, in_private_home, pictures};
-use eframe::egui::accesskit::Role;
+use crate::harness::{Window, in_private_home, pictures, reviews};
+use eframe::egui::{self, accesskit::Role};
 use egui_kittest::kittest::{NodeT, Queryable};
 use frostline::session::{Edit, Job, Open, Step, View};
 
@@ -112,5 +112,75 @@ fn a_run_keeps_the_backbone_that_it_was_trained_with() {
         assert!(window.harness.query_all_by_label(&own).next().is_some());
         assert!(window.harness.query_all_by_label(&other.1).next().is_none());
         assert_eq!(window.session().why_not(&Job::Export), None);
+    });
+}
+
+/// Dropping the same data again goes on with its project; a command starts over.
+#[test]
+fn known_data_opens_its_project() {
+    in_private_home(|| {
+        let data = tempfile::tempdir().unwrap();
+        pictures(data.path());
+        let mut window = Window::open();
+        window.open_data(data.path());
+        window.set_training(|t| t.epochs = 1);
+        window.train();
+        let first = window.project().folder.clone();
+        window.act(Open::CloseProject);
+        window.open_data(data.path());
+        assert_eq!(window.project().folder, first);
+        window.wait("its run", |s| s.judged_run().is_some());
+        window.expect_message("This data is known", &["New project of this data"]);
+        window.act(Open::StartOver);
+        window.wait("another project", |s| s.project.as_ref().is_some_and(|p| p.folder != first));
+        assert!(window.project().runs.is_empty());
+        assert_eq!(window.project().index.items.len(), 16);
+    });
+}
+
+#[test]
+fn a_second_export_gets_a_name_of_its_own() {
+    in_private_home(|| {
+        let data = tempfile::tempdir().unwrap();
+        pictures(data.path());
+        let mut window = Window::open();
+        window.open_data(data.path());
+        window.set_training(|t| t.epochs = 1);
+        window.train();
+        let mut written = Vec::new();
+        for _ in 0..3 {
+            window.act(Job::Export);
+            let before = written.last().cloned();
+            window
+                .wait("the export", |s| s.exported.as_ref().is_some_and(|e| Some(&e.out) != before.as_ref()));
+            written.push(window.session().exported.as_ref().unwrap().out.clone());
+        }
+        let names: Vec<_> = written.iter().map(|path| path.file_name().unwrap().to_string_lossy()).collect();
+        assert_eq!(names[1..], [format!("{}-2", names[0]), format!("{}-3", names[0])]);
+        assert!(written.iter().all(|path| path.join("manifest.json").exists()));
+        window.go_to("Export");
+        assert!(window.harness.query_all_by_label_contains(&format!("{}-3", names[0])).next().is_some());
+    });
+}
+
+#[test]
+fn what_is_typed_is_asked_and_never_trains() {
+    in_private_home(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let table = folder.path().join("reviews.csv");
+        reviews(&table);
+        let mut window = Window::open();
+        window.open_data(&table);
+        window.set_training(|t| t.epochs = 1);
+        window.train();
+        window.go_to("Try");
+        window.harness.get_by_role_and_label(Role::MultilineTextInput, "Text").click();
+        window.harness.run_steps(3);
+        window.type_text("The phone is great.");
+        window.key(egui::Modifiers::COMMAND, egui::Key::Enter);
+        assert!(!window.session().is_training());
+        window.wait("an answer", |s| !s.tries.waiting && !s.tries.predictions.is_empty());
+        assert_eq!(window.session().tries.predictions[0].input, "The phone is great.");
+        assert_eq!(window.project().runs.len(), 1);
     });
 }

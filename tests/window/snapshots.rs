@@ -275,6 +275,7 @@ impl Stage {
         // Nothing is remembered of the window before.
         let home = PathBuf::from(std::env::var_os("FROSTLINE_HOME").unwrap());
         let _ = std::fs::remove_file(home.join("window.json"));
+        let _ = std::fs::remove_dir_all(home.join("projects"));
         let stand_in = recorded.stand_in();
         let machine = Machine { threads: 2, ..Machine::cpu() };
         let builder = Harness::builder()

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::length::about_tokens;
 use crate::data::facts::{
     Beside, Carrier, Cost, Facts, FineTuning, Golden, HubFacts, InputWords, NormOutputs, StepMemory,
     extension,
@@ -50,6 +51,7 @@ pub const FACTS: Facts = Facts {
     },
     cost: Cost {
         typical_tokens: 24,
+        tokens: about_tokens,
         decode_seconds: 0.0,
         input_copies: 0,
         // About as much as the layers give once more for attention, dropout and arguments of activations.

@@ -3,9 +3,11 @@
 #![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
 
 mod facts;
+mod length;
 mod read;
 mod tokenizer;
 
 pub use facts::FACTS;
+pub use length::about_tokens;
 pub use read::{MAX_TEXT_BYTES, check_file};
 pub use tokenizer::{TextError, TextSpec, TextTokenizer};

@@ -69,7 +69,9 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
         .corner_radius(CornerRadius::same(theme::CARD_CORNER))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
-            let command = format!("frostline predict \\\n  {} \\\n  {example}", quoted(&project.export_path));
+            let done = scene.session.export_of_run().map(|done| done.out.display().to_string());
+            let shown = done.unwrap_or_else(|| project.export_path.clone());
+            let command = format!("frostline predict \\\n  {} \\\n  {example}", quoted(&shown));
             ui.add(egui::Label::new(RichText::new(command).font(theme::mono())).wrap());
         });
     ui.add_space(theme::SPACE);

@@ -83,16 +83,22 @@ fn input(ui: &mut Ui, scene: &Scene, modality: Modality, out: &mut Actions) {
         let mut text =
             ui.data_mut(|d| d.get_temp::<String>(id)).unwrap_or_else(|| scene.session.tries.text.clone());
         let label = ui.label("Text");
+        let field_id = id.with("field");
         let field = egui::TextEdit::multiline(&mut text)
+            .id(field_id)
             .desired_rows(3)
             .desired_width(f32::INFINITY)
             .hint_text("Type or paste a text");
+        let keys = egui::KeyboardShortcut::new(egui::Modifiers::COMMAND, egui::Key::Enter);
+        let is_sent = ui.memory(|m| m.has_focus(field_id)) && ui.input_mut(|i| i.consume_shortcut(&keys));
         ui.add(field).labelled_by(label.id);
         ui.horizontal(|ui| {
             let ready = !text.trim().is_empty();
-            let response =
-                ui.add_enabled(ready, egui::Button::new("Ask")).on_disabled_hover_text("Type a text first.");
-            if response.clicked() {
+            let response = ui
+                .add_enabled(ready, egui::Button::new("Ask"))
+                .on_hover_text("Ask the model (Ctrl+Enter)")
+                .on_disabled_hover_text("Type a text first.");
+            if response.clicked() || (is_sent && ready) {
                 out.push(Job::TryText(text.trim().to_string()));
             }
             action_button(ui, scene.session, &Job::ChooseTryFiles, "Choose files…", false, out);

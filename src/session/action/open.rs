@@ -16,6 +16,8 @@ group! {
         ],
         ChooseFolder => Offered [Open::ChooseFolder],
         ChooseFile => Offered [Open::ChooseFile],
+        /// Another project of the data that is open.
+        StartOver => Offered [Open::StartOver],
         /// Home: the start screen; the project stays on disk.
         CloseProject => Offered [Open::CloseProject],
         /// A dropped or chosen folder or file: data, a project or an export.
@@ -54,6 +56,9 @@ impl Open {
                 ("Choose a folder…", "A folder with one folder for each class, or a project")
             }
             Self::ChooseFile => ("Choose a file…", "A CSV, TSV or JSONL file with a text and a label column"),
+            Self::StartOver => {
+                ("New project of this data", "Start over with default settings; this project stays on disk")
+            }
             Self::CloseProject => ("Close the project", "Back to the start; everything is saved"),
             Self::OpenPath(_) => ("Open", "Data, a project or an exported head"),
         };
@@ -72,14 +77,15 @@ impl Open {
             Self::ChooseFolder => &["Ctrl+O"],
             Self::ChooseFile => &["Ctrl+Shift+O"],
             Self::CloseProject => &["Ctrl+W"],
-            Self::OpenSample(_) | Self::OpenPath(_) => &[],
+            Self::OpenSample(_) | Self::OpenPath(_) | Self::StartOver => &[],
         }
     }
 
     pub(super) fn why_not(&self, session: &Session) -> Option<&'static str> {
         match self {
             Self::Go(Step::Try) if session.tries.export.is_some() => None,
-            Self::Go(_) | Self::CloseProject => needs_project(session),
+            Self::StartOver if session.is_training() => Some("A run is being trained."),
+            Self::Go(_) | Self::CloseProject | Self::StartOver => needs_project(session),
             Self::OpenSample(_) | Self::OpenPath(_) | Self::ChooseFolder | Self::ChooseFile => None,
         }
     }
@@ -95,6 +101,7 @@ impl Open {
             Self::OpenPath(path) => session.open_path(path),
             Self::ChooseFolder => vec![Effect::PickFolder(Purpose::Open)],
             Self::ChooseFile => vec![Effect::PickFile(Purpose::Open)],
+            Self::StartOver => session.start_over(),
             Self::CloseProject => {
                 session.keep_memory();
                 session.project = None;
