@@ -100,6 +100,8 @@ pub fn record(run: &str, epochs: Vec<frostline::project::run::EpochRecord>) -> R
         validation_samples: 200,
         test_samples: 0,
         dataset: Digest::of(b""),
+        best_digest: None,
+        reading: None,
         best_epoch: Some(1),
         epochs,
         seconds: 60.0,
