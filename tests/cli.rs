@@ -336,7 +336,7 @@ fn an_export_describes_itself() {
     let files = snapshot(&TEXTS.export);
     assert!(files.contains_key(Path::new("head.safetensors")));
     let manifest: Value = serde_json::from_slice(&files[Path::new("manifest.json")]).unwrap();
-    assert_eq!((&manifest["format"], &manifest["version"]), (&json!("frostline-head"), &json!(1)));
+    assert_eq!((&manifest["format"], &manifest["version"]), (&json!("frostline-head"), &json!(2)));
     assert_eq!(manifest["labels"], json!(["bad", "good"]));
     assert_eq!(manifest["thawed"].as_array().unwrap().len(), 4);
     assert_eq!(manifest["backbone"]["sha256"].as_str().unwrap().len(), 64);
@@ -496,6 +496,13 @@ fn a_changed_manifest_is_refused() {
         let mut manifest = story.manifest();
         *manifest.pointer_mut(place).unwrap() = value;
         std::fs::write(&path, manifest.to_string()).unwrap();
+        run!("predict", export, "--text", "x").code(2).says("its digest is missing or damaged");
+        // Those of version 1 have no digest, and programs of others may write them.
+        manifest["version"] = json!(1);
+        for pin in ["digest", "head_digest", "reading"] {
+            manifest.as_object_mut().unwrap().remove(pin).unwrap();
+        }
+        std::fs::write(&path, manifest.to_string()).unwrap();
         run!("predict", export, "--text", "x").code(2).says(why);
     };
     check(&IMAGES, "/input/size", json!(10_000_000), "not a usable export");
@@ -505,7 +512,7 @@ fn a_changed_manifest_is_refused() {
     check(&IMAGES, "/input", TEXTS.manifest()["input"].clone(), "texts for a network that takes images");
     check(&IMAGES, "/labels", json!(["red", "red", "red"]), "its labels");
     check(&TEXTS, "/input/max_tokens", json!(100_000), "100000 tokens");
-    check(&TEXTS, "/input/tokenizer_blake3", json!("00".repeat(32)), "not the one that was trained with");
+    check(&TEXTS, "/input/tokenizer_blake3", json!("00".repeat(32)), "tokenizer");
 }
 
 #[cfg(unix)]
@@ -651,6 +658,16 @@ fn a_backbone_may_be_a_folder() {
     run!("new", "--data", data, "--backbone", folder, "--out", project, "--epochs", "1").code(0);
     run!("train", project).code(0);
     run!("eval", project).code(0);
+    // A tokenizer that reads otherwise is not the one that was trained with.
+    let tokenizer = folder.join("tokenizer.json");
+    let own = std::fs::read_to_string(&tokenizer).unwrap();
+    let other = own.replacen("\"lowercase\":true", "\"lowercase\":false", 1);
+    let other = other.replacen("\"lowercase\": true", "\"lowercase\": false", 1);
+    assert_ne!(own, other);
+    std::fs::write(&tokenizer, &other).unwrap();
+    run!("eval", project).code(2).says("changed: the tokenizer");
+    run!("export", project, "--out", export).code(2).says("changed: the tokenizer");
+    std::fs::write(&tokenizer, &own).unwrap();
     run!("export", project, "--out", export).code(0);
     // Another machine finds it by its hash, wherever it keeps its backbones.
     run!("predict", export, "--text", "fine").code(2).says("copy the backbone's folder");
@@ -659,6 +676,8 @@ fn a_backbone_may_be_a_folder() {
     let mut predict = support::program();
     predict.args(["predict", "--text", "fine"]).arg(&export).env("FROSTLINE_HOME", scratch.path("home"));
     support::Answer::new(predict.output().unwrap()).code(0);
+    std::fs::write(scratch.path("home/backbones/renamed/tokenizer.json"), other).unwrap();
+    support::Answer::new(predict.output().unwrap()).code(2).says("changed: the tokenizer");
 }
 
 /// Invariant 8 for Ctrl+C: seen to fail when `checkpoint::load` gives the second moments as zeros, and when `fit`

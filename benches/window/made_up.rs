@@ -67,7 +67,7 @@ fn follow(feed: &Mutex<Receiver<Feed>>, control: &dyn Control) -> Result<Outcome
     loop {
         match feed.recv() {
             Ok(Feed::Report(facts)) => facts.into_iter().for_each(|fact| control.report(fact)),
-            Ok(Feed::Finish(record)) => return Ok(Outcome::Trained { record: *record }),
+            Ok(Feed::Finish(record)) => return Ok(Outcome::Trained { record }),
             Err(_) => return Err(Problem::stopped("the scene has ended")),
         }
     }
@@ -100,6 +100,8 @@ pub fn record(run: &str, epochs: Vec<frostline::project::run::EpochRecord>) -> R
         validation_samples: 200,
         test_samples: 0,
         dataset: Digest::of(b""),
+        best_digest: None,
+        reading: None,
         best_epoch: Some(1),
         epochs,
         seconds: 60.0,

@@ -50,7 +50,7 @@ fn tapped(steps: Steps) -> StandIn {
         let tap = Tap { control, steps: &steps };
         let trained = Project::open(project)
             .and_then(|p| jobs::train_recipe(&p, (**recipe).clone(), &Machine::cpu(), &tap));
-        Some(trained.map(|t| Outcome::Trained { record: t.record }))
+        Some(trained.map(|t| Outcome::Trained { record: Box::new(t.record) }))
     })
 }
 

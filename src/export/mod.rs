@@ -5,6 +5,7 @@
 mod golden;
 
 use crate::backbone::Backbone;
+use crate::data::Digest;
 use crate::network::head::{HEAD_BIAS, HEAD_WEIGHT};
 use crate::network::tensors::load_trained;
 use crate::predict::manifest::{
@@ -12,8 +13,10 @@ use crate::predict::manifest::{
 };
 use crate::predict::{Manifest, Model};
 use crate::problem::{Problem, Result};
-use crate::project::files::{sync_folder, write_json};
+use crate::project::files::{sync_folder, write_atomically};
+use crate::project::reading::Reading;
 use crate::project::run::RunRecord;
+use crate::project::sealed::write_sealed;
 use crate::project::{Machine, Recipe, Run};
 use std::path::Path;
 
@@ -62,7 +65,9 @@ fn write_files(run: &Run, backbone: &Backbone, machine: &Machine, folder: &Path)
     let best = record.best_epoch.unwrap_or_default();
     let source = run.best_path(best);
     let head = folder.join(HEAD_FILE);
-    std::fs::copy(&source, &head).map_err(|e| Problem::io("write the export", &head, &e))?;
+    let bytes = fs_err::read(&source).map_err(|e| Problem::io("read the best epoch", &source, &e))?;
+    write_atomically(&head, &bytes, "write the export")?;
+    let thawed = trained_names(&head, record.best_digest)?;
     let samples = golden::write_inputs(folder, model.modality())?;
     let paths: Vec<_> = samples.iter().map(|input| input.sample(folder)).collect();
     let logits = model.outputs(&paths, &mut |_| true)?;
@@ -71,8 +76,9 @@ fn write_files(run: &Run, backbone: &Backbone, machine: &Machine, folder: &Path)
         .zip(logits)
         .map(|(input, logits)| Ok(Golden { input, logits: logits? }))
         .collect::<Result<_>>()?;
-    let manifest = describe(&record, recipe, backbone, golden, best, trained_names(&source)?);
-    write_json(&folder.join(MANIFEST_FILE), &manifest, "write the export")?;
+    let mut manifest = describe(&record, recipe, backbone, golden, best, thawed);
+    manifest.head_digest = Some(Digest::of(&bytes));
+    write_sealed(&folder.join(MANIFEST_FILE), &manifest, "write the export")?;
     Ok(manifest)
 }
 
@@ -106,6 +112,8 @@ fn describe(
         features: backbone.feature_size(),
         input: backbone.input.clone(),
         thawed,
+        head_digest: None,
+        reading: Some(Reading::of(backbone)),
         scores: RunScores {
             run: record.run.clone(),
             best_epoch: best,
@@ -119,8 +127,8 @@ fn describe(
 }
 
 /// Names of the trained tensors besides the head's.
-fn trained_names(file: &Path) -> Result<Vec<String>> {
-    let tensors = load_trained(file, &candle_core::Device::Cpu)?;
+fn trained_names(file: &Path, pinned: Option<Digest>) -> Result<Vec<String>> {
+    let tensors = load_trained(file, pinned, &candle_core::Device::Cpu)?;
     Ok(tensors.into_keys().filter(|name| name != HEAD_WEIGHT && name != HEAD_BIAS).collect())
 }
 

@@ -8,6 +8,7 @@ use crate::hub;
 use crate::problem::{Cause, Problem, Result};
 use crate::project::files::{remove_partial_files, write_atomically};
 use crate::project::plan::Kept;
+use crate::project::reading::Reading;
 use crate::project::run::{Environment, FailureKind, RUN_VERSION, SplitRecord};
 use crate::project::{Machine, Plan, Project, Recipe, Run, RunRecord, RunState};
 use crate::train::checkpoint::{self, Progress};
@@ -98,6 +99,9 @@ fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Re
     check_data_of(&run, &record, &index, control)?;
     let split = run.split()?.find(&index)?;
     let backbone = pinned_backbone(project, &recipe)?;
+    if let Some(reading) = &record.reading {
+        reading.check(&Reading::of(&backbone)).map_err(|p| p.at(run.folder()))?;
+    }
     let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
     let kept = Kept { split, task: record.task.clone() };
     let plan = Plan::new(recipe, index, backbone, machine.clone(), Some(kept))?;
@@ -200,7 +204,7 @@ fn attempt(
 
 fn note(record: &mut RunRecord, progress: &Progress) {
     record.epochs.clone_from(&progress.epochs);
-    record.best_epoch = progress.best_epoch;
+    (record.best_epoch, record.best_digest) = (progress.best_epoch, progress.best_digest);
     record.seconds = progress.seconds;
 }
 
@@ -250,6 +254,8 @@ fn new_record(plan: &Plan, run: &Run) -> RunRecord {
         dataset: plan.index.digest(),
         epochs: Vec::new(),
         best_epoch: None,
+        best_digest: None,
+        reading: Some(Reading::of(&plan.backbone)),
         seconds: 0.0,
         failure: None,
         failure_kind: None,

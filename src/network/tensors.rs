@@ -1,21 +1,29 @@
 //! Trained tensors in a safetensors file.
 
 use crate::backbone::weights::to_f32;
+use crate::data::Digest;
 use crate::problem::{Problem, Result};
 use candle_core::{Device, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-/// Reads the tensors that training changed, as f32 on `device`.
+/// Reads the tensors that training changed, as f32 on `device`; `pinned` is the digest of the file where one is known.
 ///
 /// # Errors
-/// Missing, damaged, or with values that are not finite.
-pub fn load_trained(path: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>> {
+/// Missing, damaged, not what was written, or with values that are not finite.
+pub fn load_trained(
+    path: &Path,
+    pinned: Option<Digest>,
+    device: &Device,
+) -> Result<BTreeMap<String, Tensor>> {
     let bytes = fs_err::read(path).map_err(|e| Problem::io("read the trained tensors", path, &e))?;
     let damaged = |why: String| {
         Problem::input("the trained tensors cannot be used", why, "export or train again").at(path)
     };
+    if pinned.is_some_and(|pinned| pinned != Digest::of(&bytes)) {
+        return Err(damaged("the file is not what was written: its digest does not agree".to_string()));
+    }
     let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(e.to_string()))?;
     let mut tensors = BTreeMap::new();
     for (name, view) in file.tensors() {

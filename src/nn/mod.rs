@@ -20,6 +20,10 @@
 //! by `multiversion!`, and drivers that split the work; a test there compares the instruction sets,
 //! the test of the layer compares the paths. To make a layer faster, change its kernel file only.
 
+/// Raised whenever a kernel changes what comes out of frozen layers: features that were cached, and runs that were trained
+/// on them, are not mixed with others.
+pub const NUMERICS_VERSION: u32 = 2;
+
 pub mod activation;
 pub mod adamw;
 pub mod attention;

@@ -1,22 +1,28 @@
 //! `manifest.json` of an export: all that another program needs to give the same answers.
 
-use crate::backbone::{CutName, InputSpec};
+use crate::backbone::{Backbone, CutName, InputSpec};
 use crate::control::Scores;
 use crate::data::facts::Carrier;
 use crate::data::modality::Modality;
 pub use crate::data::scan::{HEAD_FILE, MANIFEST_FILE};
 use crate::data::target::TargetKind;
+use crate::data::{Digest, TextSpec};
 use crate::network::samples::Sample;
+use crate::nn::NUMERICS_VERSION;
 use crate::problem::{Problem, Result};
 use crate::project::Recipe;
 use crate::project::files::read_json;
+use crate::project::reading::Reading;
+use crate::project::sealed::read_sealed;
 use crate::task::TaskRecord;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The version that this program writes.
-pub const MANIFEST_VERSION: u32 = 1;
+pub const MANIFEST_VERSION: u32 = 2;
+/// From this version on a manifest pins its head and the kernels.
+const PINNED_SINCE: u32 = 2;
 /// What `format` says.
 pub const MANIFEST_FORMAT: &str = "frostline-head";
 
@@ -44,6 +50,12 @@ pub struct Manifest {
     /// Names of backbone tensors that training changed, running statistics included; their values lie in
     /// `head.safetensors`.
     pub thawed: Vec<String>,
+    /// Of `head.safetensors`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_digest: Option<Digest>,
+    /// How samples were read; unknown in manifests of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
     pub scores: RunScores,
     pub recipe: Recipe,
     /// Inputs with the logits that they must give.
@@ -167,7 +179,13 @@ impl Manifest {
             ))
             .at(&path));
         }
-        let manifest: Self = read_json(&path, "read the export")?;
+        let manifest: Self = read_sealed(&path, "read the export")?;
+        let pins = manifest.head_digest.is_some() && manifest.reading.is_some();
+        if manifest.version >= PINNED_SINCE && !pins {
+            return Err(
+                unusable("it does not say what was trained and how samples were read".into()).at(&path)
+            );
+        }
         let distinct: BTreeSet<&String> = manifest.labels.iter().collect();
         let (least, words) = match manifest.task.kind.target {
             TargetKind::Class => (2, "two or more"),
@@ -178,6 +196,24 @@ impl Manifest {
             return Err(unusable(why).at(&path));
         }
         Ok(manifest)
+    }
+
+    /// Compares how samples were read with how `backbone` reads them now.
+    ///
+    /// # Errors
+    /// Something differs: it is named.
+    pub fn check_reading(&self, backbone: &Backbone) -> Result<()> {
+        let mut now = Reading::of(backbone);
+        // Samples are prepared as the manifest says; the tokenizer alone is the backbone's own.
+        now.input = match (&self.input, &backbone.input) {
+            (InputSpec::Text(given), InputSpec::Text(own)) => {
+                InputSpec::Text(TextSpec { max_tokens: given.max_tokens, ..*own }).key()
+            }
+            (given, _) => given.key(),
+        };
+        let early =
+            || Reading { input: self.input.key(), pooling: self.pooling.clone(), numerics: NUMERICS_VERSION };
+        self.reading.clone().unwrap_or_else(early).check(&now)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::network::samples::{Loader, Prepared, Sample};
 use crate::network::tensors::load_trained;
 use crate::nn::Linear;
 use crate::problem::{Problem, Result};
+use crate::project::reading::Reading;
 use crate::project::{Machine, Recipe, Run};
 use crate::task::{LossChoice, Task};
 use candle_core::{Device, Tensor};
@@ -49,7 +50,8 @@ impl Model {
             let remedy = "its manifest.json was changed; export the head again";
             Problem::input("this is not a usable export", why, remedy).at(export)
         })?;
-        let trained = load_trained(&export.join(HEAD_FILE), &machine.device)?;
+        manifest.check_reading(backbone).map_err(|p| p.at(export))?;
+        let trained = load_trained(&export.join(HEAD_FILE), manifest.head_digest, &machine.device)?;
         let weights = backbone.open_pinned_weights(&manifest.backbone.sha256)?;
         let task = manifest.task.open(manifest.labels, &LossChoice::default());
         task.and_then(|task| Self::assemble(backbone, &weights, &manifest.input, task, &trained, machine))
@@ -70,7 +72,10 @@ impl Model {
             )
             .at(run.folder())
         })?;
-        let trained = load_trained(&run.best_path(best), &machine.device)?;
+        if let Some(reading) = &record.reading {
+            reading.check(&Reading::of(backbone)).map_err(|p| p.at(run.folder()))?;
+        }
+        let trained = load_trained(&run.best_path(best), record.best_digest, &machine.device)?;
         let recipe = Recipe::read(&run.recipe_path())?;
         let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
         let task =

@@ -8,9 +8,11 @@ pub mod files;
 pub mod folder;
 pub mod kept_index;
 pub mod plan;
+pub mod reading;
 pub mod recipe;
 mod recipe_file;
 pub mod run;
+pub mod sealed;
 pub mod settings;
 
 pub use device::Machine;

@@ -10,7 +10,8 @@
 //! | `checkpoint.safetensors` | all that is needed to go on; replaced in one step |
 //! | `best-NNNN.safetensors` | the trained tensors after the best epoch |
 
-use super::files;
+use super::reading::Reading;
+use super::sealed::{read_sealed, write_sealed};
 use crate::backbone::CutName;
 pub use crate::control::EpochRecord;
 use crate::data::index::{DatasetIndex, Digest};
@@ -23,7 +24,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The version that this program writes.
-pub const RUN_VERSION: u32 = 1;
+pub const RUN_VERSION: u32 = 2;
+/// From this version on a record says what its best epoch's tensors are and how samples were read.
+const PINNED_SINCE: u32 = 2;
 /// How the failure of a run that diverged began before records kept its kind.
 const EARLY_DIVERGED: &str = "training diverged";
 
@@ -58,6 +61,12 @@ pub struct RunRecord {
     pub dataset: Digest,
     pub epochs: Vec<EpochRecord>,
     pub best_epoch: Option<u32>,
+    /// Of the file with the tensors of the best epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_digest: Option<Digest>,
+    /// How samples were read; unknown in records of version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
     /// Training time over all sessions of this run.
     pub seconds: f64,
     /// Why it failed, if it did.
@@ -109,6 +118,9 @@ pub struct Environment {
 /// `split.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitRecord {
+    /// 0 where it was written before splits had versions.
+    #[serde(default)]
+    pub version: u32,
     pub train: Vec<SampleRef>,
     pub validation: Vec<SampleRef>,
     pub test: Vec<SampleRef>,
@@ -124,6 +136,16 @@ pub struct SampleRef {
 }
 
 impl RunRecord {
+    /// What a record of its version must say is there.
+    fn check_pins(&self) -> Result<()> {
+        let lacks_best = self.best_epoch.is_some() && self.best_digest.is_none();
+        if self.version < PINNED_SINCE || (!lacks_best && self.reading.is_some()) {
+            return Ok(());
+        }
+        let why = "it does not say what was trained and how samples were read";
+        Err(Problem::input("the run cannot be used", why, "restore run.json from a copy, or train anew"))
+    }
+
     /// The best epoch so far.
     pub fn best(&self) -> Option<&EpochRecord> {
         self.epochs.iter().find(|epoch| Some(epoch.epoch) == self.best_epoch)
@@ -172,12 +194,13 @@ impl Run {
     /// It is missing, damaged or from a newer version.
     pub fn record(&self) -> Result<RunRecord> {
         let path = self.folder.join("run.json");
-        let mut record: RunRecord = files::read_json(&path, "read the record of the run")?;
+        let mut record: RunRecord = read_sealed(&path, "read the record of the run")?;
         if record.version > RUN_VERSION {
             let why =
                 format!("it has version {}, this Frostline knows version {RUN_VERSION}", record.version);
             return Err(Problem::input("the run cannot be used", why, "update Frostline").at(path));
         }
+        record.check_pins().map_err(|p| p.at(&path))?;
         // Early records have no kind; the words are those of the versions that wrote them.
         let early = record.failure.as_deref().filter(|_| record.failure_kind.is_none());
         record.failure_kind =
@@ -190,17 +213,17 @@ impl Run {
 
     /// Replaces `run.json`.
     pub fn write_record(&self, record: &RunRecord) -> Result<()> {
-        files::write_json(&self.folder.join("run.json"), record, "write the record of the run")
+        write_sealed(&self.folder.join("run.json"), record, "write the record of the run")
     }
 
     /// Reads `split.json`.
     pub fn split(&self) -> Result<SplitRecord> {
-        files::read_json(&self.folder.join("split.json"), "read the split of the run")
+        read_sealed(&self.folder.join("split.json"), "read the split of the run")
     }
 
     /// Writes `split.json`.
     pub fn write_split(&self, split: &SplitRecord) -> Result<()> {
-        files::write_json(&self.folder.join("split.json"), split, "write the split of the run")
+        write_sealed(&self.folder.join("split.json"), split, "write the split of the run")
     }
 }
 
@@ -213,7 +236,12 @@ impl SplitRecord {
                 .map(|item| SampleRef { path: item.path.clone(), line: item.line, digest: item.digest })
                 .collect()
         };
-        Self { train: refs(&split.train), validation: refs(&split.validation), test: refs(&split.test) }
+        Self {
+            version: RUN_VERSION,
+            train: refs(&split.train),
+            validation: refs(&split.validation),
+            test: refs(&split.test),
+        }
     }
 
     /// Finds the samples again in a fresh scan. Errors as for [`find_samples`].

@@ -127,7 +127,7 @@ impl Session {
                 self.on_runs(&project, runs);
                 Vec::new()
             }
-            Outcome::Trained { record } => self.on_trained(&asked, record),
+            Outcome::Trained { record } => self.on_trained(&asked, *record),
             Outcome::Evaluated { .. } | Outcome::Exported { .. } if !self.is_open(&asked) => Vec::new(),
             Outcome::Evaluated { run, what, evaluation } => {
                 self.on_evaluated(run.unwrap_or_default(), what, evaluation);

@@ -9,6 +9,7 @@
 
 use crate::backbone::CutName;
 use crate::data::index::Digest;
+use crate::nn::NUMERICS_VERSION;
 use crate::problem::{Problem, Result};
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,9 +18,6 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"FRSTCH01";
 const HEADER_BYTES: u64 = 40;
-
-/// Raised whenever a kernel changes what features come out.
-pub const NUMERICS_VERSION: u32 = 2;
 
 /// All that can change a boundary state, besides the sample itself.
 #[derive(Debug, Clone, PartialEq)]

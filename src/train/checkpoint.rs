@@ -3,6 +3,7 @@
 use super::optimiser::Moments;
 use super::top::Top;
 use crate::backbone::weights::to_f32;
+use crate::data::Digest;
 use crate::network::tensors::Tensors;
 use crate::optim::OptimiserChoice;
 use crate::problem::{Problem, Result};
@@ -15,7 +16,13 @@ use std::collections::HashMap;
 use std::path::Path;
 
 /// The version that this program writes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// From this version on a checkpoint carries a digest of itself.
+const SEALED_SINCE: u32 = 2;
+/// How the digest stands in the header; inside of the progress the marks would be escaped.
+const SEAL: &[u8] = b"\"digest\":\"";
+/// What stands for the digest while it is computed.
+const UNSEALED: [u8; 64] = [b'0'; 64];
 
 /// Where a run stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -41,6 +48,9 @@ pub struct Progress {
     pub seconds_in_epoch: f64,
     pub epochs: Vec<EpochRecord>,
     pub best_epoch: Option<u32>,
+    /// Of the file with the tensors of the best epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_digest: Option<Digest>,
     /// Training time so far.
     pub seconds: f64,
     /// Length of the history that belongs to this state.
@@ -80,8 +90,10 @@ pub fn save(run: &Run, top: &Top, progress: &Progress) -> Result<()> {
     let optimiser = top.optimiser().rule();
     let progress = Progress { version: VERSION, optimiser, ..progress.clone() };
     let state = serde_json::to_string(&progress).map_err(|e| unwritable(&e.to_string()))?;
-    let metadata = HashMap::from([("progress".to_string(), state)]);
-    write_atomically(&run.checkpoint_path(), &tensors.serialise(Some(metadata))?, "write the checkpoint")
+    let digits = String::from_utf8_lossy(&UNSEALED).into_owned();
+    let metadata = HashMap::from([("progress".to_string(), state), ("digest".to_string(), digits)]);
+    let bytes = sealed(tensors.serialise(Some(metadata))?)?;
+    write_atomically(&run.checkpoint_path(), &bytes, "write the checkpoint")
 }
 
 /// Restores the state of `top`; `None` where the run has no checkpoint yet.
@@ -106,6 +118,9 @@ pub fn load(run: &Run, top: &mut Top) -> Result<Option<Progress>> {
     let progress: Progress = serde_json::from_str(state).map_err(|e| damaged(&e.to_string()))?;
     if progress.version > VERSION {
         return Err(damaged("it was written by a newer Frostline"));
+    }
+    if progress.version >= SEALED_SINCE && !is_intact(&bytes) {
+        return Err(damaged("it is not what was written: its digest does not agree"));
     }
     let rule = top.optimiser().rule();
     if progress.optimiser != rule {
@@ -144,8 +159,36 @@ pub fn load(run: &Run, top: &mut Top) -> Result<Option<Progress>> {
     Ok(Some(progress))
 }
 
-/// Writes what training changed alone, parameters and statistics: the best epoch, or an export.
-pub fn save_trained(path: &Path, top: &Top, doing: &str) -> Result<()> {
+/// Puts the digest of a checkpoint into its header.
+fn sealed(mut bytes: Vec<u8>) -> Result<Vec<u8>> {
+    let digest = Digest::of(&bytes).to_string();
+    let place = digest_place(&bytes).and_then(|place| bytes.get_mut(place));
+    place
+        .ok_or_else(|| unwritable("its header has no place for a digest"))?
+        .copy_from_slice(digest.as_bytes());
+    Ok(bytes)
+}
+
+/// Whether a checkpoint is what was written, to the bit.
+fn is_intact(bytes: &[u8]) -> bool {
+    let Some(place) = digest_place(bytes) else { return false };
+    let mut plain = bytes.to_vec();
+    let Some(digits) = plain.get_mut(place) else { return false };
+    let written = digits.to_vec();
+    digits.copy_from_slice(&UNSEALED);
+    Digest::of(&plain).to_string().as_bytes() == written
+}
+
+/// Where the digits of the digest stand.
+fn digest_place(bytes: &[u8]) -> Option<std::ops::Range<usize>> {
+    let length = u64::from_le_bytes(bytes.first_chunk::<8>().copied()?);
+    let header = bytes.get(8..8usize.checked_add(usize::try_from(length).ok()?)?)?;
+    let at = 8 + header.windows(SEAL.len()).position(|window| window == SEAL)? + SEAL.len();
+    Some(at..at + UNSEALED.len())
+}
+
+/// Writes what training changed alone, parameters and statistics, of the best epoch; gives the digest of the file.
+pub fn save_trained(path: &Path, top: &Top, doing: &str) -> Result<Digest> {
     let mut tensors = Tensors::default();
     for parameter in top.optimiser().parameters() {
         tensors.add(parameter.name.clone(), parameter.var.as_tensor())?;
@@ -153,7 +196,9 @@ pub fn save_trained(path: &Path, top: &Top, doing: &str) -> Result<()> {
     for (name, var) in top.statistics() {
         tensors.add(name.clone(), var.as_tensor())?;
     }
-    write_atomically(path, &tensors.serialise(None)?, doing)
+    let bytes = tensors.serialise(None)?;
+    write_atomically(path, &bytes, doing)?;
+    Ok(Digest::of(&bytes))
 }
 
 fn unwritable(why: &str) -> Problem {

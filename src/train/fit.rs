@@ -194,8 +194,8 @@ fn keep_if_best(
     let epochs = progress.epochs.iter().chain(std::iter::once(record));
     let best = best_epoch(epochs, plan.task.kind().chief());
     if best.is_some_and(|best| best.epoch == record.epoch) {
-        checkpoint::save_trained(&run.best_path(record.epoch), top, "write the best epoch")?;
-        progress.best_epoch = Some(record.epoch);
+        let digest = checkpoint::save_trained(&run.best_path(record.epoch), top, "write the best epoch")?;
+        (progress.best_epoch, progress.best_digest) = (Some(record.epoch), Some(digest));
     }
     Ok(())
 }

@@ -57,7 +57,7 @@ impl Long {
                     Begin::Anew(recipe) => jobs::train_recipe(&project, *recipe, &now, control),
                     Begin::Resume => jobs::train(&project, true, &now, control),
                 };
-                Ok(Outcome::Trained { record: trained?.record })
+                Ok(Outcome::Trained { record: Box::new(trained?.record) })
             }
             Self::Evaluate { project, run, what } => evaluate(&project, run, what, &now, control),
             Self::Export { project, run, out } => export(&project, run.as_deref(), &out, &now),

@@ -170,7 +170,7 @@ pub enum Outcome {
         runs: Vec<RunHistory>,
     },
     Trained {
-        record: RunRecord,
+        record: Box<RunRecord>,
     },
     Evaluated {
         run: Option<String>,

@@ -6,6 +6,7 @@
 mod architecture;
 mod curves;
 mod features;
+mod flips;
 mod gradients;
 mod invariants;
 mod support;

@@ -69,7 +69,7 @@ fn what_is_frozen_stays_bit_identical() {
         let trained = jobs::train(&project, false, &machine(), &Silent).unwrap();
         let weights = plan.backbone.open_weights().unwrap();
         let best = trained.run.best_path(trained.record.best_epoch.unwrap());
-        let kept = frostline::network::tensors::load_trained(&best, &candle_core::Device::Cpu).unwrap();
+        let kept = frostline::network::tensors::load_trained(&best, None, &candle_core::Device::Cpu).unwrap();
         let checkpointed = frozen_after_training(&plan, &project);
         for tensor in plan.architecture().tree().tensors() {
             let before = weights.values(&tensor.name, &tensor.shape).unwrap();
@@ -101,7 +101,7 @@ fn statistics_of_thawed_norms_follow_and_all_others_stay() {
     let project = project(&folder.path().join("project"), &plan.recipe);
     let trained = jobs::train(&project, false, &machine(), &Silent).unwrap();
     let best = trained.run.best_path(trained.record.best_epoch.unwrap());
-    let kept = frostline::network::tensors::load_trained(&best, &candle_core::Device::Cpu).unwrap();
+    let kept = frostline::network::tensors::load_trained(&best, None, &candle_core::Device::Cpu).unwrap();
     let moved: Vec<&str> = kept.keys().map(String::as_str).filter(|name| name.contains("running")).collect();
     let expected =
         ["bn2.running_mean", "bn2.running_var", "blocks.6.0.bn2.running_mean", "blocks.6.0.bn2.running_var"];

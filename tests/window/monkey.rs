@@ -576,7 +576,7 @@ fn train(dice: &mut Dice, control: &dyn Control) -> Result<Outcome, Problem> {
             samples_per_second: number(dice),
         }));
     }
-    Ok(Outcome::Trained { record })
+    Ok(Outcome::Trained { record: Box::new(record) })
 }
 
 fn evaluation(dice: &mut Dice) -> Evaluation {
