@@ -17,7 +17,8 @@ fn pieces(word: &str) -> usize {
     };
     let mut alone = 0;
     for c in word.chars() {
-        let stands_alone = !c.is_alphanumeric() || matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}');
+        let stands_alone =
+            !c.is_alphanumeric() || matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}');
         if stands_alone {
             alone += 1;
             end_run(&mut letters);
