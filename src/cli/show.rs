@@ -237,7 +237,7 @@ pub fn evaluation(e: &Evaluation) -> String {
     let _ = writeln!(out, "{}{baseline}", if baseline.is_empty() { "" } else { "   " });
     if !e.intervals.is_empty() {
         out.push_str(
-            "In parentheses: between these the score would lie on 95 of 100 other sets of as many samples.\n",
+            "In parentheses: 95 % intervals, which tell how far so many samples pin a score down.\n",
         );
     }
     if e.chosen_on_these_samples {
