@@ -59,6 +59,10 @@ pub enum FindingKind {
     NotData,
     /// A class folder without a usable item.
     EmptyFolder,
+    /// Something that means nothing and is read around: a line above the header, a NUL byte; rows stay.
+    PassedOver,
+    /// Names of classes that differ in case or in spaces only; all stay as they are.
+    SimilarClasses,
 }
 
 impl FindingKind {
@@ -83,6 +87,8 @@ impl FindingKind {
             FindingKind::LeakAcrossParts => "leak_across_parts",
             FindingKind::NotData => "not_data",
             FindingKind::EmptyFolder => "empty_folder",
+            FindingKind::PassedOver => "passed_over",
+            FindingKind::SimilarClasses => "similar_classes",
         }
     }
 }

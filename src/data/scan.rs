@@ -8,6 +8,8 @@
 mod audit;
 mod cells;
 mod columns;
+mod content;
+mod dialect;
 mod error;
 mod files;
 mod folders;
@@ -16,6 +18,7 @@ mod jsonl;
 mod known;
 mod records;
 mod sampled;
+mod spelling;
 mod table;
 mod walk;
 
@@ -161,6 +164,7 @@ impl Found {
     fn into_index(self, root: &Path) -> Result<DatasetIndex, ScanError> {
         let Found { modality, mut samples, mut findings, mut layout } = self;
         samples.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
+        findings.extend(spelling::unify(&mut samples));
         let (target, classes) = names(&layout, &samples);
         let items: Vec<Item> = samples
             .into_iter()
@@ -227,6 +231,8 @@ fn what_a_file_is(path: &Path) -> String {
     }
 }
 
+#[cfg(test)]
+mod table_tests;
 #[cfg(test)]
 mod target_tests;
 #[cfg(test)]

@@ -205,6 +205,10 @@ fn title(kind: FindingKind, count: usize) -> String {
         FindingKind::LeakAcrossParts => ("duplicate across the parts", "duplicates across the parts"),
         FindingKind::NotData => ("file is no sample", "files are no samples"),
         FindingKind::EmptyFolder => ("folder is empty", "folders are empty"),
+        FindingKind::PassedOver => ("line holds something to pass over", "lines hold something to pass over"),
+        FindingKind::SimilarClasses => {
+            ("class is spelled in several ways", "classes are spelled in several ways")
+        }
     };
     format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -89,7 +89,10 @@ fn class(name: &str, cell: &Cell) -> Result<Label, Refused> {
     match cell {
         Cell::Text(text) if !text.trim().is_empty() => Ok(Label::Class(text.trim().to_owned())),
         Cell::Text(_) | Cell::Absent => Err(Refused::missing("label")),
-        Cell::List(_) => Err(Refused::value(name, "a list")),
+        Cell::List(parts) => match parts.as_slice() {
+            [one] if !one.trim().is_empty() => Ok(Label::Class(one.trim().to_owned())),
+            _ => Err(Refused::value(name, "a list, not of one label,")),
+        },
         Cell::Other(kind) => Err(Refused::value(name, kind)),
     }
 }

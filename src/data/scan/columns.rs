@@ -214,6 +214,11 @@ pub(super) fn position(names: &[String], wanted: &str) -> Option<usize> {
     exact.or_else(|| names.iter().position(|name| name.trim().eq_ignore_ascii_case(wanted)))
 }
 
+/// Whether a column is named as labels usually are.
+pub(super) fn is_label_name(name: &str) -> bool {
+    forms::is_named(name, &LABEL_NAMES)
+}
+
 fn by_name(names: &[String], known: &[&str]) -> Option<usize> {
     known.iter().find_map(|known| position(names, known))
 }

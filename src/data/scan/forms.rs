@@ -150,6 +150,14 @@ pub(super) fn is_named(name: &str, known: &[&str]) -> bool {
     known.iter().any(|known| name.trim().eq_ignore_ascii_case(known))
 }
 
+/// Whether the last word of a name is one that labels have: `airline_sentiment`, `Product category`.
+pub(super) fn ends_like_a_label(name: &str) -> bool {
+    const WORDS: [&str; 8] =
+        ["label", "class", "category", "sentiment", "target", "intent", "topic", "polarity"];
+    let mut words = name.trim().rsplit(['_', ' ', '-', '.']);
+    words.next().is_some_and(|last| is_named(last, &WORDS))
+}
+
 /// How a number is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {

@@ -6,10 +6,36 @@
 //! would swallow all records up to the next one. A quoted field that swallows a line also shows in
 //! the number of fields.
 
+/// How the rows of a table are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Dialect {
+    pub delimiter: u8,
+    pub quoting: Quoting,
+    /// Where the first record begins, and its line, from 1.
+    pub begin: usize,
+    pub line: u64,
+}
+
+/// How a quote is written within quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quoting {
+    /// Twice, as RFC 4180 says.
+    Doubled,
+    /// `\"`, and a backslash as `\\`; doubled quotes are read as well.
+    Backslash,
+}
+
+impl From<u8> for Dialect {
+    fn from(delimiter: u8) -> Dialect {
+        Dialect { delimiter, quoting: Quoting::Doubled, begin: 0, line: 1 }
+    }
+}
+
 /// The records of one table, in order.
 pub(super) struct Records<'a> {
     bytes: &'a [u8],
     delimiter: u8,
+    quoting: Quoting,
     /// Fields in a sound record; nothing is checked where this is `None`.
     width: Option<usize>,
     at: usize,
@@ -25,14 +51,20 @@ pub(super) enum Row {
 }
 
 impl<'a> Records<'a> {
-    /// Stands before the first line; `width` is the number of fields in a sound record, unchecked without.
-    pub fn new(bytes: &'a [u8], delimiter: u8, width: Option<usize>) -> Records<'a> {
-        Records { bytes, delimiter, width, at: 0, line: 1 }
+    /// Stands before the first record; `width` is the number of fields in a sound record, unchecked without.
+    pub fn new(bytes: &'a [u8], dialect: impl Into<Dialect>, width: Option<usize>) -> Records<'a> {
+        let Dialect { delimiter, quoting, begin, line } = dialect.into();
+        Records { bytes, delimiter, quoting, width, at: begin, line }
     }
 
     /// How far the reading has come, in bytes.
     pub fn position(&self) -> usize {
         self.at
+    }
+
+    /// The dialect of what follows.
+    pub fn from_here(&self) -> Dialect {
+        Dialect { delimiter: self.delimiter, quoting: self.quoting, begin: self.at, line: self.line }
     }
 
     /// Takes the line at the position as it is, without a meaning of quotes.
@@ -82,6 +114,12 @@ impl<'a> Records<'a> {
             self.resume_below(quote.at, quote.line);
             return Row::Broken { line: quote.line, why };
         }
+        if let Some(length) = record.longest.filter(|length| *length > MAX_FIELD) {
+            let why = format!("a field has {length} bytes, and at most {MAX_FIELD} are read");
+            self.at = record.end;
+            self.line += record.breaks + 1;
+            return Row::Broken { line, why };
+        }
         if found > width {
             let why = format!("{found} fields where there should be {width}");
             self.at = record.end;
@@ -117,7 +155,7 @@ impl Iterator for Records<'_> {
             self.line += 1;
         }
         let line = self.line;
-        match parse(self.bytes, self.at, line, self.delimiter) {
+        match parse(self.bytes, self.at, line, (self.delimiter, self.quoting)) {
             Ok(record) => Some(self.checked(record)),
             // Tab-separated files are often written without quoting at all.
             Err(_) if self.delimiter == b'\t' => {
@@ -142,6 +180,8 @@ struct Parsed {
     breaks: u64,
     /// The last quote that was opened and spans lines.
     quote: Option<Quote>,
+    /// Bytes of the longest field in quotes.
+    longest: Option<usize>,
 }
 
 /// Where a quote was opened.
@@ -156,17 +196,19 @@ fn parse(
     bytes: &[u8],
     start: usize,
     first_line: u64,
-    delimiter: u8,
+    (delimiter, quoting): (u8, Quoting),
 ) -> Result<Parsed, (Quote, &'static str)> {
     let byte = |at: usize| bytes.get(at).copied();
-    let mut record = Parsed { fields: Vec::new(), end: start, breaks: 0, quote: None };
+    let mut record = Parsed { fields: Vec::new(), end: start, breaks: 0, quote: None, longest: None };
     let mut at = start;
     loop {
         let begin = past_spaces(bytes, at);
         let field_end = if byte(begin) == Some(b'"') {
             let quote = Quote { at: begin, line: first_line + record.breaks };
-            let (field, close) = quoted(bytes, begin + 1).ok_or((quote, "is never closed"))?;
-            let breaks = field.iter().filter(|byte| **byte == b'\n').count() as u64;
+            let (field, close) = quoted(bytes, begin + 1, quoting).ok_or((quote, "is never closed"))?;
+            let within = bytes.get(begin..close).unwrap_or_default();
+            let breaks = within.iter().filter(|byte| **byte == b'\n').count() as u64;
+            record.longest = record.longest.max(Some(within.len()));
             if breaks > 0 {
                 record.quote = Some(quote);
             }
@@ -200,22 +242,40 @@ fn parse(
     }
 }
 
-/// The content of the quoted field at `at`, and the position after its closing quote.
-fn quoted(bytes: &[u8], mut at: usize) -> Option<(Vec<u8>, usize)> {
-    /// Longer fields are a quote that somebody forgot.
-    const MAX_BYTES: usize = 1 << 20;
+/// The most bytes of a field in quotes, those of a text in a file of its own.
+const MAX_FIELD: usize = 16 << 20;
+
+/// The content of the quoted field at `at`, as much of it as is read, and the position after its closing quote.
+fn quoted(bytes: &[u8], mut at: usize, quoting: Quoting) -> Option<(Vec<u8>, usize)> {
     let mut field = Vec::new();
+    let mut take = |some: &[u8]| {
+        if field.len() <= MAX_FIELD {
+            field.extend_from_slice(some);
+        }
+    };
     loop {
         let rest = bytes.get(at..)?;
-        let rest = rest.get(..MAX_BYTES.saturating_sub(field.len())).unwrap_or(rest);
-        let length = rest.iter().position(|byte| *byte == b'"')?;
-        field.extend_from_slice(rest.get(..length)?);
-        at += length + 1;
-        if bytes.get(at) != Some(&b'"') {
-            return Some((field, at));
+        let length = rest.iter().position(|byte| match quoting {
+            Quoting::Doubled => *byte == b'"',
+            Quoting::Backslash => matches!(byte, b'"' | b'\\'),
+        })?;
+        take(rest.get(..length)?);
+        at += length;
+        match (bytes.get(at), bytes.get(at + 1)) {
+            (Some(b'\\'), Some(escaped @ (b'"' | b'\\'))) => {
+                take(&[*escaped]);
+                at += 2;
+            }
+            (Some(b'\\'), _) => {
+                take(b"\\");
+                at += 1;
+            }
+            (_, Some(b'"')) => {
+                take(b"\"");
+                at += 2;
+            }
+            _ => return Some((field, at + 1)),
         }
-        field.push(b'"');
-        at += 1;
     }
 }
 
@@ -235,8 +295,8 @@ mod tests {
     use super::*;
 
     /// Rows as "line|field|field" or "line!why".
-    fn check(text: &str, delimiter: u8, width: Option<usize>, expected: &[&str]) {
-        let rows: Vec<String> = Records::new(text.as_bytes(), delimiter, width)
+    fn check(text: &str, dialect: impl Into<Dialect>, width: Option<usize>, expected: &[&str]) {
+        let rows: Vec<String> = Records::new(text.as_bytes(), dialect, width)
             .map(|row| match row {
                 Row::Record { line, fields } => {
                     let fields: Vec<_> = fields.iter().map(|f| String::from_utf8_lossy(f)).collect();
@@ -281,6 +341,23 @@ mod tests {
     fn too_many_fields_cost_the_line() {
         let why = "2!3 fields where there should be 2";
         check("a,1\nb, c,2\nd,3", b',', Some(2), &["1|a|1", why, "3|d|3"]);
+    }
+
+    #[test]
+    fn quotes_with_backslashes() {
+        let dialect = Dialect { quoting: Quoting::Backslash, ..Dialect::from(b',') };
+        check("\"a \\\"b\\\", c\",1\n\"d\\\\\",2\n", dialect, Some(2), &["1|a \"b\", c|1", "2|d\\|2"]);
+        check("\"a \"\"b\"\"\",1\n\"e\\n\",2\n", dialect, Some(2), &["1|a \"b\"|1", "2|e\\n|2"]);
+    }
+
+    #[test]
+    fn a_long_quoted_field_is_one_field() {
+        let text = |bytes: usize| format!("\"{}\n\",1\nb,2\n", "long words\n".repeat(bytes / 11));
+        let rows = |text: String| Records::new(text.as_bytes(), b',', Some(2)).collect::<Vec<Row>>();
+        let read = rows(text(3 << 20));
+        assert!(matches!(&read[..], [Row::Record { .. }, Row::Record { .. }]));
+        let read = rows(text(17 << 20));
+        assert!(matches!(&read[..], [Row::Broken { line: 1, .. }, Row::Record { .. }]));
     }
 
     #[test]

@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::forms::{self, Marks};
+use crate::data::index::Part;
 use crate::data::target::{TargetForm, TargetKind};
+
+/// Names of columns that say which part a row belongs to.
+const PART_NAMES: [&str; 8] = ["split", "set", "fold", "part", "partition", "subset", "dataset", "usage"];
 
 /// The first rows of a table.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +114,18 @@ impl Sampled<'_> {
         }
     }
 
+    /// The column that says which part a row belongs to: named so, and with the names of parts in each cell.
+    pub fn parts(self) -> Option<usize> {
+        (0..self.names.len()).find(|column| self.holds_parts(*column))
+    }
+
+    fn holds_parts(self, column: usize) -> bool {
+        let cells = self.cells(column);
+        let parts: BTreeSet<Option<Part>> =
+            cells.into_iter().map(|cell| Part::from_name(cell.trim())).collect();
+        forms::is_named(self.name(column), &PART_NAMES) && parts.len() > 1 && !parts.contains(&None)
+    }
+
     fn list_form(self, column: usize) -> Option<TargetForm> {
         match self.lists.contains(&column) {
             true => Some(TargetForm::JsonList),
@@ -186,9 +202,13 @@ impl Sampled<'_> {
             return Some(other);
         }
         let values = |column: usize| self.cells(column).into_iter().collect::<BTreeSet<&str>>().len();
+        let fullest = self.others(text).map(|column| self.cells(column).len()).max().unwrap_or(0);
         self.others(text)
+            // What most rows leave empty is a remark, where other columns are full.
+            .filter(|&column| self.cells(column).len() * 2 > fullest && !self.holds_parts(column))
             .filter(|&column| (2..=(self.rows.len() / 2).max(2)).contains(&values(column)))
-            .min_by_key(|&column| values(column))
+            // "airline_sentiment" says what it is.
+            .min_by_key(|&column| (!forms::ends_like_a_label(self.name(column)), values(column)))
     }
 }
 

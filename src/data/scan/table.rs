@@ -1,10 +1,12 @@
 //! Tables of texts and labels: CSV, TSV and JSON lines.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::cells::{self, Cell, VALUE_REMEDY};
-use super::columns::{Choice, Columns, is_header, position, unnamed};
+use super::columns::{Choice, Columns, is_header, is_label_name, position, unnamed};
+use super::content::{self, Content};
+use super::dialect;
 use super::records::{Records, Row};
 use super::sampled::Sampled;
 use super::walk::Tree;
@@ -16,7 +18,7 @@ use crate::data::index::{Digest, Finding, FindingKind, Layout, Modality, Part};
 /// The most bytes of a table that are read, 2 GiB.
 const MAX_BYTES: u64 = 2 << 30;
 
-/// Rows that are looked at to tell delimiter, header and columns.
+/// Objects that are looked at to tell the keys.
 const SAMPLED_ROWS: usize = 1000;
 
 /// Whether a file name says that it is a table.
@@ -33,7 +35,8 @@ pub(super) fn scan_file(
     let name = PathBuf::from(root.file_name().unwrap_or_default());
     let mut reader = Reader::new(root.to_owned(), name.clone(), None, control);
     let chosen = reader.read(&Choice { options: options.clone(), form: None })?;
-    Ok(reader.found(vec![name], chosen, Vec::new(), true))
+    let parts: BTreeSet<Part> = reader.samples.iter().filter_map(|sample| sample.part).collect();
+    Ok(reader.found(vec![name], chosen, parts.into_iter().collect(), true))
 }
 
 /// Reads the tables right below `root`: those named after parts, or else all of them.
@@ -85,6 +88,8 @@ struct Reader<'a> {
     /// Relative to the root, for items and findings.
     path: PathBuf,
     part: Option<Part>,
+    /// What a column says of the row that is read.
+    part_of_row: Option<Part>,
     control: &'a dyn Control,
     samples: Vec<Sample>,
     findings: Vec<Finding>,
@@ -93,7 +98,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(full_path: PathBuf, path: PathBuf, part: Option<Part>, control: &'a dyn Control) -> Reader<'a> {
         let (samples, findings) = (Vec::new(), Vec::new());
-        Reader { full_path, path, part, control, samples, findings }
+        Reader { full_path, path, part, part_of_row: None, control, samples, findings }
     }
 
     /// Reads all rows, and gives the names of the columns that were chosen and what they were taken for.
@@ -104,18 +109,21 @@ impl<'a> Reader<'a> {
             return Err(unreadable(format!("it has {size} bytes, and at most {MAX_BYTES} are read")));
         }
         let bytes = std::fs::read(&self.full_path).map_err(|e| unreadable(e.to_string()))?;
-        let content = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let Content { bytes: content, passed_over } = match content::decode(&bytes) {
+            Ok(content) => content,
+            Err(content::NoText(reason)) => {
+                self.find(None, FindingKind::NotUtf8, reason, "Save the table as CSV in UTF-8.");
+                return Ok(choice.clone());
+            }
+        };
         if content.trim_ascii().is_empty() {
             self.find(None, FindingKind::Empty, "has no rows", "Choose a table with rows.");
             return Ok(choice.clone());
         }
-        // Wide characters of UTF-16 have a zero in every other byte; so have many other formats.
-        let start = content.get(..4096).unwrap_or(content);
-        if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") || start.contains(&0) {
-            let reason = "is not UTF-8 but UTF-16 or no text at all";
-            self.find(None, FindingKind::NotUtf8, reason, "Save the table as CSV in UTF-8.");
-            return Ok(choice.clone());
+        for (line, what) in passed_over {
+            self.find(line, FindingKind::PassedOver, &what, "Nothing needs to be done: the row is read.");
         }
+        let content = content.as_ref();
         match extension(&self.path).as_str() {
             "csv" | "tsv" | "tab" => self.read_records(content, choice),
             _ => self.read_json(content, choice),
@@ -123,33 +131,42 @@ impl<'a> Reader<'a> {
     }
 
     fn read_records(&mut self, bytes: &[u8], choice: &Choice) -> Result<Choice, ScanError> {
-        let delimiter = delimiter(bytes, extension(&self.path) != "csv");
-        let sample = sample(bytes, delimiter, SAMPLED_ROWS);
-        let Some((first, rest)) = sample.split_first() else {
+        let told = dialect::tell(bytes, extension(&self.path) != "csv");
+        for (line, what) in told.above {
+            let (what, remedy) =
+                (format!("{what} is passed over"), "Nothing needs to be done: the rows below are read.");
+            self.find(Some(line), FindingKind::PassedOver, &what, remedy);
+        }
+        let mut sample = dialect::sample(bytes, told.dialect);
+        let Some((first, rest)) = sample.split_first_mut() else {
             self.find(None, FindingKind::BadRow, "has no row that can be read", ROW_REMEDY);
             return Ok(choice.clone());
         };
+        if dialect::is_short_header(first, rest) {
+            first.insert(0, "row".to_owned());
+        }
         let header = is_header(first, rest, choice);
         // Texts with commas that nobody quoted make rows wider: then most of the rows decide.
-        let width = if header { first.len() } else { usual_width(&sample) };
-        let names = if header { first.clone() } else { unnamed(width) };
-        let rows: Vec<Vec<String>> = if header { rest } else { &sample[..] }
-            .iter()
-            .filter(|row| row.len() == width)
-            .cloned()
-            .collect();
+        let width = if header { first.len() } else { dialect::usual_width(sample.iter().map(Vec::len)) };
+        let names = if header { sample.remove(0) } else { unnamed(width) };
+        let rows: Vec<Vec<String>> = sample.into_iter().filter(|row| row.len() == width).collect();
         let table = Sampled { names: &names, rows: &rows, lists: &[] };
         let columns = Columns::choose(&self.full_path, choice, table)?;
+        let parts = table.parts().filter(|parts| columns.text != *parts && !columns.labels.contains(parts));
         let chosen = chosen(&names, &columns, choice);
 
-        let mut records = Records::new(bytes, delimiter, Some(width));
+        let mut records = Records::new(bytes, told.dialect, Some(width));
         let mut number = 0;
         while let Some(row) = records.next() {
             self.go_on(number, records.position() as u64, bytes.len() as u64)?;
             number += 1;
             match row {
                 Row::Record { .. } if header && number == 1 => {}
-                Row::Record { line, fields } => self.take_record(line, fields, (&columns, &chosen), width),
+                Row::Record { line, fields } => {
+                    let cell = parts.and_then(|column| fields.get(column));
+                    self.part_of_row = cell.and_then(|cell| part_named(&String::from_utf8_lossy(cell)));
+                    self.take_record(line, fields, (&columns, &chosen), width);
+                }
                 Row::Broken { line, why } => {
                     self.find(Some(line), FindingKind::BadRow, &why, ROW_REMEDY);
                 }
@@ -185,7 +202,7 @@ impl<'a> Reader<'a> {
         let (names, rows, lists) = json_sample(bytes);
         if names.is_empty() {
             let why = match bytes.trim_ascii_start().first() {
-                Some(b'[') => "is one JSON list, not an object on each line",
+                Some(b'[') => "is a JSON list that holds no object, or is broken",
                 _ => "has no line that is a JSON object",
             };
             self.find(None, FindingKind::BadRow, why, LINES_REMEDY);
@@ -193,11 +210,13 @@ impl<'a> Reader<'a> {
         }
         let table = Sampled { names: &names, rows: &rows, lists: &lists };
         let columns = Columns::choose(&self.full_path, choice, table)?;
+        let parts = table.parts().filter(|parts| columns.text != *parts && !columns.labels.contains(parts));
         let chosen = chosen(&names, &columns, choice);
         // As this file writes them.
         let key = |column: &usize| names.get(*column).map_or("", String::as_str);
         let text_key = key(&columns.text);
         let label_keys: Vec<&str> = columns.labels.iter().map(key).collect();
+        let parts_key = parts.as_ref().map(key);
         let total = bytes.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
         for (number, line) in jsonl::lines(bytes).enumerate() {
             self.go_on(number, number as u64, total)?;
@@ -207,6 +226,8 @@ impl<'a> Reader<'a> {
                     self.find(Some(line), FindingKind::BadRow, &why, LINES_REMEDY);
                 }
                 jsonl::Line::Object { line, mut object } => {
+                    let cell = parts_key.and_then(|key| object.get(key)).and_then(serde_json::Value::as_str);
+                    self.part_of_row = cell.and_then(part_named);
                     let labels: Vec<Cell> =
                         label_keys.iter().map(|key| jsonl::cell(object.get(*key))).collect();
                     match object.remove(text_key) {
@@ -239,7 +260,7 @@ impl<'a> Reader<'a> {
             Err(refused) => return self.find(Some(line), refused.kind, &refused.why, refused.remedy),
         };
         let digest = Digest::of(text.as_bytes());
-        let (path, part) = (self.path.clone(), self.part);
+        let (path, part) = (self.path.clone(), self.part.or(self.part_of_row));
         self.samples.push(Sample { path, line: Some(line), text: Some(text), label, digest, part });
     }
 
@@ -300,43 +321,6 @@ fn chosen(names: &[String], columns: &Columns, choice: &Choice) -> Choice {
     Choice { options, form: Some(columns.form) }
 }
 
-/// The first rows as text, broken ones left out.
-fn sample(bytes: &[u8], delimiter: u8, rows: usize) -> Vec<Vec<String>> {
-    let fields = Records::new(bytes, delimiter, None).take(rows).filter_map(|row| match row {
-        Row::Record { fields, .. } => Some(fields),
-        Row::Broken { .. } => None,
-    });
-    let text = |field: Vec<u8>| String::from_utf8_lossy(&field).into_owned();
-    fields.map(|fields| fields.into_iter().map(text).collect()).collect()
-}
-
-/// The byte that parts the fields of most of the first rows into the same number, above one.
-fn delimiter(bytes: &[u8], tabs_expected: bool) -> u8 {
-    let candidates = if tabs_expected { *b"\t,;" } else { *b",;\t" };
-    let agreement = |delimiter: u8| {
-        let rows = sample(bytes, delimiter, 100);
-        let width = usual_width(&rows);
-        if width < 2 { 0 } else { rows.iter().filter(|row| row.len() == width).count() }
-    };
-    let mut best = (candidates[0], agreement(candidates[0]));
-    for &candidate in &candidates[1..] {
-        let rows = agreement(candidate);
-        if rows > best.1 {
-            best = (candidate, rows);
-        }
-    }
-    best.0
-}
-
-/// The most frequent number of fields; the larger of equally frequent ones.
-fn usual_width(rows: &[Vec<String>]) -> usize {
-    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
-    for row in rows {
-        *counts.entry(row.len()).or_default() += 1;
-    }
-    counts.into_iter().max_by_key(|&(width, rows)| (rows, width)).map_or(1, |(width, _)| width)
-}
-
 /// The keys of the first objects, in the order in which they come up, their values as text, and the numbers of the
 /// keys whose values are mostly lists.
 fn json_sample(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>, Vec<usize>) {
@@ -357,15 +341,30 @@ fn json_sample(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>, Vec<usize>) {
         (_, Cell::Text(text)) => text,
         (_, Cell::Absent | Cell::List(_) | Cell::Other(_)) => String::new(),
     };
+    // Lists with one label in each are a way to write the label.
+    let cell_of = |object: &serde_json::Map<String, serde_json::Value>, name: &String| {
+        let value = object.get(name);
+        match jsonl::cell(value) {
+            Cell::List(mut one) if one.len() == 1 && is_label_name(name) => one.pop().unwrap_or_default(),
+            _ => text(value),
+        }
+    };
     let rows =
-        objects.iter().map(|object| names.iter().map(|name| text(object.get(name))).collect()).collect();
+        objects.iter().map(|object| names.iter().map(|name| cell_of(object, name)).collect()).collect();
     let has_lists = |name: &String| {
         let cells: Vec<Cell> = objects.iter().map(|object| jsonl::cell(object.get(name))).collect();
         let lists = cells.iter().filter(|cell| matches!(cell, Cell::List(_))).count();
-        lists > 0 && lists * 2 >= cells.iter().filter(|cell| **cell != Cell::Absent).count()
+        let is_several = |cell: &Cell| matches!(cell, Cell::List(parts) if parts.len() != 1);
+        let are_labels = !is_label_name(name) || cells.iter().any(is_several);
+        are_labels && lists * 2 >= cells.iter().filter(|cell| **cell != Cell::Absent).count()
     };
     let lists = (0..names.len()).filter(|column| names.get(*column).is_some_and(has_lists)).collect();
     (names, rows, lists)
+}
+
+/// The part that a cell names.
+fn part_named(cell: &str) -> Option<Part> {
+    Part::from_name(cell.trim())
 }
 
 /// The part that a table is named after: `train.csv`, `reviews_test.tsv`, `dev-0001.jsonl`.

@@ -31,7 +31,7 @@ fn jpeg(seed: u8) -> Vec<u8> {
 }
 
 /// A folder with these files.
-fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+pub(super) fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (path, bytes) in files {
         let path = folder.path().join(path);
@@ -349,7 +349,7 @@ fn what_is_no_dataset_is_said() {
     let image = folder(&[("1.png", &a)]);
     let single = scan(&image.path().join("1.png"), &ScanOptions::default(), &Silent);
     assert!(matches!(single, Err(ScanError::NotADataset { .. })));
-    let wide = folder(&[("a.csv", b"\xff\xfet\0e\0x\0t\0")]);
+    let wide = folder(&[("a.csv", b"\xff\xfet\0e\0x\0t")]);
     let utf16 = scan(&wide.path().join("a.csv"), &ScanOptions::default(), &Silent).unwrap_err();
     assert!(utf16.to_string().contains("UTF-16"), "{utf16}");
 }

@@ -1,0 +1,121 @@
+//! The bytes of a table -> UTF-8 with line feeds, which its readers expect.
+
+use std::borrow::Cow;
+
+/// A table as its readers take it, and what was done for that.
+pub(super) struct Content<'a> {
+    pub bytes: Cow<'a, [u8]>,
+    /// What was read around: the line, and what is said of it.
+    pub passed_over: Vec<(Option<u64>, String)>,
+}
+
+/// Why a file is no text: what it is instead.
+#[derive(Debug)]
+pub(super) struct NoText(pub &'static str);
+
+/// Reads UTF-16 as UTF-8, drops a byte order mark and single NUL bytes, and ends lines with a line feed where they
+/// end with a carriage return alone. Bytes that are no UTF-8 stay as they are: they cost their row only.
+///
+/// # Errors
+///
+/// For what is no text at all, or UTF-16 that is broken.
+pub(super) fn decode(bytes: &[u8]) -> Result<Content<'_>, NoText> {
+    let mut passed_over = Vec::new();
+    let mut text = match wide(bytes) {
+        Some((content, unit)) => Cow::Owned(from_utf16(content, unit)?),
+        None => Cow::Borrowed(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)),
+    };
+    let zeros = text.iter().filter(|byte| **byte == 0).count();
+    if zeros > 0 {
+        /// A few zeros are a fault of whatever wrote the table, many are the format of something else.
+        const BYTES_PER_ZERO: usize = 100;
+        if zeros > text.len().div_ceil(BYTES_PER_ZERO) {
+            return Err(NoText("is no text: it is full of NUL bytes"));
+        }
+        passed_over = lines_with_zeros(&text);
+        text.to_mut().retain(|byte| *byte != 0);
+    }
+    if !text.contains(&b'\n') && text.contains(&b'\r') {
+        text.to_mut().iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
+    }
+    Ok(Content { bytes: text, passed_over })
+}
+
+/// How two bytes make a unit of UTF-16.
+type Unit = fn([u8; 2]) -> u16;
+
+/// What follows the mark of UTF-16 and the order of its bytes. Without a mark, western letters tell: every other byte
+/// of theirs is zero.
+fn wide(bytes: &[u8]) -> Option<(&[u8], Unit)> {
+    if let Some(content) = bytes.strip_prefix(b"\xff\xfe") {
+        return Some((content, u16::from_le_bytes));
+    }
+    if let Some(content) = bytes.strip_prefix(b"\xfe\xff") {
+        return Some((content, u16::from_be_bytes));
+    }
+    let start = bytes.get(..4096).unwrap_or(bytes);
+    let zeros = |first: usize| start.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
+    let (even, odd) = (zeros(0), zeros(1));
+    let most = start.len() / 4;
+    match (even, odd) {
+        (even, odd) if odd > most && even * 10 < odd => Some((bytes, u16::from_le_bytes)),
+        (even, odd) if even > most && odd * 10 < even => Some((bytes, u16::from_be_bytes)),
+        _ => None,
+    }
+}
+
+fn from_utf16(bytes: &[u8], unit: Unit) -> Result<Vec<u8>, NoText> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let text: Result<String, _> = char::decode_utf16(pairs.iter().map(|pair| unit(*pair))).collect();
+    match text {
+        Ok(text) if rest.is_empty() => Ok(text.into_bytes()),
+        Ok(_) | Err(_) => Err(NoText("is UTF-16, and broken: a character is cut")),
+    }
+}
+
+fn lines_with_zeros(bytes: &[u8]) -> Vec<(Option<u64>, String)> {
+    let lines = bytes.split(|byte| *byte == b'\n').zip(1u64..);
+    let with_zeros = lines.filter(|(text, _)| text.contains(&0));
+    with_zeros.map(|(_, line)| (Some(line), "a NUL byte is passed over".to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(bytes: &[u8], expected: &str, passed_over: usize) {
+        let content = decode(bytes).unwrap();
+        assert_eq!(String::from_utf8_lossy(&content.bytes), expected);
+        assert_eq!(content.passed_over.len(), passed_over);
+    }
+
+    #[test]
+    fn every_encoding_becomes_utf8_with_line_feeds() {
+        let text = "text,label\r\nsüße Äpfel und Birnen 😀,a\r\n";
+        let units: Vec<u16> = text.encode_utf16().collect();
+        let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        check(&[b"\xff\xfe", little.as_slice()].concat(), text, 0);
+        check(&[b"\xfe\xff", big.as_slice()].concat(), text, 0);
+        check(&little, text, 0);
+        check(&big, text, 0);
+        check(&[b"\xef\xbb\xbf", text.as_bytes()].concat(), text, 0);
+        check(b"a,b\rc,d\r", "a,b\nc,d\n", 0);
+        check(b"a,b\r\nc,\"d\re\"\r\n", "a,b\r\nc,\"d\re\"\r\n", 0);
+    }
+
+    #[test]
+    fn a_single_zero_is_passed_over_and_said() {
+        let long = format!("text,label\ngo\0od,a\n{}", "fine words,b\n".repeat(20));
+        let content = decode(long.as_bytes()).unwrap();
+        assert_eq!(content.passed_over, [(Some(2), "a NUL byte is passed over".to_owned())]);
+        assert_eq!(content.bytes.as_ref(), long.replace('\0', "").as_bytes());
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused() {
+        assert!(decode(&[0, 1, 2, 0, 3, 0, 0, 4]).is_err());
+        assert!(decode(b"\xff\xfea\0b").is_err(), "half a unit");
+        assert!(decode(b"\xff\xfe\x00\xd8a\0").is_err(), "half a pair");
+    }
+}

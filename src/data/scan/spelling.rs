@@ -1,0 +1,132 @@
+//! Names of classes that are one name in several spellings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use unicode_normalization_alignments::UnicodeNormalization;
+
+use super::{Label, Sample};
+use crate::data::index::{Finding, FindingKind, counted};
+
+/// Gives one spelling to names that are surely the same: composed and decomposed letters, and 1 beside 1.0 where all
+/// names are numbers. Names that differ in case or spaces only stay, since they may be meant (B and b): a finding each.
+pub(super) fn unify(samples: &mut [Sample]) -> Vec<Finding> {
+    each_name(samples, |name| {
+        if !name.is_ascii() {
+            *name = name.as_str().nfc().map(|(letter, _)| letter).collect();
+        }
+    });
+    let mut names = BTreeSet::new();
+    each_name(samples, |name| {
+        if !names.contains(name.as_str()) {
+            names.insert(name.clone());
+        }
+    });
+    let twins: BTreeSet<String> = match names.iter().all(|name| name.parse::<f64>().is_ok_and(f64::is_finite))
+    {
+        true => names
+            .iter()
+            .filter(|name| whole(name).is_some_and(|whole| names.contains(whole)))
+            .cloned()
+            .collect(),
+        false => BTreeSet::new(),
+    };
+    if !twins.is_empty() {
+        each_name(samples, |name| {
+            if twins.contains(name.as_str())
+                && let Some(whole) = whole(name)
+            {
+                *name = whole.to_owned();
+            }
+        });
+    }
+    let mut alike: BTreeMap<String, Vec<&String>> = BTreeMap::new();
+    for name in names.iter().filter(|name| !twins.contains(*name)) {
+        let plain = name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        alike.entry(plain).or_default().push(name);
+    }
+    alike.into_values().filter(|names| names.len() > 1).map(|names| finding(samples, &names)).collect()
+}
+
+/// The number before a fraction of nothing: `1` of `1.0`.
+fn whole(name: &str) -> Option<&str> {
+    let (whole, fraction) = name.split_once('.')?;
+    (!fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0')).then_some(whole)
+}
+
+fn each_name(samples: &mut [Sample], mut change: impl FnMut(&mut String)) {
+    for sample in samples {
+        match &mut sample.label {
+            Label::Class(name) => change(name),
+            Label::Labels(names) => {
+                *names = std::mem::take(names)
+                    .into_iter()
+                    .map(|mut name| {
+                        change(&mut name);
+                        name
+                    })
+                    .collect();
+            }
+            Label::Numbers(_) => {}
+        }
+    }
+}
+
+fn finding(samples: &[Sample], names: &[&String]) -> Finding {
+    let has = |sample: &Sample, name: &String| match &sample.label {
+        Label::Class(class) => class == name,
+        Label::Labels(labels) => labels.contains(name),
+        Label::Numbers(_) => false,
+    };
+    let count = |name: &String| samples.iter().filter(|sample| has(sample, name)).count() as u64;
+    let spelled: Vec<String> =
+        names.iter().map(|name| format!("“{name}” ({})", counted(count(name), "sample"))).collect();
+    let first = names.last().and_then(|name| samples.iter().find(|sample| has(sample, name)));
+    Finding {
+        file: first.map(|sample| sample.path.clone()).unwrap_or_default(),
+        line: first.and_then(|sample| sample.line),
+        kind: FindingKind::SimilarClasses,
+        reason: format!("the names {} differ in case or spaces only", spelled.join(", ")),
+        remedy: "If they mean the same, give them one spelling in the data and scan again; else leave them."
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::data::index::Digest;
+
+    fn check(names: &[&str], expected: &[&str], findings: usize) {
+        let sample = |name: &&str| Sample {
+            path: PathBuf::from("a.csv"),
+            line: Some(1),
+            text: None,
+            label: Label::Class(name.to_string()),
+            digest: Digest::of(b""),
+            part: None,
+        };
+        let mut samples: Vec<Sample> = names.iter().map(sample).collect();
+        assert_eq!(unify(&mut samples).len(), findings, "{names:?}");
+        let unified: Vec<&str> = samples.iter().map(|sample| sample.label.class()).collect();
+        assert_eq!(unified, expected, "{names:?}");
+    }
+
+    #[test]
+    fn spellings_that_are_surely_one_name_become_one() {
+        check(&["cafe\u{301}", "caf\u{e9}"], &["caf\u{e9}", "caf\u{e9}"], 0);
+        check(&["1", "1.0", "0", "0.00"], &["1", "1", "0", "0"], 0);
+        // No twins, or not all of them numbers.
+        check(&["1.0", "0.0"], &["1.0", "0.0"], 0);
+        check(&["1", "1.0", "good"], &["1", "1.0", "good"], 0);
+        check(&["01", "1", "1.5"], &["01", "1", "1.5"], 0);
+    }
+
+    #[test]
+    fn names_that_differ_in_case_or_spaces_are_told() {
+        check(&["Positive", "POSITIVE", "positive", "bad"], &["Positive", "POSITIVE", "positive", "bad"], 1);
+        check(&["very  good", "very good", "B", "b"], &["very  good", "very good", "B", "b"], 2);
+        check(&["A", "b"], &["A", "b"], 0);
+    }
+}

@@ -1,0 +1,65 @@
+use std::collections::BTreeMap;
+
+use super::tests::folder;
+use super::*;
+use crate::control::Silent;
+
+/// The labels, counted, of a table of that name and content.
+fn labels_of(name: &str, content: &[u8]) -> Vec<String> {
+    let root = folder(&[(name, content)]);
+    let index = scan(&root.path().join(name), &ScanOptions::default(), &Silent).unwrap();
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for item in &index.items {
+        if let Target::Class(class) = item.target {
+            *counts.entry(index.classes[class].as_str()).or_default() += 1;
+        }
+    }
+    counts.into_iter().map(|(class, count)| format!("{class} {count}")).collect()
+}
+
+#[test]
+fn tables_of_every_dialect_are_read_whole() {
+    let rows = |row: &dyn Fn(u32, &str) -> String| -> String {
+        (0..40).map(|number| row(number, if number % 2 == 0 { "neg" } else { "pos" })).collect()
+    };
+    let check = |what: &str, name: &str, text: &[u8]| {
+        assert_eq!(labels_of(name, text), ["neg 20", "pos 20"], "{what}");
+    };
+    let plain = format!("text,label\n{}", rows(&|n, label| format!("visit {n} was fine,{label}\n")));
+    check("line feeds", "a.csv", plain.as_bytes());
+    check("carriage returns", "a.csv", plain.replace('\n', "\r").as_bytes());
+    check("both", "a.csv", plain.replace('\n', "\r\n").as_bytes());
+    let units: Vec<u8> = plain.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    check("UTF-16", "a.csv", &[b"\xff\xfe", units.as_slice()].concat());
+    check("a NUL byte", "a.csv", plain.replace("visit 7", "visit\0 7").as_bytes());
+    check("semicolons", "a.csv", plain.replace(',', ";").as_bytes());
+    check("a line for the separator", "a.csv", format!("sep=;\n{}", plain.replace(',', ";")).as_bytes());
+    let pipes = format!("text|label\n{}", rows(&|n, label| format!("visit {n}, and again|{label}\n")));
+    check("pipes", "a.csv", pipes.as_bytes());
+    let escaped = rows(&|n, label| format!("\"visit {n} was \\\"fine\\\", so\",{label}\n"));
+    check("backslashes", "a.csv", format!("text,label\n{escaped}").as_bytes());
+    check("a title", "a.csv", format!("Visits of 2021\n\n{plain}").as_bytes());
+    let r = rows(&|n, label| format!("\"{n}\",\"visit {n} was fine\",\"{label}\"\n"));
+    check("R", "a.csv", format!("\"text\",\"label\"\n{r}").as_bytes());
+    let list = rows(&|n, label| format!("{{\"text\":\"visit {n}\",\"label\":\"{label}\",\"x\":NaN}},\n"));
+    check("a JSON list", "a.json", format!("[{}]", list.trim_end_matches(",\n")).as_bytes());
+    let lines = list.replace("},\n", "}\n");
+    check("NaN", "a.jsonl", lines.as_bytes());
+    let in_lists = rows(&|n, label| format!("{{\"text\":\"visit {n}\",\"label\":[\"{label}\"]}}\n"));
+    check("labels in lists", "a.jsonl", in_lists.as_bytes());
+    let sparse = rows(&|n, label| {
+        let gold = ["yes", "no"].get(n as usize).copied().unwrap_or_default();
+        format!("{n},{gold},{label},\"visit {n} was fine\"\n")
+    });
+    check("a sparse column", "a.csv", format!("key,gold,mood,words\n{sparse}").as_bytes());
+}
+
+#[test]
+fn a_column_of_parts_gives_the_parts() {
+    let part = |number: u32| ["train", "train", "validation", "test"][number as usize % 4];
+    let rows: String = (0..40).map(|n| format!("visit {n},{},{}\n", n / 4 % 2, part(n))).collect();
+    let root = folder(&[("a.csv", format!("text,label,split\n{rows}").as_bytes())]);
+    let index = scan(&root.path().join("a.csv"), &ScanOptions::default(), &Silent).unwrap();
+    let of = |part: Part| index.items.iter().filter(|item| item.part == Some(part)).count();
+    assert_eq!([of(Part::Train), of(Part::Validation), of(Part::Test)], [20, 10, 10]);
+}
