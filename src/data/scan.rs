@@ -232,6 +232,8 @@ fn what_a_file_is(path: &Path) -> String {
 }
 
 #[cfg(test)]
+mod folder_tests;
+#[cfg(test)]
 mod table_tests;
 #[cfg(test)]
 mod target_tests;

@@ -72,7 +72,7 @@ impl Probe {
         let mut records = Records::new(bytes, dialect, None);
         let (mut rows, mut broken) = (Vec::new(), 0);
         while rows.len() + broken < PROBED_ROWS {
-            let from = records.from_here();
+            let from = records.rest();
             match records.next() {
                 Some(Row::Record { line, fields }) => rows.push((from, line, as_text(fields))),
                 Some(Row::Broken { .. }) => broken += 1,

@@ -23,6 +23,9 @@ pub enum ScanError {
     Empty { path: PathBuf, first: Option<String> },
     #[error("{} holds {files} {what} without class folders, so nothing says what they show", path.display())]
     Flat { path: PathBuf, files: u64, what: &'static str },
+    /// `table` lies among them and may say what they are.
+    #[error("the folders {} of {} are parts of a dataset, not classes, and hold no class folders", listed(folders), path.display())]
+    PartsWithoutClasses { path: PathBuf, folders: Vec<String>, table: Option<PathBuf> },
     /// How many there are of each modality.
     #[error("the class folders of {} hold {}", path.display(), numbered(counts))]
     Mixed { path: PathBuf, counts: Vec<(Modality, u64)> },
@@ -52,6 +55,7 @@ impl ScanError {
             | ScanError::Empty { path, .. }
             | ScanError::Flat { path, .. }
             | ScanError::Mixed { path, .. }
+            | ScanError::PartsWithoutClasses { path, .. }
             | ScanError::UnknownColumn { path, .. }
             | ScanError::RepeatedColumn { path, .. }
             | ScanError::UnclearColumn { path, .. }
@@ -73,6 +77,17 @@ impl ScanError {
             ScanError::Flat { .. } => {
                 "Make one folder for each class and move the files into them: pets/cat/1.jpg, \
                  pets/dog/2.jpg."
+            }
+            ScanError::PartsWithoutClasses { table: Some(table), .. } => {
+                return format!(
+                    "Move the files into a folder for each class (train/cat/1.jpg), as {} says: tables that name files \
+                     are not read yet.",
+                    portable(table)
+                );
+            }
+            ScanError::PartsWithoutClasses { table: None, .. } => {
+                "Make one folder for each class in each part and move the files into them: train/cat/1.jpg, \
+                 train/dog/2.jpg, test/cat/3.jpg."
             }
             ScanError::Mixed { counts, .. } => {
                 let kinds: Vec<&str> = counts.iter().map(|(modality, _)| modality.facts().many).collect();

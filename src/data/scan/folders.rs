@@ -15,12 +15,14 @@ use crate::data::index::{Finding, FindingKind, Layout, Modality, Part, counted, 
 pub(super) struct ClassFolders {
     modality: Modality,
     files: Vec<ClassFile>,
+    /// By their paths below the top, with each name once.
     folders: BTreeMap<PathBuf, ClassFolder>,
     parts: Vec<Part>,
     findings: Vec<Finding>,
 }
 
 struct ClassFolder {
+    path: PathBuf,
     label: String,
     part: Option<Part>,
 }
@@ -36,7 +38,7 @@ pub(super) fn recognise(
     let data: Vec<(&Path, Modality)> = all().filter_map(|(path, kind)| Some((path, kind?))).collect();
     let top = top_folder(&data);
     let below: Vec<PathBuf> =
-        data.iter().filter_map(|(path, _)| path.strip_prefix(&top).ok()).map(Path::to_owned).collect();
+        data.iter().filter_map(|(path, _)| path.strip_prefix(&top).ok()).map(once_each).collect();
     if below.iter().all(|path| depth(path) <= 1) {
         // A table beside images describes the images; it is no dataset of texts.
         let tables = tree.files.iter().any(|p| depth(p) == 1 && table::named_like_a_table(p));
@@ -45,14 +47,26 @@ pub(super) fn recognise(
         }
         return Err(without_folders(root, &top, &data, tree));
     }
-    let parted = are_parts(&below);
-    let folders = class_folders(tree, &top, parted);
-    let level = depth(&top) + 1 + usize::from(parted);
+    let named = NamedParts::of(&below);
+    let parted = match named.shape(&below) {
+        Shape::Classes => false,
+        Shape::Parts => true,
+        Shape::PartsWithoutClasses => {
+            let folders = named.0.keys().cloned().collect();
+            let table = tree.files.iter().find(|path| table::named_like_a_table(path)).cloned();
+            return Err(ScanError::PartsWithoutClasses { path: root.join(top), folders, table });
+        }
+    };
+    let folders = class_folders(tree, &top, parted.then_some(&named));
+    let level = 1 + usize::from(parted);
     let (mut files, mut strays) = (Vec::new(), Vec::new());
     for (path, kind) in all() {
-        let holder: PathBuf = path.components().take(level).collect();
-        match folders.get(&holder) {
-            Some(ClassFolder { label, part }) => {
+        let inside = path.strip_prefix(&top).map(once_each).unwrap_or_default();
+        // The last name is the file's own.
+        let holder =
+            Some(inside.components().take(level).collect::<PathBuf>()).filter(|_| depth(&inside) > level);
+        match holder.and_then(|holder| folders.get(&holder)) {
+            Some(ClassFolder { label, part, .. }) => {
                 let (path, label) = (path.to_owned(), label.clone());
                 files.push(ClassFile { path, label, part: *part, kind });
             }
@@ -81,11 +95,11 @@ impl ClassFolders {
         let holding: BTreeSet<(&str, Option<Part>)> =
             samples.iter().map(|sample| (sample.label.class(), sample.part)).collect();
         let mut used = 0;
-        for (path, folder) in folders {
+        for folder in folders.into_values() {
             if holding.contains(&(folder.label.as_str(), folder.part)) {
                 used += 1;
             } else {
-                findings.push(empty(path, modality));
+                findings.push(empty(folder.path, modality));
             }
         }
         let layout = Layout::Folders { modality, items: 0, folders: used, parts };
@@ -125,52 +139,121 @@ fn top_folder(data: &[(&Path, Modality)]) -> PathBuf {
     }
 }
 
-/// Whether the folders right below the top are parts, with the class folders in them. A class may
-/// be called "train" too (among cars and ships): then its neighbours have no names of parts.
-fn are_parts(files: &[PathBuf]) -> bool {
-    let mut folders: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for file in files {
-        let names: Vec<String> =
-            file.components().map(|name| name.as_os_str().to_string_lossy().into_owned()).collect();
-        if let [folder, rest @ ..] = names.as_slice()
-            && !rest.is_empty()
-        {
-            let classes = folders.entry(folder.clone()).or_default();
-            if let [class, _, ..] = rest {
-                classes.insert(class.clone());
-            }
-        }
-    }
-    let parts: Vec<&BTreeSet<String>> = folders
-        .iter()
-        .filter(|(name, _)| Part::from_name(name).is_some())
-        .map(|(_, classes)| classes)
-        .collect();
-    let with_classes = parts.iter().filter(|classes| !classes.is_empty()).count();
-    // Beside other folders (unlabelled images, say) two parts must share a class.
-    let share =
-        parts.iter().enumerate().any(|(number, a)| parts.iter().skip(number + 1).any(|b| !a.is_disjoint(b)));
-    with_classes > 0 && (parts.len() == folders.len() || share)
+/// What the folders right below the top are.
+enum Shape {
+    Classes,
+    /// Parts, with the class folders in them.
+    Parts,
+    /// Parts that hold samples, and nothing says of which class.
+    PartsWithoutClasses,
 }
 
-/// The class folders by their paths.
-fn class_folders(tree: &Tree, top: &Path, parted: bool) -> BTreeMap<PathBuf, ClassFolder> {
+/// The folders right below the top that are named after parts: `train`, or several with one word around it, as in
+/// `seg_train` and `seg_test`, `training_set` and `test_set`, `train2017` and `val2017`.
+struct NamedParts(BTreeMap<String, Part>);
+
+impl NamedParts {
+    fn of(files: &[PathBuf]) -> NamedParts {
+        let names: BTreeSet<String> = files
+            .iter()
+            .filter(|file| depth(file) > 1)
+            .filter_map(|file| names_of(file).into_iter().next())
+            .collect();
+        let mut around: BTreeMap<(String, String), Vec<(&String, Part)>> = BTreeMap::new();
+        for name in &names {
+            if let Some((before, part, after)) = part_within(name) {
+                around.entry((before, after)).or_default().push((name, part));
+            }
+        }
+        let several =
+            |parts: &[(&String, Part)]| parts.iter().map(|(_, part)| part).collect::<BTreeSet<_>>().len() > 1;
+        let named = around.into_iter().filter(|((before, after), parts)| {
+            let is_bare = before.is_empty() && after.is_empty();
+            is_bare || several(parts)
+        });
+        let found = named.flat_map(|(_, parts)| parts).map(|(name, part)| (name.clone(), part));
+        NamedParts(found.collect())
+    }
+
+    /// A class may be called "train" too (among cars and ships): then its neighbours have no names of parts.
+    fn shape(&self, files: &[PathBuf]) -> Shape {
+        let mut folders: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for file in files {
+            if let [folder, rest @ ..] = names_of(file).as_slice()
+                && !rest.is_empty()
+            {
+                let classes = folders.entry(folder.clone()).or_default();
+                if let [class, _, ..] = rest {
+                    classes.insert(class.clone());
+                }
+            }
+        }
+        let parts: Vec<&BTreeSet<String>> = self.0.keys().filter_map(|name| folders.get(name)).collect();
+        let with_classes = parts.iter().filter(|classes| !classes.is_empty()).count();
+        // Beside other folders (unlabelled images, say) two parts must share a class.
+        let share = parts
+            .iter()
+            .enumerate()
+            .any(|(number, a)| parts.iter().skip(number + 1).any(|b| !a.is_disjoint(b)));
+        let all = parts.len() == folders.len();
+        if with_classes > 0 && (all || share) {
+            Shape::Parts
+        } else if with_classes == 0 && all && self.are_parts_alone() {
+            Shape::PartsWithoutClasses
+        } else {
+            Shape::Classes
+        }
+    }
+
+    /// Folders that are all called "train1", "train2" may be kinds of trains.
+    fn are_parts_alone(&self) -> bool {
+        let parts: BTreeSet<Part> = self.0.values().copied().collect();
+        parts.contains(&Part::Train) && (parts.len() > 1 || self.0.len() == 1)
+    }
+}
+
+/// What stands before and after the name of a part within a name, in small letters and without digits at its end.
+fn part_within(name: &str) -> Option<(String, Part, String)> {
+    let plain = name.to_lowercase();
+    let plain = plain.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '_' | '-' | '.' | ' '));
+    let words: Vec<&str> = plain.split(['_', '-', '.', ' ']).collect();
+    let at = words.iter().position(|word| Part::from_name(word).is_some())?;
+    let part = Part::from_name(words.get(at)?)?;
+    let join = |words: Option<&[&str]>| words.unwrap_or_default().join(" ");
+    Some((join(words.get(..at)), part, join(words.get(at + 1..))))
+}
+
+/// The path without names that stand right below the same name, as unpacking leaves them: `seg_train/seg_train`.
+fn once_each(path: &Path) -> PathBuf {
+    let mut names: Vec<_> = path.components().collect();
+    let file = names.pop();
+    names.dedup();
+    names.into_iter().chain(file).collect()
+}
+
+fn names_of(path: &Path) -> Vec<String> {
+    path.components().map(|name| name.as_os_str().to_string_lossy().into_owned()).collect()
+}
+
+/// The class folders, by their paths below the top.
+fn class_folders(tree: &Tree, top: &Path, parts: Option<&NamedParts>) -> BTreeMap<PathBuf, ClassFolder> {
     let mut found = BTreeMap::new();
     for path in &tree.folders {
         let Ok(below) = path.strip_prefix(top) else {
             continue;
         };
-        let names: Vec<String> =
-            below.components().map(|name| name.as_os_str().to_string_lossy().into_owned()).collect();
-        let (label, part) = match names.as_slice() {
-            [label] if !parted => (label, None),
-            [part, label] if parted => match Part::from_name(part) {
-                Some(part) => (label, Some(part)),
+        let mut names = names_of(below);
+        names.dedup();
+        let (label, part) = match (names.as_slice(), parts) {
+            ([label], None) => (label, None),
+            ([part, label], Some(parts)) => match parts.0.get(part) {
+                Some(part) => (label, Some(*part)),
                 None => continue,
             },
-            _ => continue,
+            (_, None | Some(_)) => continue,
         };
-        found.insert(path.clone(), ClassFolder { label: label.clone(), part });
+        let (label, path) = (label.clone(), path.clone());
+        found.entry(names.iter().collect()).or_insert(ClassFolder { path, label, part });
     }
     found
 }

@@ -63,7 +63,7 @@ impl<'a> Records<'a> {
     }
 
     /// The dialect of what follows.
-    pub fn from_here(&self) -> Dialect {
+    pub fn rest(&self) -> Dialect {
         Dialect { delimiter: self.delimiter, quoting: self.quoting, begin: self.at, line: self.line }
     }
 

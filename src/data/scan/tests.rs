@@ -12,7 +12,7 @@ use crate::data::image::tests::huge_png;
 use crate::data::index::portable;
 
 /// A small picture that is like no other of another `seed`.
-fn png(seed: u8) -> Vec<u8> {
+pub(super) fn png(seed: u8) -> Vec<u8> {
     picture(seed, ImageFormat::Png)
 }
 
@@ -61,7 +61,7 @@ fn findings(index: &DatasetIndex) -> Vec<String> {
     index.findings.iter().map(finding).collect()
 }
 
-fn check(files: &[(&str, &[u8])], expected: &[&str], found: &[&str]) -> DatasetIndex {
+pub(super) fn check(files: &[(&str, &[u8])], expected: &[&str], found: &[&str]) -> DatasetIndex {
     let folder = folder(files);
     let index = scan(folder.path(), &ScanOptions::default(), &Silent).unwrap();
     assert_eq!(items(&index), expected);
@@ -91,7 +91,7 @@ fn check_table(name: &str, content: &[u8], expected: &[&str], found: &[&str]) ->
     index
 }
 
-fn error(files: &[(&str, &[u8])]) -> ScanError {
+pub(super) fn error(files: &[(&str, &[u8])]) -> ScanError {
     let folder = folder(files);
     let error = scan(folder.path(), &ScanOptions::default(), &Silent).unwrap_err();
     assert!(error.path().starts_with(folder.path()) && !error.remedy().is_empty());
