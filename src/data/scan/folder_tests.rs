@@ -70,3 +70,18 @@ fn classes_that_are_called_like_parts_stay_classes() {
     expect(&[("test tube/1.png", &a), ("flask/1.png", &b)], &["flask", "test tube"]);
     expect(&[("train1/1.png", &a), ("train2/1.png", &b)], &["train1", "train2"]);
 }
+
+#[test]
+fn a_folder_with_a_dot_is_passed_over_with_a_word() {
+    check(
+        &[
+            (".net/1.txt", b"a"),
+            (".git/2.txt", b"b"),
+            ("java/1.txt", b"c"),
+            ("@eaDir/3.txt", b"d"),
+            (".x/.y", b""),
+        ],
+        &["java/1.txt java"],
+        &["not_data .net", "single_item_class java/1.txt"],
+    );
+}

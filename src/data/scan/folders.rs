@@ -42,7 +42,8 @@ pub(super) fn recognise(
     if below.iter().all(|path| depth(path) <= 1) {
         // A table beside images describes the images; it is no dataset of texts.
         let tables = tree.files.iter().any(|p| depth(p) == 1 && table::named_like_a_table(p));
-        if tables && data.iter().all(|(_, kind)| *kind == Modality::Text) {
+        let are_texts = data.iter().all(|(_, kind)| *kind == Modality::Text);
+        if are_texts && (tables || table::are_tables_of_parts(&below)) {
             return Ok(None);
         }
         return Err(without_folders(root, &top, &data, tree));

@@ -26,6 +26,12 @@ pub(super) fn named_like_a_table(path: &Path) -> bool {
     matches!(extension(path).as_str(), "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json")
 }
 
+/// Whether texts that lie beside each other are tables for all that: each is named after a part, as in `train.txt` and
+/// `test.txt`.
+pub(super) fn are_tables_of_parts(files: &[PathBuf]) -> bool {
+    files.len() > 1 && files.iter().all(|path| extension(path) == "txt" && part_of(path).is_some())
+}
+
 /// Reads the one table at `root`.
 pub(super) fn scan_file(
     root: &Path,
@@ -47,8 +53,14 @@ pub(super) fn scan_folder(
     control: &dyn Control,
 ) -> Result<Found, ScanError> {
     let tables = tree.files.into_iter().filter(|path| path.components().count() == 1);
-    let tables = tables.filter(|path| named_like_a_table(path));
-    let mut tables: Vec<(Option<Part>, PathBuf)> = tables.map(|path| (part_of(&path), path)).collect();
+    let (tables, others): (Vec<PathBuf>, Vec<PathBuf>) = tables.partition(|path| named_like_a_table(path));
+    let tables = if tables.is_empty() {
+        others.into_iter().filter(|path| extension(path) == "txt").collect()
+    } else {
+        tables
+    };
+    let mut tables: Vec<(Option<Part>, PathBuf)> =
+        tables.into_iter().map(|path| (part_of(&path), path)).collect();
     // The training table decides the columns, so it comes first; tables of no part come last.
     tables.sort_by_key(|(part, path)| (part.is_none(), *part, path.clone()));
     let parted = tables.iter().any(|(part, _)| part.is_some());
@@ -125,7 +137,7 @@ impl<'a> Reader<'a> {
         }
         let content = content.as_ref();
         match extension(&self.path).as_str() {
-            "csv" | "tsv" | "tab" => self.read_records(content, choice),
+            "csv" | "tsv" | "tab" | "txt" => self.read_records(content, choice),
             _ => self.read_json(content, choice),
         }
     }

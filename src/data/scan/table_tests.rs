@@ -63,3 +63,21 @@ fn a_column_of_parts_gives_the_parts() {
     let of = |part: Part| index.items.iter().filter(|item| item.part == Some(part)).count();
     assert_eq!([of(Part::Train), of(Part::Validation), of(Part::Test)], [20, 10, 10]);
 }
+
+#[test]
+fn texts_named_after_parts_are_tables() {
+    let rows = |from: u32| -> String {
+        let row = |n: u32| {
+            format!(
+                "i feel{} like {n};{}\n",
+                ["", ", well,"][n as usize / 2 % 2],
+                ["joy", "anger"][n as usize % 2]
+            )
+        };
+        (from..from + 20).map(row).collect()
+    };
+    let (train, test) = (rows(0), rows(20));
+    let root = folder(&[("train.txt", train.as_bytes()), ("test.txt", test.as_bytes())]);
+    let index = scan(root.path(), &ScanOptions::default(), &Silent).unwrap();
+    assert_eq!((index.items.len(), index.classes), (40, vec!["anger".to_owned(), "joy".to_owned()]));
+}

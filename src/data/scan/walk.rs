@@ -1,12 +1,13 @@
 //! The files below a root: sorted, without what systems hide in folders, safe with links in loops.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::ScanError;
 use super::known::Stamp;
 use crate::control::Control;
-use crate::data::index::{Finding, FindingKind};
+use crate::data::index::{Finding, FindingKind, counted};
 
 /// All files below a root.
 pub(super) struct Tree {
@@ -41,7 +42,10 @@ impl Tree {
                 continue;
             }
             match list(&root.join(&folder)) {
-                Ok(names) => {
+                Ok(Listed { names, passed_over }) => {
+                    tree.findings.extend(
+                        passed_over.into_iter().map(|(name, files)| dotted(folder.join(name), files)),
+                    );
                     for (name, is_folder, stamp) in names {
                         let path = folder.join(&name);
                         if name.to_str().is_none() {
@@ -99,13 +103,34 @@ fn nameless(path: &Path) -> Finding {
     }
 }
 
-/// The names in a folder, in order, whether each is a folder, and the stamps of files. Links are followed; what is
-/// neither file nor folder is passed over.
-fn list(folder: &Path) -> std::io::Result<Vec<(std::ffi::OsString, bool, Option<Stamp>)>> {
-    let mut names = Vec::new();
+/// A folder whose name begins with a dot may be a class that is called so.
+fn dotted(folder: PathBuf, files: usize) -> Finding {
+    let files = counted(files as u64, "file");
+    Finding {
+        file: folder,
+        line: None,
+        kind: FindingKind::NotData,
+        reason: format!("the folder is passed over, since its name begins with a dot; it holds {files}"),
+        remedy: "If it is a class, give it a name without the dot at its beginning.".to_owned(),
+    }
+}
+
+/// What is in a folder.
+struct Listed {
+    /// In order, whether each is a folder, and the stamps of files.
+    names: Vec<(OsString, bool, Option<Stamp>)>,
+    /// Folders that are hidden and that no system or tool is known to make, with the number of files in them.
+    passed_over: Vec<(OsString, usize)>,
+}
+
+/// The content of a folder. Links are followed; what is neither file nor folder is passed over.
+fn list(folder: &Path) -> std::io::Result<Listed> {
+    let (mut names, mut passed_over) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         if hidden(&entry.file_name().to_string_lossy()) {
+            let files = files_in_unknown(&entry);
+            passed_over.extend((files > 0).then(|| (entry.file_name(), files)));
             continue;
         }
         match std::fs::metadata(entry.path()) {
@@ -118,10 +143,39 @@ fn list(folder: &Path) -> std::io::Result<Vec<(std::ffi::OsString, bool, Option<
     }
     // Links in loops are resolved to the first name that leads there, so the order matters.
     names.sort_unstable_by(|a, b| (&b.0, b.1).cmp(&(&a.0, a.1)));
-    Ok(names)
+    passed_over.sort_unstable();
+    Ok(Listed { names, passed_over })
+}
+
+/// The visible files in a hidden folder, none where a system or a tool is known to have made it.
+fn files_in_unknown(entry: &std::fs::DirEntry) -> usize {
+    const OF_TOOLS: [&str; 14] = [
+        ".git",
+        ".svn",
+        ".hg",
+        ".ipynb_checkpoints",
+        ".cache",
+        ".idea",
+        ".vscode",
+        ".venv",
+        ".dvc",
+        ".apdisk",
+        ".appledouble",
+        ".spotlight-v100",
+        ".fseventsd",
+        ".thumbnails",
+    ];
+    let name = entry.file_name().to_string_lossy().to_lowercase();
+    let is_known = !name.starts_with('.') || name.starts_with(".trash") || OF_TOOLS.contains(&name.as_str());
+    if is_known || !entry.path().is_dir() {
+        return 0;
+    }
+    let inside = std::fs::read_dir(entry.path()).into_iter().flatten().flatten();
+    inside.filter(|entry| !hidden(&entry.file_name().to_string_lossy()) && entry.path().is_file()).count()
 }
 
 fn hidden(name: &str) -> bool {
-    const OF_SYSTEMS: [&str; 4] = ["Thumbs.db", "desktop.ini", "__MACOSX", "$RECYCLE.BIN"];
+    const OF_SYSTEMS: [&str; 6] =
+        ["Thumbs.db", "desktop.ini", "__MACOSX", "$RECYCLE.BIN", "@eaDir", "#recycle"];
     name.starts_with('.') || OF_SYSTEMS.iter().any(|hidden| hidden.eq_ignore_ascii_case(name))
 }
