@@ -112,6 +112,10 @@ impl Columns {
             }
         };
         refuse_repeated(path, names, text, &labels)?;
+        if asked_text.is_none() && table.holds_names_of_files(text) {
+            let column = names.get(text).map_or("", |name| name.trim()).to_owned();
+            return Err(ScanError::NamesOfFiles { path: path.to_owned(), column });
+        }
         Ok(Columns { text, labels, form })
     }
 }

@@ -41,6 +41,9 @@ pub enum ScanError {
     /// `what` is "text", "label" or "number".
     #[error("which column of {} is the {what} cannot be told; it has {}", path.display(), listed(available))]
     UnclearColumn { path: PathBuf, what: &'static str, available: Vec<String> },
+    /// Images that lie elsewhere, or recordings.
+    #[error("the column “{column}” of {} holds names of files, not texts, and tables that name files are not read yet", path.display())]
+    NamesOfFiles { path: PathBuf, column: String },
     #[error("the scan of {} was stopped", path.display())]
     Stopped { path: PathBuf },
 }
@@ -61,6 +64,7 @@ impl ScanError {
             | ScanError::UnclearColumn { path, .. }
             | ScanError::UnfitColumns { path, .. }
             | ScanError::FoldersAreClasses { path, .. }
+            | ScanError::NamesOfFiles { path, .. }
             | ScanError::Stopped { path } => path,
         }
     }
@@ -118,6 +122,10 @@ impl ScanError {
             }
             ScanError::FoldersAreClasses { .. } => {
                 "Leave --task away, or give a CSV, TSV or JSON-lines file with texts and their labels or numbers."
+            }
+            ScanError::NamesOfFiles { .. } => {
+                "Give the folder of the files, with a folder for each class in it; or name the column that holds the \
+                 texts with --text-column."
             }
             ScanError::UnclearColumn { .. } => "Name the column that holds the label with --label-column.",
             ScanError::Stopped { .. } => "Start it again when you like; nothing was changed.",

@@ -1,9 +1,11 @@
 //! What the first rows of a table say about its columns.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::forms::{self, Marks};
-use crate::data::index::Part;
+use crate::data::facts::extension;
+use crate::data::index::{Modality, Part};
 use crate::data::target::{TargetForm, TargetKind};
 
 /// Names of columns that say which part a row belongs to.
@@ -124,6 +126,33 @@ impl Sampled<'_> {
         let parts: BTreeSet<Option<Part>> =
             cells.into_iter().map(|cell| Part::from_name(cell.trim())).collect();
         forms::is_named(self.name(column), &PART_NAMES) && parts.len() > 1 && !parts.contains(&None)
+    }
+
+    /// Whether a column names files and is no text: nearly all of its cells end like the name of an image or a
+    /// recording, or it is called so and has no cell of several words.
+    pub fn holds_names_of_files(self, column: usize) -> bool {
+        const ENDINGS: [&str; 8] = ["wav", "mp3", "flac", "ogg", "m4a", "heic", "avif", "jpeg"];
+        const NAMES: [&str; 10] = [
+            "image",
+            "image_id",
+            "image_name",
+            "file",
+            "file_name",
+            "filename",
+            "filepath",
+            "file_path",
+            "image_path",
+            "img",
+        ];
+        let cells = self.cells(column);
+        let is_name = |cell: &&&str| {
+            let path = Path::new(**cell);
+            let ending = extension(path);
+            Modality::of_name(path) == Some(Modality::Image) || ENDINGS.contains(&ending.as_str())
+        };
+        let named =
+            forms::is_named(self.name(column), &NAMES) && !cells.iter().any(|cell| cell.contains(' '));
+        !cells.is_empty() && (named || cells.iter().filter(is_name).count() * 10 >= cells.len() * 9)
     }
 
     fn list_form(self, column: usize) -> Option<TargetForm> {

@@ -81,3 +81,20 @@ fn texts_named_after_parts_are_tables() {
     let index = scan(root.path(), &ScanOptions::default(), &Silent).unwrap();
     assert_eq!((index.items.len(), index.classes), (40, vec!["anger".to_owned(), "joy".to_owned()]));
 }
+
+#[test]
+fn names_of_files_are_no_texts() {
+    let refused = |text: &str| {
+        let root = folder(&[("a.csv", text.as_bytes())]);
+        scan(&root.path().join("a.csv"), &ScanOptions::default(), &Silent).err()
+    };
+    let rows = |ending: &str| -> String {
+        (0..8).map(|n| format!("img_{n}{ending},{}\n", ["cat", "dog"][n % 2])).collect()
+    };
+    for (name, ending) in [("image_id", ""), ("what", ".jpg"), ("text", ".wav"), ("clip", "/0001.PNG")] {
+        let refused = refused(&format!("{name},label\n{}", rows(ending)));
+        assert!(matches!(&refused, Some(ScanError::NamesOfFiles { column, .. }) if column == name), "{name}");
+    }
+    assert_eq!(refused(&format!("text,label\n{}", rows(" is a picture"))), None);
+    assert_eq!(refused(&format!("image,label\n{}", rows(" is a picture"))), None);
+}
