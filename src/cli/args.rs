@@ -2,6 +2,7 @@
 
 use super::settings::SettingArgs;
 use crate::data::modality::Modality;
+use crate::data::scan::LayoutChoice;
 use crate::task::{TASKS, TaskChoice};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -154,15 +155,28 @@ fn at_least_one() -> clap::builder::RangedU64ValueParser<usize> {
     clap::builder::RangedU64ValueParser::new().range(1..)
 }
 
-/// Columns of a table.
+/// How data is read.
 #[derive(Args, Clone, Default)]
 pub struct Columns {
+    /// What says which class a file or text is of, where a folder can be read in several ways
+    #[arg(long, value_name = "WAY", value_parser = layout_names())]
+    pub layout: Option<LayoutChoice>,
     /// Column of a table that holds the text
-    #[arg(long, value_name = "C", allow_hyphen_values = true)]
+    #[arg(long, value_name = "C", allow_hyphen_values = true, conflicts_with = "file_column")]
     pub text_column: Option<String>,
+    /// Column of a table that names the file
+    #[arg(long, value_name = "C", allow_hyphen_values = true)]
+    pub file_column: Option<String>,
     /// Column of a table that holds the label; several, given one by one, hold a label (1 or 0) or a number each
     #[arg(long, value_name = "C", allow_hyphen_values = true)]
     pub label_column: Vec<String>,
+}
+
+/// The ways to read a folder.
+fn layout_names() -> impl clap::builder::TypedValueParser<Value = LayoutChoice> {
+    let names = LayoutChoice::ALL.iter().map(|way| PossibleValue::new(way.name()).help(way.words()));
+    PossibleValuesParser::new(names)
+        .try_map(|name| LayoutChoice::ALL.into_iter().find(|way| way.name() == name).ok_or("no such way"))
 }
 
 /// The names of the tasks.

@@ -108,8 +108,7 @@ fn create(new: New) -> Result<u8> {
         data: new.data,
         backbone: new.backbone,
         folder: new.out,
-        text_column: new.columns.text_column,
-        label_columns: new.columns.label_column,
+        reading: options(&new.columns, new.task),
         task: new.task,
         thaw: new.thaw,
         settings: new.settings.0,
@@ -273,11 +272,9 @@ fn runs(project: &Path, json: bool) -> Result<u8> {
 }
 
 fn options(columns: &Columns, task: Option<TaskChoice>) -> ScanOptions {
-    ScanOptions {
-        text_column: columns.text_column.clone(),
-        label_columns: columns.label_column.clone(),
-        target: task.map(|task| task.target),
-    }
+    let Columns { layout, text_column, file_column, label_column } = columns.clone();
+    let target = task.map(|task| task.target);
+    ScanOptions { layout, text_column, file_column, label_columns: label_column, target }
 }
 
 fn machine_of(machine: &MachineArgs) -> crate::problem::Result<Machine> {

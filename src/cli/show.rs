@@ -4,7 +4,7 @@ use crate::backbone::{Backbone, Dim, InputSpec, Node};
 use crate::control::{EpochRecord, Scores};
 use crate::data::index::DatasetIndex;
 use crate::data::numbers::{Histogram, NumberSummary};
-use crate::data::target::TargetKind;
+use crate::data::target::{TargetForm, TargetKind};
 use crate::evaluate::Evaluation;
 use crate::jobs::Prediction;
 use crate::project::RunRecord;
@@ -134,9 +134,12 @@ pub fn dataset(index: &DatasetIndex) -> String {
 /// How to get something else than what the labels were taken for without being told; nothing for classes.
 pub fn guess(index: &DatasetIndex) -> &'static str {
     match index.target {
+        TargetKind::Class if index.layout.form() == TargetForm::OneMark => {
+            "One of these columns is marked in each row, so they are classes; for labels, say --task multi-label.\n"
+        }
         TargetKind::Class => "",
         TargetKind::Labels => {
-            "Any of these labels may apply to a text; for one class each, say --task classify.\n"
+            "Any of these labels may apply to a sample; for one class each, say --task classify.\n"
         }
         TargetKind::Numbers => {
             "Many different numbers, so they are learnt as numbers; for classes, say --task classify.\n"

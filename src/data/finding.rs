@@ -63,6 +63,14 @@ pub enum FindingKind {
     PassedOver,
     /// Names of classes that differ in case or in spaces only; all stay as they are.
     SimilarClasses,
+    /// A row that names a file which is not there, or which may be one of several; left out.
+    MissingFile,
+    /// The folder can be read in another way as well, which would give other classes.
+    OtherReading,
+    /// A column was guessed to be the text or the label, and another may be it.
+    GuessedColumn,
+    /// A row of a part that is neither trained on nor scored; left out.
+    OtherPart,
 }
 
 impl FindingKind {
@@ -89,6 +97,10 @@ impl FindingKind {
             FindingKind::EmptyFolder => "empty_folder",
             FindingKind::PassedOver => "passed_over",
             FindingKind::SimilarClasses => "similar_classes",
+            FindingKind::MissingFile => "missing_file",
+            FindingKind::OtherReading => "other_reading",
+            FindingKind::GuessedColumn => "guessed_column",
+            FindingKind::OtherPart => "other_part",
         }
     }
 }

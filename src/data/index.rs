@@ -77,8 +77,9 @@ impl DatasetIndex {
     /// Where the file of an item lies now.
     pub fn full_path(&self, item: &Item) -> PathBuf {
         // A root that is itself the table has the table's name as the path of each item.
-        match (&self.layout, self.root.file_name()) {
+        match (&self.layout, self.root.parent()) {
             (Layout::Table { is_root: true, .. }, Some(_)) => self.root.clone(),
+            (Layout::NamedFiles { is_root: true, .. }, Some(folder)) => folder.join(&item.path),
             _ => self.root.join(&item.path),
         }
     }
@@ -171,6 +172,22 @@ impl Part {
 pub enum Layout {
     /// One folder of files for each class, below part folders where `parts` are named.
     Folders { modality: Modality, items: u64, folders: u64, parts: Vec<Part> },
+    /// Files whose names begin with their classes.
+    Names { modality: Modality, items: u64, parts: Vec<Part> },
+    /// Files that the rows of one or more tables name and label.
+    NamedFiles {
+        modality: Modality,
+        tables: Vec<PathBuf>,
+        items: u64,
+        file_column: String,
+        /// As in a table of texts.
+        #[serde(rename = "label_column", with = "label_columns")]
+        label_columns: Vec<String>,
+        form: TargetForm,
+        parts: Vec<Part>,
+        /// Whether the root of the index is the table itself; the files are then looked for from its folder.
+        is_root: bool,
+    },
     /// Rows of one or more tables.
     Table {
         files: Vec<PathBuf>,
@@ -188,6 +205,24 @@ pub enum Layout {
     },
 }
 
+impl Layout {
+    /// How the labels are written.
+    pub fn form(&self) -> TargetForm {
+        match self {
+            Layout::Folders { .. } | Layout::Names { .. } => TargetForm::Name,
+            Layout::NamedFiles { form, .. } | Layout::Table { form, .. } => *form,
+        }
+    }
+
+    /// The columns that hold the labels.
+    pub fn label_columns(&self) -> &[String] {
+        match self {
+            Layout::Folders { .. } | Layout::Names { .. } => &[],
+            Layout::NamedFiles { label_columns, .. } | Layout::Table { label_columns, .. } => label_columns,
+        }
+    }
+}
+
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = match self {
@@ -196,12 +231,26 @@ impl fmt::Display for Layout {
                 write!(f, "{} in {}", counted(*items, noun), counted(*folders, "folder"))?;
                 parts
             }
+            Layout::Names { modality, items, parts } => {
+                write!(
+                    f,
+                    "{}, the class at the beginning of each name",
+                    counted(*items, modality.facts().name)
+                )?;
+                parts
+            }
+            Layout::NamedFiles {
+                modality, tables, items, file_column, label_columns, form, parts, ..
+            } => {
+                write!(f, "{} named in ", counted(*items, modality.facts().name))?;
+                fmt_tables(f, tables)?;
+                write!(f, ", file in column “{file_column}”, ")?;
+                f.write_str(&label_columns::in_words(*form, label_columns))?;
+                parts
+            }
             Layout::Table { files, rows, text_column, label_columns, form, parts, .. } => {
                 write!(f, "{} in ", counted(*rows, "text"))?;
-                match files.as_slice() {
-                    [file] => write!(f, "{}", file.display())?,
-                    files => write!(f, "{}", counted(files.len() as u64, "table"))?,
-                }
+                fmt_tables(f, files)?;
                 write!(f, ", text in column “{text_column}”, ")?;
                 f.write_str(&label_columns::in_words(*form, label_columns))?;
                 parts
@@ -212,6 +261,13 @@ impl fmt::Display for Layout {
             write!(f, ", parted into {}", names.join(", "))?;
         }
         Ok(())
+    }
+}
+
+fn fmt_tables(f: &mut fmt::Formatter<'_>, tables: &[PathBuf]) -> fmt::Result {
+    match tables {
+        [table] => write!(f, "{}", table.display()),
+        tables => write!(f, "{}", counted(tables.len() as u64, "table")),
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) fn in_words(form: TargetForm, columns: &[String]) -> String {
         TargetForm::Name => "label",
         TargetForm::SemicolonList | TargetForm::BarList | TargetForm::JsonList => "label lists",
         TargetForm::Marks => "a label each",
+        TargetForm::OneMark => "a class each",
         TargetForm::Numbers => "numbers",
         TargetForm::DecimalCommas => "numbers with decimal commas",
     };

@@ -10,16 +10,23 @@ mod cells;
 mod columns;
 mod content;
 mod dialect;
+mod documents;
 mod error;
 mod files;
 mod folders;
 mod forms;
 mod jsonl;
 mod known;
+mod layouts;
+mod named;
+mod names;
+mod options;
+mod places;
 mod records;
 mod sampled;
 mod spelling;
 mod table;
+mod tables;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -27,34 +34,22 @@ use std::path::Path;
 
 pub use error::ScanError;
 pub use known::KnownFiles;
+pub use options::{LayoutChoice, ScanOptions};
 pub use walk::{HEAD_FILE, MANIFEST_FILE, RECIPE_FILE};
 
 use super::facts::Carrier;
 use super::index::{DatasetIndex, Digest, Finding, FindingKind, INDEX_VERSION, Item, Layout, Modality, Part};
-use super::target::{Target, TargetForm, TargetKind};
+use super::target::{Target, TargetKind};
 use crate::control::Control;
 use known::Memory;
-use serde::{Deserialize, Serialize};
 use walk::Tree;
 
 /// Raised when a file is checked otherwise than before, so that what was kept of files is not believed any more.
 pub const CHECK_VERSION: u32 = 1;
 
-/// What the user says about the data. Nothing said means: find out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ScanOptions {
-    /// The column or key of a table that holds the text.
-    pub text_column: Option<String>,
-    /// The column or key of a table that holds the label; several where each holds a label or a number of its own.
-    pub label_columns: Vec<String>,
-    /// What the labels are to be taken for.
-    pub target: Option<TargetKind>,
-}
-
 /// Reads the dataset at `root`: a folder with a folder of images or `.txt` files for each class,
-/// such folders below `train`, `val` and `test`, a CSV, TSV or JSON-lines file, or a folder that
-/// holds such files.
+/// such folders below `train`, `val` and `test`, files that a table names, a CSV, TSV or JSON-lines file of texts, or
+/// a folder that holds such files.
 ///
 /// Reports [`crate::control::Fact::Progress`] and stops when the control asks for it.
 ///
@@ -93,31 +88,15 @@ pub fn scan_known(
         std::io::ErrorKind::NotFound => ScanError::NotFound { path: path() },
         _ => ScanError::Unreadable { path: path(), why: source.to_string() },
     })?;
-    if !about.is_dir() {
-        return if table::named_like_a_table(root) {
-            let index = table::scan_file(root, options, control)?.into_index(root)?;
-            Ok(Scanned { index, known: KnownFiles::default(), read: 0 })
-        } else {
-            Err(ScanError::NotADataset { path: path(), why: what_a_file_is(root) })
-        };
-    }
-    let mut tree = Tree::walk(root, control)?;
-    let mut memory = Memory::new(known, std::mem::take(&mut tree.stamps));
-    let found = match folders::recognise(root, &tree, &mut memory)? {
-        Some(layout) => {
-            if let Some(asked) = options.text_column.iter().chain(&options.label_columns).next() {
-                return Err(ScanError::UnknownColumn {
-                    path: path(),
-                    asked: asked.clone(),
-                    available: Vec::new(),
-                });
-            }
-            if let Some(asked) = options.target.filter(|target| *target != TargetKind::Class) {
-                return Err(ScanError::FoldersAreClasses { path: path(), asked });
-            }
-            layout.read(root, tree.findings, &mut memory, control)?
-        }
-        None => table::scan_folder(root, tree, options, control)?,
+    let mut memory = Memory::new(known);
+    let found = if about.is_dir() {
+        let mut tree = Tree::walk(root, control)?;
+        memory.take_stamps(std::mem::take(&mut tree.stamps));
+        layouts::read(root, tree, options, &mut memory, control)?
+    } else if tables::named_like_a_table(root) {
+        tables::scan_file(root, options, &mut memory, control)?
+    } else {
+        return Err(ScanError::NotADataset { path: path(), why: what_a_file_is(root) });
     };
     let index = found.into_index(root)?;
     let (known, read) = memory.end();
@@ -125,6 +104,7 @@ pub fn scan_known(
 }
 
 /// What a sample is labelled with, before classes and labels have numbers.
+#[derive(Debug, Clone, PartialEq)]
 enum Label {
     Class(String),
     Labels(BTreeSet<String>),
@@ -182,7 +162,10 @@ impl Found {
             return Err(ScanError::Empty { path: root.to_owned(), first });
         }
         match &mut layout {
-            Layout::Folders { items: number, .. } | Layout::Table { rows: number, .. } => {
+            Layout::Folders { items: number, .. }
+            | Layout::Names { items: number, .. }
+            | Layout::NamedFiles { items: number, .. }
+            | Layout::Table { rows: number, .. } => {
                 *number = items.len() as u64;
             }
         }
@@ -195,15 +178,12 @@ impl Found {
 
 /// What the samples are labelled with, and the names of the classes, labels or columns of numbers.
 fn names(layout: &Layout, samples: &[Sample]) -> (TargetKind, Vec<String>) {
-    let (form, columns) = match layout {
-        Layout::Folders { .. } => (TargetForm::Name, &[][..]),
-        Layout::Table { form, label_columns, .. } => (*form, &label_columns[..]),
-    };
+    let (form, columns) = (layout.form(), layout.label_columns());
     if form.kind() == TargetKind::Numbers {
         return (TargetKind::Numbers, columns.to_vec());
     }
     // A column of marks is a label, whether or not a sample has it.
-    let mut names: BTreeSet<&String> = columns.iter().filter(|_| form == TargetForm::Marks).collect();
+    let mut names: BTreeSet<&String> = columns.iter().filter(|_| form.gives_names_by_columns()).collect();
     for sample in samples {
         match &sample.label {
             Label::Class(name) => names.extend([name]),
@@ -233,6 +213,8 @@ fn what_a_file_is(path: &Path) -> String {
 
 #[cfg(test)]
 mod folder_tests;
+#[cfg(test)]
+mod named_tests;
 #[cfg(test)]
 mod table_tests;
 #[cfg(test)]

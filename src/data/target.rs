@@ -44,6 +44,8 @@ pub enum TargetForm {
     JsonList,
     /// A column for each label, with 1 or 0, true or false, yes or no.
     Marks,
+    /// A column for each class, with 1 in that of the row and 0 in all others ("one-hot").
+    OneMark,
     /// Numbers as programs write them: `-1234.5`, `1.2e3`.
     Numbers,
     /// Numbers with a comma before the fraction: `3,5`.
@@ -54,9 +56,19 @@ impl TargetForm {
     /// What such cells are targets of.
     pub fn kind(self) -> TargetKind {
         match self {
-            Self::Name => TargetKind::Class,
+            Self::Name | Self::OneMark => TargetKind::Class,
             Self::SemicolonList | Self::BarList | Self::JsonList | Self::Marks => TargetKind::Labels,
             Self::Numbers | Self::DecimalCommas => TargetKind::Numbers,
+        }
+    }
+}
+
+impl TargetForm {
+    /// Whether classes, labels or numbers are called as their columns are.
+    pub fn gives_names_by_columns(self) -> bool {
+        match self {
+            Self::Marks | Self::OneMark | Self::Numbers | Self::DecimalCommas => true,
+            Self::Name | Self::SemicolonList | Self::BarList | Self::JsonList => false,
         }
     }
 }

@@ -19,8 +19,8 @@ pub struct NewProject {
     pub data: PathBuf,
     pub backbone: String,
     pub folder: PathBuf,
-    pub text_column: Option<String>,
-    pub label_columns: Vec<String>,
+    /// How the data is to be read; what it is to be read as follows from the task.
+    pub reading: ScanOptions,
     /// What is asked of the network; found out from the labels where not given.
     pub task: Option<TaskChoice>,
     pub thaw: Vec<String>,
@@ -36,11 +36,7 @@ pub struct NewProject {
 pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)> {
     let backbone = hub::open(&new.backbone)?;
     let mask = FreezeMask::from_patterns(backbone.architecture().tree(), &new.thaw)?;
-    let options = ScanOptions {
-        text_column: new.text_column.clone(),
-        label_columns: new.label_columns.clone(),
-        target: new.task.map(|task| task.target),
-    };
+    let options = ScanOptions { target: new.task.map(|task| task.target), ..new.reading.clone() };
     let scanned = scan_with(&new.data, &options, &KnownFiles::default(), control)?;
     let index = Arc::new(scanned.index);
     let defaults = Defaults {
@@ -50,12 +46,7 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
         dropout: backbone.architecture().dropout(),
     };
     let mut recipe = Recipe {
-        data: DataChoice {
-            path: Project::reference(&new.folder, &new.data)?,
-            text_column: new.text_column.clone(),
-            label_columns: new.label_columns.clone(),
-        }
-        .with_columns_of(&index.layout),
+        data: DataChoice::new(Project::reference(&new.folder, &new.data)?, &options, &index.layout),
         backbone: BackboneChoice {
             id: backbone.id.clone(),
             sha256: backbone.open_weights()?.sha256().to_string(),

@@ -219,16 +219,17 @@ mod tests {
         let rows: String = (0..100).map(|n| format!("text {n},{},{}.25\n", 50 + n % 31, n % 90)).collect();
         std::fs::write(&data, format!("text,weight,price\n{rows}")).unwrap();
         let index = scan(&data, &ScanOptions::default(), &Silent).unwrap();
-        let choice = DataChoice::default().with_columns_of(&index.layout);
+        let asked = ScanOptions::default();
+        let choice = DataChoice::new(Default::default(), &asked, &index.layout);
         assert_eq!(
             (choice.text_column.as_deref(), &choice.label_columns[..]),
             (Some("text"), &["weight".to_owned()][..])
         );
-        let named = DataChoice { label_columns: vec!["price".into()], ..DataChoice::default() };
-        assert_eq!(named.with_columns_of(&index.layout).label_columns, ["price"]);
+        let named = ScanOptions { label_columns: vec!["price".into()], ..ScanOptions::default() };
+        assert_eq!(DataChoice::new(Default::default(), &named, &index.layout).label_columns, ["price"]);
         let (_folder, _, folders) = project_with_data();
         let index = scan(&folders, &ScanOptions::default(), &Silent).unwrap();
-        assert_eq!(DataChoice::default().with_columns_of(&index.layout), DataChoice::default());
+        assert_eq!(DataChoice::new(Default::default(), &asked, &index.layout), DataChoice::default());
     }
 
     #[test]

@@ -98,12 +98,11 @@ pub fn create_in_home(data: &FreshData, backbone: BackboneChoice, dropout: f32) 
     let folder = new_folder(&index.root)?;
     let defaults = Defaults { task, modality: index.modality, head_only: true, dropout };
     let recipe = Recipe {
-        data: DataChoice {
-            path: Project::reference(&folder, &index.root)?,
-            text_column: None,
-            label_columns: Vec::new(),
-        }
-        .with_columns_of(&index.layout),
+        data: DataChoice::new(
+            Project::reference(&folder, &index.root)?,
+            &ScanOptions::default(),
+            &index.layout,
+        ),
         backbone,
         ..Recipe::suited_to(&defaults)
     };

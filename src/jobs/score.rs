@@ -3,10 +3,10 @@
 use super::{forget_if_changed, in_pool, scan, scan_named, scan_of};
 use crate::control::{Control, Fact};
 use crate::data::facts::extension;
-use crate::data::index::{DatasetIndex, Layout};
+use crate::data::index::DatasetIndex;
 use crate::data::modality::Modality;
 use crate::data::scan::ScanOptions;
-use crate::data::target::{TargetForm, TargetKind};
+use crate::data::target::TargetKind;
 use crate::evaluate::{Evaluation, Judged};
 use crate::network::samples::Sample;
 use crate::predict::Model;
@@ -119,11 +119,9 @@ fn evaluate_data(
 /// Gives columns of labels or numbers the model's spelling of their names, which may differ in case of letters and white
 /// space around them.
 fn spell_as(index: &mut DatasetIndex, names: &[String]) {
-    let Layout::Table { form: TargetForm::Marks | TargetForm::Numbers | TargetForm::DecimalCommas, .. } =
-        index.layout
-    else {
+    if !index.layout.form().gives_names_by_columns() {
         return;
-    };
+    }
     for class in 0..index.classes.len() {
         let known = names.iter().find(|name| name.trim().eq_ignore_ascii_case(index.name_of(class).trim()));
         let is_known = names.iter().any(|name| name == index.name_of(class));

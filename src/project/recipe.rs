@@ -1,7 +1,7 @@
 //! Everything the user chose, as one TOML file that the window and the command line share.
 
 use crate::data::index::Layout;
-use crate::data::scan::ScanOptions;
+use crate::data::scan::{LayoutChoice, ScanOptions};
 use crate::optim::{OptimiserChoice, ScheduleChoice};
 use crate::task::{ClassWeights, LossChoice, TaskChoice};
 use serde::{Deserialize, Serialize};
@@ -34,8 +34,14 @@ pub struct Recipe {
 pub struct DataChoice {
     /// Relative to the project folder where that is possible.
     pub path: PathBuf,
+    /// Which reading of a folder is meant, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<LayoutChoice>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_column: Option<String>,
+    /// The column that names the files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_column: Option<String>,
     /// One, or a column for each label or number; a single one is written as a string, none not at all.
     #[serde(
         default,
@@ -47,19 +53,32 @@ pub struct DataChoice {
 }
 
 impl DataChoice {
-    /// With the columns that a scan found where the user named none, so that every later scan reads the same ones,
-    /// whatever else it is told.
-    pub fn with_columns_of(mut self, layout: &Layout) -> Self {
+    /// The data at `path`, to be read as `options` say and, where they say nothing, as a scan found it: so every later
+    /// scan reads the same columns, whatever else it is told.
+    pub fn new(path: PathBuf, options: &ScanOptions, layout: &Layout) -> Self {
+        let ScanOptions { layout: asked, text_column, file_column, label_columns, target: _ } =
+            options.clone();
+        let mut choice = Self { path, layout: asked, text_column, file_column, label_columns };
         match layout {
             Layout::Table { text_column, label_columns, .. } if !label_columns.is_empty() => {
-                self.text_column.get_or_insert_with(|| text_column.clone());
-                if self.label_columns.is_empty() {
-                    self.label_columns.clone_from(label_columns);
-                }
+                choice.text_column.get_or_insert_with(|| text_column.clone());
+                choice.take_labels(label_columns);
             }
+            Layout::NamedFiles { file_column, label_columns, is_root, .. } => {
+                choice.layout = choice.layout.or((!is_root).then_some(LayoutChoice::Table));
+                choice.file_column.get_or_insert_with(|| file_column.clone());
+                choice.take_labels(label_columns);
+            }
+            Layout::Names { .. } => choice.layout = Some(LayoutChoice::Names),
             Layout::Table { .. } | Layout::Folders { .. } => {}
         }
-        self
+        choice
+    }
+
+    fn take_labels(&mut self, found: &[String]) {
+        if self.label_columns.is_empty() {
+            self.label_columns = found.to_vec();
+        }
     }
 }
 
@@ -160,11 +179,8 @@ impl TrainingChoice {
 impl Recipe {
     /// How its data is to be read.
     pub fn scan_options(&self) -> ScanOptions {
-        ScanOptions {
-            text_column: self.data.text_column.clone(),
-            label_columns: self.data.label_columns.clone(),
-            target: Some(self.task.target),
-        }
+        let DataChoice { path: _, layout, text_column, file_column, label_columns } = self.data.clone();
+        ScanOptions { layout, text_column, file_column, label_columns, target: Some(self.task.target) }
     }
 }
 

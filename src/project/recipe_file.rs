@@ -74,8 +74,8 @@ mod tests {
         Recipe {
             data: DataChoice {
                 path: "../photos".into(),
-                text_column: None,
                 label_columns: vec!["label".into()],
+                ..DataChoice::default()
             },
             backbone: BackboneChoice {
                 id: "mobilenetv2_100".into(),

@@ -209,6 +209,10 @@ fn title(kind: FindingKind, count: usize) -> String {
         FindingKind::SimilarClasses => {
             ("class is spelled in several ways", "classes are spelled in several ways")
         }
+        FindingKind::MissingFile => ("file is not there", "files are not there"),
+        FindingKind::OtherReading => ("other way to read the folder", "other ways to read the folder"),
+        FindingKind::GuessedColumn => ("column was guessed", "columns were guessed"),
+        FindingKind::OtherPart => ("row of another part", "rows of other parts"),
     };
     format!("{count} {}", if count == 1 { one } else { many })
 }

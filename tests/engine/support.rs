@@ -201,7 +201,7 @@ pub fn recipe(backbone: &Backbone, data: &Path, thaw: &[&str]) -> Recipe {
     Recipe {
         version: RECIPE_VERSION,
         task: Default::default(),
-        data: DataChoice { path: data.to_path_buf(), text_column: None, label_columns: Vec::new() },
+        data: DataChoice { path: data.to_path_buf(), ..DataChoice::default() },
         split: SplitChoice { validation_fraction: 0.25, ..SplitChoice::default() },
         backbone: BackboneChoice { id: backbone.id.clone(), sha256, revision: None, folder: None },
         freeze: FreezeChoice { thaw: thaw.iter().map(|t| t.to_string()).collect() },

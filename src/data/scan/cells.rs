@@ -55,6 +55,7 @@ pub(super) const VALUE_REMEDY: &str = "Give the text as a string and the label a
 const PLACEHOLDER_REMEDY: &str =
     "Label the row, leave the cell empty if none of the labels applies, or remove the row.";
 const NUMBER_REMEDY: &str = "Write a plain number, such as 1234.5, or remove the row.";
+const ONE_MARK_REMEDY: &str = "Mark one class with 1 and all others with 0, or remove the row.";
 const MARK_REMEDY: &str = "Write 1 where the label applies and 0 where it does not, or remove the row.";
 
 /// Reads `cells`, those of the columns `names`, as `form` says. There is at least one of each.
@@ -67,15 +68,17 @@ pub(super) fn label(form: TargetForm, names: &[String], cells: &[Cell]) -> Resul
         TargetForm::SemicolonList => labels(name, cell, Some(';')),
         TargetForm::BarList => labels(name, cell, Some('|')),
         TargetForm::JsonList => labels(name, cell, None),
-        TargetForm::Marks => {
-            all_absent(cells, "label")?;
-            let mut marked = BTreeSet::new();
-            for (name, cell) in names.iter().zip(cells) {
-                if is_marked(name, cell)? {
-                    marked.insert(name.clone());
+        TargetForm::Marks => marked(names, cells).map(Label::Labels),
+        TargetForm::OneMark => {
+            let mut classes = marked(names, cells)?.into_iter();
+            match (classes.next(), classes.next()) {
+                (Some(class), None) => Ok(Label::Class(class)),
+                (Some(one), Some(other)) => {
+                    let why = format!("“{one}” and “{other}” are both marked where one class should be");
+                    Err(Refused::bad(why, ONE_MARK_REMEDY))
                 }
+                (None, _) => Err(Refused::bad("no class is marked".to_owned(), ONE_MARK_REMEDY)),
             }
-            Ok(Label::Labels(marked))
         }
         TargetForm::Numbers | TargetForm::DecimalCommas => {
             all_absent(cells, "number")?;
@@ -83,6 +86,18 @@ pub(super) fn label(form: TargetForm, names: &[String], cells: &[Cell]) -> Resul
             numbers.collect::<Result<_, _>>().map(Label::Numbers)
         }
     }
+}
+
+/// The columns that are marked.
+fn marked(names: &[String], cells: &[Cell]) -> Result<BTreeSet<String>, Refused> {
+    all_absent(cells, "label")?;
+    let mut marked = BTreeSet::new();
+    for (name, cell) in names.iter().zip(cells) {
+        if is_marked(name, cell)? {
+            marked.insert(name.clone());
+        }
+    }
+    Ok(marked)
 }
 
 fn class(name: &str, cell: &Cell) -> Result<Label, Refused> {
@@ -199,7 +214,8 @@ pub(super) fn number(text: &str, form: TargetForm) -> Result<f64, NumberFault> {
         | TargetForm::SemicolonList
         | TargetForm::BarList
         | TargetForm::JsonList
-        | TargetForm::Marks => text.to_owned(),
+        | TargetForm::Marks
+        | TargetForm::OneMark => text.to_owned(),
     };
     // "nan" and "infinity" are numbers to Rust.
     let value = if is_made_of(&plain, b"+-.eE") { plain.parse::<f64>().ok() } else { None };
@@ -221,7 +237,7 @@ pub(super) fn mark(text: &str) -> Option<bool> {
 }
 
 /// The text in quotes, cut where it is long.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     /// Enough to find it by.
     const SHOWN: usize = 40;
     let text = text.trim();

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use super::cells::stands_for_nothing;
 use super::forms;
+use super::places::{Places, Standpoint};
 use super::sampled::Sampled;
 use super::{ScanError, ScanOptions};
+use crate::data::modality::Modality;
 use crate::data::target::{TargetForm, TargetKind};
 
 /// Names that columns of texts usually have, the surest first.
@@ -30,7 +32,7 @@ const TEXT_NAMES: [&str; 16] = [
 ];
 
 /// Names that columns of labels usually have, the surest first.
-const LABEL_NAMES: [&str; 14] = [
+const LABEL_NAMES: [&str; 19] = [
     "label",
     "labels",
     "class",
@@ -45,6 +47,11 @@ const LABEL_NAMES: [&str; 14] = [
     "stars",
     "polarity",
     "type",
+    "choice",
+    "diagnosis",
+    "species",
+    "breed",
+    "emotion",
 ];
 
 /// What is known of the columns before a table is read: what the user says, and for a further table what the first one
@@ -53,25 +60,58 @@ const LABEL_NAMES: [&str; 14] = [
 pub(super) struct Choice {
     pub options: ScanOptions,
     pub form: Option<TargetForm>,
+    /// The only tables that are of use, where others are passed over.
+    pub wanted: Option<Holds>,
 }
 
-/// The numbers of the text and the label columns, and what the latter hold.
+impl Choice {
+    /// Only what the user says.
+    pub fn asked(options: &ScanOptions) -> Choice {
+        Choice { options: options.clone(), form: None, wanted: None }
+    }
+
+    /// What the rows of a table whose columns are chosen give.
+    pub fn holds(&self) -> Holds {
+        match self.options.file_column {
+            Some(_) => Holds::Files,
+            None => Holds::Texts,
+        }
+    }
+}
+
+/// What a row gives as its sample.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Holds {
+    #[default]
+    Texts,
+    /// The names of files.
+    Files,
+}
+
+/// The numbers of the column of the sample and of the label columns, and what they hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Columns {
-    pub text: usize,
+    pub sample: usize,
+    pub holds: Holds,
     pub labels: Vec<usize>,
     pub form: TargetForm,
 }
 
 impl Columns {
-    /// Chooses by what the user asked for, then by name, then by content: the text is what is
-    /// longest on average, the label what has the fewest values; see [`Sampled::labels`].
+    /// Chooses by what the user asked for, then by name, then by content: the sample is a file where the cells of a
+    /// column are found among the files `around`, or else a text, what is longest on average; the label is what has
+    /// the fewest values; see [`Sampled::labels`].
     ///
     /// # Errors
     ///
     /// When a column that was asked for is not there or cannot be what it is to be, or none can be told to be the
     /// label.
-    pub fn choose(path: &Path, choice: &Choice, table: Sampled) -> Result<Columns, ScanError> {
+    pub fn choose(
+        path: &Path,
+        choice: &Choice,
+        table: Sampled,
+        around: Option<(&Places, Standpoint)>,
+    ) -> Result<Columns, ScanError> {
         let names = table.names;
         let find = |asked: &String| {
             position(names, asked).ok_or_else(|| {
@@ -82,12 +122,19 @@ impl Columns {
         let unclear =
             |what| ScanError::UnclearColumn { path: path.to_owned(), what, available: names.to_vec() };
         let asked_text = choice.options.text_column.as_ref().map(find).transpose()?;
+        let asked_file = choice.options.file_column.as_ref().map(find).transpose()?;
         let asked_labels = asked_labels(path, names, &choice.options.label_columns)?;
-        if asked_text.is_some_and(|text| asked_labels.contains(&text)) {
+        if asked_text.or(asked_file).is_some_and(|sample| asked_labels.contains(&sample)) {
             return Err(unclear("label"));
         }
-        let named_text =
-            asked_text.or_else(|| by_name(names, &TEXT_NAMES).filter(|text| !asked_labels.contains(text)));
+        let found_file = || {
+            let (places, from) = around.filter(|_| asked_text.is_none())?;
+            places.column(table, from).filter(|file| !asked_labels.contains(file))
+        };
+        let file = asked_file.or_else(found_file);
+        let named_text = asked_text
+            .or(file)
+            .or_else(|| by_name(names, &TEXT_NAMES).filter(|text| !asked_labels.contains(text)));
         let target = choice.options.target;
         // Projects from before there were lists have none of them for their class.
         let list_names: &[&str] = if target == Some(TargetKind::Class) { &[] } else { &forms::LIST_NAMES };
@@ -112,11 +159,42 @@ impl Columns {
             }
         };
         refuse_repeated(path, names, text, &labels)?;
-        if asked_text.is_none() && table.holds_names_of_files(text) {
+        if asked_text.is_none() && file.is_none() && table.holds_names_of_files(text) {
             let column = names.get(text).map_or("", |name| name.trim()).to_owned();
             return Err(ScanError::NamesOfFiles { path: path.to_owned(), column });
         }
-        Ok(Columns { text, labels, form })
+        let holds = file.map_or(Holds::Texts, |_| Holds::Files);
+        Ok(Columns { sample: text, holds, labels, form })
+    }
+}
+
+impl Columns {
+    /// What was guessed from the cells though another column might be meant, in words.
+    pub fn guesses(&self, choice: &Choice, table: Sampled) -> Vec<String> {
+        let is_named = |column: usize, known: &[&str]| {
+            known.iter().any(|known| position(table.names, known) == Some(column))
+        };
+        let name = |column: usize| table.names.get(column).map_or("", |name| name.trim());
+        let guess = |what: &str, taken: usize, other: Option<usize>| {
+            let (taken, other) = (name(taken), name(other?));
+            Some(format!("the {what} was guessed to be in “{taken}”; it might be in “{other}”"))
+        };
+        let options = &choice.options;
+        let text_is_sure = options.text_column.is_some() || is_named(self.sample, &TEXT_NAMES);
+        let text = match self.holds {
+            Holds::Texts if !text_is_sure => guess("text", self.sample, table.next_longest(self)),
+            Holds::Texts | Holds::Files => None,
+        };
+        let label_is_sure = !options.label_columns.is_empty()
+            || self
+                .labels
+                .iter()
+                .any(|label| is_named(*label, &LABEL_NAMES) || is_named(*label, &forms::LIST_NAMES));
+        let label = match self.labels.as_slice() {
+            [label] if !label_is_sure => guess("label", *label, table.next_fewest(self)),
+            _ => None,
+        };
+        text.into_iter().chain(label).collect()
     }
 }
 
@@ -158,7 +236,8 @@ fn refuse_repeated(path: &Path, names: &[String], text: usize, labels: &[usize])
 /// Whether the first row of a table names the columns.
 pub(super) fn is_header(first: &[String], rest: &[Vec<String>], choice: &Choice) -> bool {
     let options = &choice.options;
-    let asked: Vec<&String> = options.text_column.iter().chain(&options.label_columns).collect();
+    let asked: Vec<&String> =
+        options.text_column.iter().chain(&options.file_column).chain(&options.label_columns).collect();
     if asked.iter().any(|asked| position(first, asked).is_some()) {
         return true;
     }
@@ -167,6 +246,10 @@ pub(super) fn is_header(first: &[String], rest: &[Vec<String>], choice: &Choice)
         // "column 2" is how a table without names is spoken of.
         return !asked.iter().all(|asked| position(&unnamed, asked).is_some());
     }
+    // The names of files stand below a header.
+    if first.iter().any(|name| Modality::of_name(Path::new(name.trim())).is_some()) {
+        return false;
+    }
     let known = TEXT_NAMES.iter().chain(&LABEL_NAMES).chain(&forms::LIST_NAMES);
     if known.into_iter().any(|name| position(first, name).is_some()) {
         return true;
@@ -174,7 +257,7 @@ pub(super) fn is_header(first: &[String], rest: &[Vec<String>], choice: &Choice)
     let table = Sampled { names: &unnamed, rows: rest, lists: &[] };
     let name = |column: usize| first.get(column).map_or("", |name| name.trim());
     let cells = |column: usize| rest.iter().filter_map(move |row| row.get(column)).map(|cell| cell.trim());
-    match Columns::choose(Path::new(""), choice, table) {
+    match Columns::choose(Path::new(""), choice, table, None) {
         Ok(Columns { labels, form, .. }) => {
             labels.first().is_some_and(|label| stands_above(name(*label), form, cells(*label)))
         }
@@ -194,7 +277,9 @@ fn stands_above<'a>(first: &str, form: TargetForm, cells: impl Iterator<Item = &
         TargetForm::Name | TargetForm::JsonList => cells.collect(),
         TargetForm::SemicolonList => cells.flat_map(|cell| cell.split(';')).map(str::trim).collect(),
         TargetForm::BarList => cells.flat_map(|cell| cell.split('|')).map(str::trim).collect(),
-        TargetForm::Marks => return forms::marks_of(&[first]).is_none() && !stands_for_nothing(first),
+        TargetForm::Marks | TargetForm::OneMark => {
+            return forms::marks_of(&[first]).is_none() && !stands_for_nothing(first);
+        }
         TargetForm::Numbers | TargetForm::DecimalCommas => {
             return forms::number_form(&[first]).is_none() && !stands_for_nothing(first);
         }
@@ -237,11 +322,11 @@ mod tests {
 
     fn chosen(text: &str, header: bool, options: ScanOptions) -> Result<Columns, ScanError> {
         let rows = table(text);
-        let choice = Choice { options, form: None };
+        let choice = Choice::asked(&options);
         assert_eq!(is_header(&rows[0], &rows[1..], &choice), header, "{text}");
         let names = if header { rows[0].clone() } else { unnamed(rows[0].len()) };
         let rows = if header { &rows[1..] } else { &rows[..] };
-        Columns::choose(Path::new("t.csv"), &choice, Sampled { names: &names, rows, lists: &[] })
+        Columns::choose(Path::new("t.csv"), &choice, Sampled { names: &names, rows, lists: &[] }, None)
     }
 
     fn check(text: &str, header: bool, (label_text, label): (usize, usize)) {
@@ -250,7 +335,11 @@ mod tests {
 
     fn check_form(text: &str, header: bool, text_column: usize, labels: &[usize], form: TargetForm) {
         let columns = chosen(text, header, ScanOptions::default()).unwrap();
-        assert_eq!(columns, Columns { text: text_column, labels: labels.to_vec(), form }, "{text}");
+        assert_eq!(
+            columns,
+            Columns { sample: text_column, holds: Holds::Texts, labels: labels.to_vec(), form },
+            "{text}"
+        );
     }
 
     #[test]
@@ -328,10 +417,13 @@ mod tests {
         let text = "text,label,mood\na,1,x\nb,0,y";
         let choose = |text_column: Option<&str>, labels: &[&str], target: Option<TargetKind>| {
             let label_columns = labels.iter().map(|label| label.to_string()).collect();
-            let options = ScanOptions { text_column: text_column.map(str::to_owned), label_columns, target };
-            chosen(text, true, options)
+            let text_column = text_column.map(str::to_owned);
+            chosen(text, true, ScanOptions { text_column, label_columns, target, ..ScanOptions::default() })
         };
-        let columns = |text, labels: &[usize], form| Columns { text, labels: labels.to_vec(), form };
+        let columns = |sample, labels: &[usize], form| {
+            let (holds, labels) = (Holds::Texts, labels.to_vec());
+            Columns { sample, holds, labels, form }
+        };
         let name = TargetForm::Name;
         assert_eq!(choose(None, &["Mood"], None).unwrap(), columns(0, &[2], name));
         assert_eq!(choose(Some("label"), &["mood"], None).unwrap(), columns(1, &[2], name));
@@ -357,7 +449,7 @@ mod tests {
         let text = "text,a,b,c,d\nx,1,0,2.5,red\ny,0,1,3,blue\nz,1,1,4,red";
         let choose = |labels: &[&str], target: Option<TargetKind>| {
             let label_columns = labels.iter().map(|label| label.to_string()).collect();
-            chosen(text, true, ScanOptions { text_column: None, label_columns, target })
+            chosen(text, true, ScanOptions { label_columns, target, ..ScanOptions::default() })
         };
         let form = |labels, target| choose(labels, target).map(|columns| columns.form).unwrap();
         assert_eq!(form(&["a", "b"], None), TargetForm::Marks);

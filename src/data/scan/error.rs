@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::options::LayoutChoice;
 use crate::data::index::{Finding, portable};
 use crate::data::modality::{Modality, listed as listed_modalities};
 use crate::data::target::TargetKind;
@@ -21,11 +22,14 @@ pub enum ScanError {
     /// `first` is the first finding, in words.
     #[error("{} holds no usable {}{}", path.display(), listed_modalities("or"), because(first))]
     Empty { path: PathBuf, first: Option<String> },
+    /// `names` are the classes that their names begin with.
     #[error("{} holds {files} {what} without class folders, so nothing says what they show", path.display())]
-    Flat { path: PathBuf, files: u64, what: &'static str },
-    /// `table` lies among them and may say what they are.
+    Flat { path: PathBuf, files: u64, what: &'static str, names: Option<String> },
+    /// `table` lies among them and may say what they are, or else `names`, the classes that their names begin with.
     #[error("the folders {} of {} are parts of a dataset, not classes, and hold no class folders", listed(folders), path.display())]
-    PartsWithoutClasses { path: PathBuf, folders: Vec<String>, table: Option<PathBuf> },
+    PartsWithoutClasses { path: PathBuf, folders: Vec<String>, table: Option<PathBuf>, names: Option<String> },
+    #[error("{} cannot be read so that {}", path.display(), asked.words())]
+    NoSuchLayout { path: PathBuf, asked: LayoutChoice },
     /// How many there are of each modality.
     #[error("the class folders of {} hold {}", path.display(), numbered(counts))]
     Mixed { path: PathBuf, counts: Vec<(Modality, u64)> },
@@ -41,14 +45,27 @@ pub enum ScanError {
     /// `what` is "text", "label" or "number".
     #[error("which column of {} is the {what} cannot be told; it has {}", path.display(), listed(available))]
     UnclearColumn { path: PathBuf, what: &'static str, available: Vec<String> },
-    /// Images that lie elsewhere, or recordings.
-    #[error("the column “{column}” of {} holds names of files, not texts, and tables that name files are not read yet", path.display())]
+    /// Files that lie elsewhere.
+    #[error("the column “{column}” of {} holds names of files, not texts, and the files are neither beside it nor in the folders there", path.display())]
     NamesOfFiles { path: PathBuf, column: String },
     #[error("the scan of {} was stopped", path.display())]
     Stopped { path: PathBuf },
 }
 
 impl ScanError {
+    /// With the classes that the names of the files begin with, where no folder says them.
+    pub(super) fn with_names(self, find: impl FnOnce() -> Option<String>) -> ScanError {
+        match self {
+            ScanError::Flat { path, files, what, names: None } => {
+                ScanError::Flat { path, files, what, names: find() }
+            }
+            ScanError::PartsWithoutClasses { path, folders, table, names: None } => {
+                ScanError::PartsWithoutClasses { path, folders, table, names: find() }
+            }
+            other => other,
+        }
+    }
+
     /// The file or folder.
     pub fn path(&self) -> &Path {
         match self {
@@ -59,6 +76,7 @@ impl ScanError {
             | ScanError::Flat { path, .. }
             | ScanError::Mixed { path, .. }
             | ScanError::PartsWithoutClasses { path, .. }
+            | ScanError::NoSuchLayout { path, .. }
             | ScanError::UnknownColumn { path, .. }
             | ScanError::RepeatedColumn { path, .. }
             | ScanError::UnclearColumn { path, .. }
@@ -78,18 +96,34 @@ impl ScanError {
                 "Give a folder that holds one folder of images (or .txt files) for each class, or a \
                  CSV, TSV or JSON-lines file with a text and a label column."
             }
-            ScanError::Flat { .. } => {
+            ScanError::Flat { names: Some(names), .. } | ScanError::PartsWithoutClasses { names: Some(names), .. } => {
+                return format!(
+                    "Their names seem to begin with the class ({names}): choose the layout “names” to take it from there. \
+                     Or make a folder for each class and move the files into them."
+                );
+            }
+            ScanError::NoSuchLayout { asked: LayoutChoice::Folders, .. } => {
+                "Give a folder that holds one folder for each class, or leave the choice of the layout away."
+            }
+            ScanError::NoSuchLayout { asked: LayoutChoice::Table, .. } => {
+                "Give a folder with a table that names the files or holds texts, or leave the choice of the layout away."
+            }
+            ScanError::NoSuchLayout { asked: LayoutChoice::Names, .. } => {
+                "Name the files after their classes (cat.1.jpg, cat.2.jpg, dog.1.jpg), two at least of each, or leave \
+                 the choice of the layout away."
+            }
+            ScanError::Flat { names: None, .. } => {
                 "Make one folder for each class and move the files into them: pets/cat/1.jpg, \
                  pets/dog/2.jpg."
             }
-            ScanError::PartsWithoutClasses { table: Some(table), .. } => {
+            ScanError::PartsWithoutClasses { table: Some(table), names: None, .. } => {
                 return format!(
-                    "Move the files into a folder for each class (train/cat/1.jpg), as {} says: tables that name files \
-                     are not read yet.",
+                    "Move the files into a folder for each class (train/cat/1.jpg); or give {} a column with the names of \
+                     these files and a column with their labels.",
                     portable(table)
                 );
             }
-            ScanError::PartsWithoutClasses { table: None, .. } => {
+            ScanError::PartsWithoutClasses { table: None, names: None, .. } => {
                 "Make one folder for each class in each part and move the files into them: train/cat/1.jpg, \
                  train/dog/2.jpg, test/cat/3.jpg."
             }
@@ -124,8 +158,8 @@ impl ScanError {
                 "Leave --task away, or give a CSV, TSV or JSON-lines file with texts and their labels or numbers."
             }
             ScanError::NamesOfFiles { .. } => {
-                "Give the folder of the files, with a folder for each class in it; or name the column that holds the \
-                 texts with --text-column."
+                "Put the files beside the table or into a folder beside it; or give the folder of the files, with a folder \
+                 for each class in it; or name the column that holds the texts with --text-column."
             }
             ScanError::UnclearColumn { .. } => "Name the column that holds the label with --label-column.",
             ScanError::Stopped { .. } => "Start it again when you like; nothing was changed.",

@@ -1,5 +1,6 @@
 //! Reading the files of class folders: each once, in parallel, checked and digested.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -9,16 +10,17 @@ use super::known::Memory;
 use super::{Label, Sample, ScanError};
 use crate::control::{Control, Fact};
 use crate::data::checked::{Checked, Content};
+use crate::data::facts::extension;
 use crate::data::finding::{Finding, FindingKind};
 use crate::data::index::Part;
 use crate::data::modality::Modality;
 use crate::data::{image, text};
 
-/// A file in a class folder.
-pub(super) struct ClassFile {
+/// A file that a folder, a table or its own name labels.
+pub(super) struct LabelledFile {
     /// Relative to the root.
     pub path: PathBuf,
-    pub label: String,
+    pub label: Label,
     pub part: Option<Part>,
     /// What it seems to be; `None` for what is no data.
     pub kind: Option<Modality>,
@@ -28,7 +30,7 @@ pub(super) struct ClassFile {
 pub(super) fn read(
     root: &Path,
     modality: Modality,
-    files: Vec<ClassFile>,
+    files: Vec<LabelledFile>,
     findings: &mut Vec<Finding>,
     memory: &mut Memory,
     control: &dyn Control,
@@ -69,14 +71,14 @@ pub(super) fn read(
 }
 
 /// The first bytes of a file, enough to tell its format. `None` where it cannot be read.
-pub(super) fn first_bytes(path: &Path) -> Option<Vec<u8>> {
+fn first_bytes(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::open(path).ok()?.take(32).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
 
 /// Reads and checks a file as a sample of `modality`.
-fn check(modality: Modality, root: &Path, file: &ClassFile) -> Checked {
+fn check(modality: Modality, root: &Path, file: &LabelledFile) -> Checked {
     let full = root.join(&file.path);
     match modality {
         Modality::Image => image::check_file(&full, &file.path),
@@ -84,10 +86,44 @@ fn check(modality: Modality, root: &Path, file: &ClassFile) -> Checked {
     }
 }
 
-fn sample(file: &ClassFile, Content { text, digest }: Content) -> Sample {
-    let ClassFile { path, label, part, .. } = file;
-    let label = Label::Class(label.clone());
-    Sample { path: path.clone(), line: None, text, label, digest, part: *part }
+fn sample(file: &LabelledFile, Content { text, digest }: Content) -> Sample {
+    let LabelledFile { path, label, part, .. } = file;
+    Sample { path: path.clone(), line: None, text, label: label.clone(), digest, part: *part }
+}
+
+/// What a file is by its name, and by its first bytes where the name says nothing.
+pub(super) fn kind(root: &Path, path: &Path, memory: &mut Memory) -> Option<Modality> {
+    if let Some(modality) = Modality::of_name(path) {
+        return Some(modality);
+    }
+    match extension(path).as_str() {
+        "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json" | "md" | "html" | "xml" => None,
+        _ => memory.look(path, || first_bytes(&root.join(path)).map(|b| Modality::of_content(&b))),
+    }
+}
+
+/// What the files consist of: what there is far more of.
+pub(super) fn modality(root: &Path, files: &[LabelledFile]) -> Result<Modality, ScanError> {
+    let counts = counted_kinds(files.iter().filter_map(|file| file.kind));
+    let total: u64 = counts.iter().map(|(_, count)| count).sum();
+    let most = counts.iter().max_by_key(|(modality, count)| (*count, std::cmp::Reverse(*modality)));
+    let Some((modality, most)) = most else {
+        // Nothing of any: whatever is looked for will not be found.
+        return Ok(Modality::Image);
+    };
+    if (total - most) * 5 >= total.max(1) {
+        return Err(ScanError::Mixed { path: root.to_owned(), counts });
+    }
+    Ok(*modality)
+}
+
+/// How many there are of each modality that there is.
+pub(super) fn counted_kinds(kinds: impl Iterator<Item = Modality>) -> Vec<(Modality, u64)> {
+    let mut counts: BTreeMap<Modality, u64> = BTreeMap::new();
+    for kind in kinds {
+        *counts.entry(kind).or_default() += 1;
+    }
+    counts.into_iter().collect()
 }
 
 fn not_data(path: &Path, modality: Modality) -> Finding {

@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::files::ClassFile;
+use super::files::LabelledFile;
 use super::known::Memory;
+use super::named::few_counts;
 use super::walk::Tree;
-use super::{Found, ScanError, files, table};
+use super::{Found, Label, ScanError, files, tables};
 use crate::control::Control;
-use crate::data::facts::{Beside, extension};
+use crate::data::facts::Beside;
 use crate::data::index::{Finding, FindingKind, Layout, Modality, Part, counted, portable};
 
 /// Class folders that were recognised, with the files in them.
 pub(super) struct ClassFolders {
     modality: Modality,
-    files: Vec<ClassFile>,
+    files: Vec<LabelledFile>,
     /// By their paths below the top, with each name once.
     folders: BTreeMap<PathBuf, ClassFolder>,
     parts: Vec<Part>,
@@ -33,7 +34,8 @@ pub(super) fn recognise(
     tree: &Tree,
     memory: &mut Memory,
 ) -> Result<Option<ClassFolders>, ScanError> {
-    let kinds: Vec<Option<Modality>> = tree.files.iter().map(|path| kind(root, path, memory)).collect();
+    let kinds: Vec<Option<Modality>> =
+        tree.files.iter().map(|path| files::kind(root, path, memory)).collect();
     let all = || tree.files.iter().map(PathBuf::as_path).zip(kinds.iter().copied());
     let data: Vec<(&Path, Modality)> = all().filter_map(|(path, kind)| Some((path, kind?))).collect();
     let top = top_folder(&data);
@@ -41,9 +43,9 @@ pub(super) fn recognise(
         data.iter().filter_map(|(path, _)| path.strip_prefix(&top).ok()).map(once_each).collect();
     if below.iter().all(|path| depth(path) <= 1) {
         // A table beside images describes the images; it is no dataset of texts.
-        let tables = tree.files.iter().any(|p| depth(p) == 1 && table::named_like_a_table(p));
+        let tables = tree.files.iter().any(|p| depth(p) == 1 && tables::named_like_a_table(p));
         let are_texts = data.iter().all(|(_, kind)| *kind == Modality::Text);
-        if are_texts && (tables || table::are_tables_of_parts(&below)) {
+        if are_texts && (tables || tables::are_tables_of_parts(&below)) {
             return Ok(None);
         }
         return Err(without_folders(root, &top, &data, tree));
@@ -54,8 +56,8 @@ pub(super) fn recognise(
         Shape::Parts => true,
         Shape::PartsWithoutClasses => {
             let folders = named.0.keys().cloned().collect();
-            let table = tree.files.iter().find(|path| table::named_like_a_table(path)).cloned();
-            return Err(ScanError::PartsWithoutClasses { path: root.join(top), folders, table });
+            let table = tree.files.iter().find(|path| tables::named_like_a_table(path)).cloned();
+            return Err(ScanError::PartsWithoutClasses { path: root.join(top), folders, table, names: None });
         }
     };
     let folders = class_folders(tree, &top, parted.then_some(&named));
@@ -68,13 +70,13 @@ pub(super) fn recognise(
             Some(inside.components().take(level).collect::<PathBuf>()).filter(|_| depth(&inside) > level);
         match holder.and_then(|holder| folders.get(&holder)) {
             Some(ClassFolder { label, part, .. }) => {
-                let (path, label) = (path.to_owned(), label.clone());
-                files.push(ClassFile { path, label, part: *part, kind });
+                let (path, label) = (path.to_owned(), Label::Class(label.clone()));
+                files.push(LabelledFile { path, label, part: *part, kind });
             }
             None => strays.push((path, kind)),
         }
     }
-    let modality = modality(root, &files)?;
+    let modality = files::modality(root, &files)?;
     let findings = outside(&top, modality, &strays);
     let parts: BTreeSet<Part> = folders.values().filter_map(|folder| folder.part).collect();
     let parts = parts.into_iter().collect();
@@ -82,6 +84,21 @@ pub(super) fn recognise(
 }
 
 impl ClassFolders {
+    /// The class that the folders give each file.
+    pub fn labels(&self) -> BTreeMap<&Path, &str> {
+        self.files.iter().map(|file| (file.path.as_path(), file.label.class())).collect()
+    }
+
+    /// "2 classes (cat 8, dog 8)".
+    pub fn in_words(&self) -> String {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for label in self.labels().into_values() {
+            *counts.entry(label).or_default() += 1;
+        }
+        let classes = if counts.len() == 1 { "class" } else { "classes" };
+        format!("{} {classes} ({})", counts.len(), few_counts(&counts))
+    }
+
     /// Reads the files.
     pub fn read(
         self,
@@ -213,6 +230,11 @@ impl NamedParts {
     }
 }
 
+/// The part that a folder is named after, with or without more words.
+pub(super) fn part_of_folder(name: &str) -> Option<Part> {
+    part_within(name).map(|(_, part, _)| part)
+}
+
 /// What stands before and after the name of a part within a name, in small letters and without digits at its end.
 fn part_within(name: &str) -> Option<(String, Part, String)> {
     let plain = name.to_lowercase();
@@ -259,50 +281,15 @@ fn class_folders(tree: &Tree, top: &Path, parts: Option<&NamedParts>) -> BTreeMa
     found
 }
 
-/// What the classes consist of: what there is far more of.
-fn modality(root: &Path, files: &[ClassFile]) -> Result<Modality, ScanError> {
-    let counts = counted_kinds(files.iter().filter_map(|file| file.kind));
-    let total: u64 = counts.iter().map(|(_, count)| count).sum();
-    let most = counts.iter().max_by_key(|(modality, count)| (*count, std::cmp::Reverse(*modality)));
-    let Some((modality, most)) = most else {
-        // Nothing of any: whatever is looked for will not be found.
-        return Ok(Modality::Image);
-    };
-    if (total - most) * 5 >= total.max(1) {
-        return Err(ScanError::Mixed { path: root.to_owned(), counts });
-    }
-    Ok(*modality)
-}
-
-/// How many there are of each modality that there is.
-fn counted_kinds(kinds: impl Iterator<Item = Modality>) -> Vec<(Modality, u64)> {
-    let mut counts: BTreeMap<Modality, u64> = BTreeMap::new();
-    for kind in kinds {
-        *counts.entry(kind).or_default() += 1;
-    }
-    counts.into_iter().collect()
-}
-
 fn without_folders(root: &Path, top: &Path, data: &[(&Path, Modality)], tree: &Tree) -> ScanError {
-    match counted_kinds(data.iter().map(|(_, kind)| *kind)).first() {
+    match files::counted_kinds(data.iter().map(|(_, kind)| *kind)).first() {
         Some((modality, files)) => {
-            ScanError::Flat { path: root.join(top), files: *files, what: modality.facts().many }
+            ScanError::Flat { path: root.join(top), files: *files, what: modality.facts().many, names: None }
         }
         None => {
             let first = tree.findings.first().map(super::error::in_words);
             ScanError::Empty { path: root.to_owned(), first }
         }
-    }
-}
-
-/// What a file is by its name, and by its first bytes where the name says nothing.
-fn kind(root: &Path, path: &Path, memory: &mut Memory) -> Option<Modality> {
-    if let Some(modality) = Modality::of_name(path) {
-        return Some(modality);
-    }
-    match extension(path).as_str() {
-        "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json" | "md" | "html" | "xml" => None,
-        _ => memory.look(path, || files::first_bytes(&root.join(path)).map(|b| Modality::of_content(&b))),
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::cells::Cell;
+use super::documents;
 
 /// What a line holds.
 pub(super) enum Line {
@@ -13,13 +14,30 @@ pub(super) enum Line {
     NotUtf8 { line: u64 },
 }
 
-/// The objects of `bytes`: those of one list, or those on the lines that are not blank. Nesting is bounded by
-/// serde_json (128 deep).
+/// The objects of `bytes`: those of one list or document, or those on the lines that are not blank, each made plain.
+/// Nesting is bounded by serde_json (128 deep).
 pub(super) fn lines(bytes: &[u8]) -> Box<dyn Iterator<Item = Line> + '_> {
-    match list(bytes) {
-        Some(objects) => Box::new(objects.into_iter()),
-        None => Box::new(lines_of(bytes)),
+    let plain = |line: Line| match line {
+        Line::Object { line, object } => Line::Object { line, object: documents::plain(object) },
+        other => other,
+    };
+    match list(bytes).or_else(|| document(bytes)) {
+        Some(objects) => Box::new(objects.into_iter().map(plain)),
+        None => Box::new(lines_of(bytes).map(plain)),
     }
+}
+
+/// The objects that the one object of the whole file stands for, numbered: they are no lines.
+fn document(bytes: &[u8]) -> Option<Vec<Line>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    // In a file of lines, this is the first line alone.
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let first = values.next()?.or_else(|_| serde_json::from_str(&without_nan(text))).ok()?;
+    if values.next().is_some() {
+        return None;
+    }
+    let objects = documents::objects(first.as_object()?)?.into_iter().zip(1..);
+    Some(objects.map(|(object, line)| Line::Object { line, object }).collect())
 }
 
 /// The objects of a list over the whole file, with the lines on which they begin. Lines that are lists of their own
@@ -113,6 +131,10 @@ pub(super) fn cell(value: Option<&Value>) -> Cell {
         Some(Value::Array(values)) => {
             let parts: Option<Vec<String>> = values.iter().map(scalar).collect();
             parts.map_or(Cell::Other("a list of lists or objects"), Cell::List)
+        }
+        // Several choices, as Label Studio writes them in its short form.
+        Some(Value::Object(choices)) if choices.len() == 1 && choices.contains_key("choices") => {
+            cell(choices.get("choices"))
         }
         Some(value) => scalar(value).map_or(Cell::Other(kind(value)), Cell::Text),
     }

@@ -95,10 +95,14 @@ pub(super) struct Memory<'k> {
 }
 
 impl<'k> Memory<'k> {
-    /// `stamps` were taken before any file is read.
-    pub fn new(known: &'k KnownFiles, stamps: BTreeMap<PathBuf, Stamp>) -> Self {
+    pub fn new(known: &'k KnownFiles) -> Self {
         let settled = SystemTime::now().checked_sub(SETTLED).and_then(nanoseconds).unwrap_or(i64::MIN);
-        Self { known, stamps, fresh: KnownFiles::default(), settled, texts: 0, read: 0 }
+        Self { known, stamps: BTreeMap::new(), fresh: KnownFiles::default(), settled, texts: 0, read: 0 }
+    }
+
+    /// Takes the stamps of files, which were taken before any of them is read.
+    pub fn take_stamps(&mut self, stamps: BTreeMap<PathBuf, Stamp>) {
+        self.stamps.extend(stamps);
     }
 
     /// What came of checking the file, where that is known.

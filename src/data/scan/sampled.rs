@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::cells;
+use super::columns::Columns;
 use super::forms::{self, Marks};
 use crate::data::facts::extension;
 use crate::data::index::{Modality, Part};
@@ -36,6 +38,7 @@ impl Sampled<'_> {
     ) -> Option<(Vec<usize>, TargetForm)> {
         let single = |column: usize| (vec![column], self.form_of(column, target));
         let marks = || self.marks(text).map(|columns| (columns, TargetForm::Marks));
+        let one_mark = || self.marks(text).filter(|columns| self.marks_one(columns));
         let fewest = || self.fewest_values(text);
         if target != Some(TargetKind::Class) {
             let guess = self.guess(named, text);
@@ -46,7 +49,10 @@ impl Sampled<'_> {
         match target {
             None => None,
             // The first guess would be the same column.
-            Some(TargetKind::Class) => named.or_else(fewest).map(single),
+            Some(TargetKind::Class) => named
+                .map(single)
+                .or_else(|| one_mark().map(|columns| (columns, TargetForm::OneMark)))
+                .or_else(|| fewest().map(single)),
             Some(TargetKind::Labels) => named
                 .filter(|column| self.list_form(*column).is_some())
                 .map(single)
@@ -66,7 +72,7 @@ impl Sampled<'_> {
         let single = |column: usize| (vec![column], self.form_of(column, None));
         named
             .map(single)
-            .or_else(|| self.marks(text).map(|columns| (columns, TargetForm::Marks)))
+            .or_else(|| self.marks(text).map(|columns| self.with_marks(columns)))
             .or_else(|| self.fewest_values(text).map(single))
             .or_else(|| self.list(text).map(single))
             .or_else(|| self.measured(text).map(single))
@@ -105,10 +111,13 @@ impl Sampled<'_> {
             forms::number_form(&cells).unwrap_or(TargetForm::Numbers)
         };
         match target {
+            Some(TargetKind::Class) if self.marks_one(columns) => Ok(TargetForm::OneMark),
             Some(TargetKind::Class) => Err(columns.to_vec()),
             Some(TargetKind::Labels) => Ok(TargetForm::Marks),
             Some(TargetKind::Numbers) => Ok(numbers()),
-            None if unfit(&|cells| forms::marks_of(cells).is_some()).is_empty() => Ok(TargetForm::Marks),
+            None if unfit(&|cells| forms::marks_of(cells).is_some()).is_empty() => {
+                Ok(self.with_marks(columns.to_vec()).1)
+            }
             None => match unfit(&|cells| forms::number_form(cells).is_some()) {
                 unfit if unfit.is_empty() => Ok(numbers()),
                 unfit => Err(unfit),
@@ -116,16 +125,37 @@ impl Sampled<'_> {
         }
     }
 
-    /// The column that says which part a row belongs to: named so, and with the names of parts in each cell.
+    /// The column that says which part a row belongs to: named so, and with the names of two parts at least in most of
+    /// its cells.
     pub fn parts(self) -> Option<usize> {
         (0..self.names.len()).find(|column| self.holds_parts(*column))
     }
 
     fn holds_parts(self, column: usize) -> bool {
         let cells = self.cells(column);
-        let parts: BTreeSet<Option<Part>> =
-            cells.into_iter().map(|cell| Part::from_name(cell.trim())).collect();
-        forms::is_named(self.name(column), &PART_NAMES) && parts.len() > 1 && !parts.contains(&None)
+        let parts: Vec<Part> = cells.iter().filter_map(|cell| Part::from_name(cell)).collect();
+        let several = parts.iter().collect::<BTreeSet<_>>().len() > 1;
+        forms::is_named(self.name(column), &PART_NAMES) && several && parts.len() * 2 > cells.len()
+    }
+
+    /// A column that is named as if it said the part and says something else, with what it says: numbers of folds.
+    pub fn other_parts(self) -> Option<(usize, BTreeSet<String>)> {
+        /// Folds are few.
+        const MOST: usize = 12;
+        let values = |column: usize| -> BTreeSet<String> {
+            self.cells(column).into_iter().map(str::to_owned).collect()
+        };
+        (0..self.names.len())
+            .filter(|column| forms::is_named(self.name(*column), &PART_NAMES) && !self.holds_parts(*column))
+            .map(|column| (column, values(column)))
+            .find(|(_, values)| (2..=MOST).contains(&values.len()))
+    }
+
+    /// Whether some column may name files: one looks like it, or none holds texts of several words.
+    pub fn may_name_files(self) -> bool {
+        let mut columns = 0..self.names.len();
+        columns.clone().any(|column| self.holds_names_of_files(column))
+            || !columns.any(|column| self.is_prose(column))
     }
 
     /// Whether a column names files and is no text: nearly all of its cells end like the name of an image or a
@@ -175,6 +205,23 @@ impl Sampled<'_> {
         written.into_values().filter(|columns| varying(columns) >= 2).max_by_key(Vec::len)
     }
 
+    /// Columns of marks are classes where each row has one of them, and labels otherwise.
+    fn with_marks(self, columns: Vec<usize>) -> (Vec<usize>, TargetForm) {
+        let form = if self.marks_one(&columns) { TargetForm::OneMark } else { TargetForm::Marks };
+        (columns, form)
+    }
+
+    /// Whether each row is marked in one of the columns: too often for chance, and nowhere else.
+    fn marks_one(self, columns: &[usize]) -> bool {
+        /// Fewer rows may come out so by chance.
+        const ENOUGH: usize = 6;
+        let marks = |row: &Vec<String>| {
+            let cells = columns.iter().filter_map(|column| row.get(*column));
+            cells.filter(|cell| cells::mark(cell) == Some(true)).count()
+        };
+        columns.len() > 1 && self.rows.len() >= ENOUGH && self.rows.iter().all(|row| marks(row) == 1)
+    }
+
     /// The first column of lists; where several hold JSON lists, only a name could tell.
     fn list(self, text: usize) -> Option<usize> {
         let has_lists = |column: &usize| forms::list_form(self.name(*column), &self.cells(*column)).is_some();
@@ -208,7 +255,7 @@ impl Sampled<'_> {
     }
 
     /// The filled cells of a column, without white space around them.
-    fn cells(&self, column: usize) -> Vec<&str> {
+    pub fn cells(&self, column: usize) -> Vec<&str> {
         let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.trim());
         cells.filter(|cell| !cell.is_empty()).collect()
     }
@@ -227,17 +274,38 @@ impl Sampled<'_> {
 
     /// The only other column, or the one whose few values come again and again.
     fn fewest_values(self, text: usize) -> Option<usize> {
-        if let Some(other) = only(self.others(text)) {
-            return Some(other);
-        }
+        only(self.others(text)).or_else(|| self.few_values(&[text]))
+    }
+
+    /// The column outside `taken` whose few values come again and again.
+    fn few_values(self, taken: &[usize]) -> Option<usize> {
+        let columns = || (0..self.names.len()).filter(|column| !taken.contains(column));
         let values = |column: usize| self.cells(column).into_iter().collect::<BTreeSet<&str>>().len();
-        let fullest = self.others(text).map(|column| self.cells(column).len()).max().unwrap_or(0);
-        self.others(text)
+        let fullest = columns().map(|column| self.cells(column).len()).max().unwrap_or(0);
+        columns()
             // What most rows leave empty is a remark, where other columns are full.
             .filter(|&column| self.cells(column).len() * 2 > fullest && !self.holds_parts(column))
             .filter(|&column| (2..=(self.rows.len() / 2).max(2)).contains(&values(column)))
             // "airline_sentiment" says what it is.
             .min_by_key(|&column| (!forms::ends_like_a_label(self.name(column)), values(column)))
+    }
+
+    /// The next column that might be the label.
+    pub fn next_fewest(self, chosen: &Columns) -> Option<usize> {
+        let taken: Vec<usize> = chosen.labels.iter().copied().chain([chosen.sample]).collect();
+        self.few_values(&taken)
+    }
+
+    /// The next column that might be the text: one that holds several words in most cells.
+    pub fn next_longest(self, chosen: &Columns) -> Option<usize> {
+        let taken: Vec<usize> = chosen.labels.iter().copied().chain([chosen.sample]).collect();
+        self.longest(&taken).filter(|column| self.is_prose(*column))
+    }
+
+    /// Whether most cells hold several words.
+    fn is_prose(self, column: usize) -> bool {
+        let cells = self.cells(column);
+        cells.iter().filter(|cell| cell.contains(char::is_whitespace)).count() * 2 > cells.len()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Names of classes that are one name in several spellings.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use unicode_normalization_alignments::UnicodeNormalization;
@@ -11,8 +12,8 @@ use crate::data::index::{Finding, FindingKind, counted};
 /// names are numbers. Names that differ in case or spaces only stay, since they may be meant (B and b): a finding each.
 pub(super) fn unify(samples: &mut [Sample]) -> Vec<Finding> {
     each_name(samples, |name| {
-        if !name.is_ascii() {
-            *name = name.as_str().nfc().map(|(letter, _)| letter).collect();
+        if let Cow::Owned(composed) = composed(name) {
+            *name = composed;
         }
     });
     let mut names = BTreeSet::new();
@@ -45,6 +46,14 @@ pub(super) fn unify(samples: &mut [Sample]) -> Vec<Finding> {
         alike.entry(plain).or_default().push(name);
     }
     alike.into_values().filter(|names| names.len() > 1).map(|names| finding(samples, &names)).collect()
+}
+
+/// The text with each letter and its marks as one character where there is one (Unicode's NFC).
+pub(super) fn composed(text: &str) -> Cow<'_, str> {
+    match text.is_ascii() {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(text.nfc().map(|(letter, _)| letter).collect()),
+    }
 }
 
 /// The number before a fraction of nothing: `1` of `1.0`.

@@ -1,19 +1,19 @@
-//! Tables of texts and labels: CSV, TSV and JSON lines.
+//! One table of labelled texts, or of labelled names of files: CSV, TSV, JSON lines or a JSON document.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::cells::{self, Cell, VALUE_REMEDY};
-use super::columns::{Choice, Columns, is_header, is_label_name, position, unnamed};
+use super::columns::{Choice, Columns, Holds, is_header, is_label_name, position, unnamed};
 use super::content::{self, Content};
 use super::dialect;
+use super::files::LabelledFile;
+use super::places::{Around, Place, Places, Standpoint};
 use super::records::{Records, Row};
 use super::sampled::Sampled;
-use super::walk::Tree;
-use super::{Found, Sample, ScanError, ScanOptions, jsonl};
+use super::{Label, Sample, ScanError, ScanOptions, jsonl};
 use crate::control::{Control, Fact};
-use crate::data::image::extension;
-use crate::data::index::{Digest, Finding, FindingKind, Layout, Modality, Part};
+use crate::data::facts::extension;
+use crate::data::index::{Digest, Finding, FindingKind, Part, portable};
 
 /// The most bytes of a table that are read, 2 GiB.
 const MAX_BYTES: u64 = 2 << 30;
@@ -21,100 +21,38 @@ const MAX_BYTES: u64 = 2 << 30;
 /// Objects that are looked at to tell the keys.
 const SAMPLED_ROWS: usize = 1000;
 
-/// Whether a file name says that it is a table.
-pub(super) fn named_like_a_table(path: &Path) -> bool {
-    matches!(extension(path).as_str(), "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json")
-}
-
-/// Whether texts that lie beside each other are tables for all that: each is named after a part, as in `train.txt` and
-/// `test.txt`.
-pub(super) fn are_tables_of_parts(files: &[PathBuf]) -> bool {
-    files.len() > 1 && files.iter().all(|path| extension(path) == "txt" && part_of(path).is_some())
-}
-
-/// Reads the one table at `root`.
-pub(super) fn scan_file(
-    root: &Path,
-    options: &ScanOptions,
-    control: &dyn Control,
-) -> Result<Found, ScanError> {
-    let name = PathBuf::from(root.file_name().unwrap_or_default());
-    let mut reader = Reader::new(root.to_owned(), name.clone(), None, control);
-    let chosen = reader.read(&Choice { options: options.clone(), form: None })?;
-    let parts: BTreeSet<Part> = reader.samples.iter().filter_map(|sample| sample.part).collect();
-    Ok(reader.found(vec![name], chosen, parts.into_iter().collect(), true))
-}
-
-/// Reads the tables right below `root`: those named after parts, or else all of them.
-pub(super) fn scan_folder(
-    root: &Path,
-    tree: Tree,
-    options: &ScanOptions,
-    control: &dyn Control,
-) -> Result<Found, ScanError> {
-    let tables = tree.files.into_iter().filter(|path| path.components().count() == 1);
-    let (tables, others): (Vec<PathBuf>, Vec<PathBuf>) = tables.partition(|path| named_like_a_table(path));
-    let tables = if tables.is_empty() {
-        others.into_iter().filter(|path| extension(path) == "txt").collect()
-    } else {
-        tables
-    };
-    let mut tables: Vec<(Option<Part>, PathBuf)> =
-        tables.into_iter().map(|path| (part_of(&path), path)).collect();
-    // The training table decides the columns, so it comes first; tables of no part come last.
-    tables.sort_by_key(|(part, path)| (part.is_none(), *part, path.clone()));
-    let parted = tables.iter().any(|(part, _)| part.is_some());
-
-    let mut whole = Reader::new(root.to_owned(), PathBuf::new(), None, control);
-    whole.findings = tree.findings;
-    let asked = Choice { options: options.clone(), form: None };
-    let (mut files, mut parts, mut chosen) = (Vec::new(), Vec::new(), None);
-    for (part, path) in tables {
-        if parted && part.is_none() {
-            whole.findings.push(beside_parts(path));
-            continue;
-        }
-        let mut reader = Reader::new(root.join(&path), path.clone(), part, control);
-        match reader.read(chosen.as_ref().unwrap_or(&asked)) {
-            Ok(columns) => {
-                chosen.get_or_insert(columns);
-                parts.extend(part);
-                files.push(path);
-            }
-            // The first must do; what is wrong with another is its own finding.
-            Err(error) if chosen.is_none() || matches!(error, ScanError::Stopped { .. }) => {
-                return Err(error);
-            }
-            Err(error) => reader.findings.push(unusable(path, &error)),
-        }
-        whole.samples.append(&mut reader.samples);
-        whole.findings.append(&mut reader.findings);
-    }
-    parts.dedup();
-    Ok(whole.found(files, chosen.unwrap_or_default(), parts, false))
-}
-
 /// Reads one table.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     full_path: PathBuf,
     /// Relative to the root, for items and findings.
     path: PathBuf,
     part: Option<Part>,
     /// What a column says of the row that is read.
     part_of_row: Option<Part>,
+    around: &'a Around<'a>,
     control: &'a dyn Control,
-    samples: Vec<Sample>,
-    findings: Vec<Finding>,
+    pub samples: Vec<Sample>,
+    /// What the rows name, where they name files.
+    pub files: Vec<LabelledFile>,
+    pub findings: Vec<Finding>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(full_path: PathBuf, path: PathBuf, part: Option<Part>, control: &'a dyn Control) -> Reader<'a> {
-        let (samples, findings) = (Vec::new(), Vec::new());
-        Reader { full_path, path, part, part_of_row: None, control, samples, findings }
+    /// For the table at `path`, relative to the root, that lies at `full_path` with other files around it.
+    pub fn new(
+        full_path: PathBuf,
+        path: PathBuf,
+        part: Option<Part>,
+        around: &'a Around<'a>,
+        control: &'a dyn Control,
+    ) -> Reader<'a> {
+        let (samples, files, findings) = (Vec::new(), Vec::new(), Vec::new());
+        Reader { full_path, path, part, part_of_row: None, around, control, samples, files, findings }
     }
 
-    /// Reads all rows, and gives the names of the columns that were chosen and what they were taken for.
-    fn read(&mut self, choice: &Choice) -> Result<Choice, ScanError> {
+    /// Reads all rows, and gives the names of the columns that were chosen and what they were taken for. Where only
+    /// rows that hold something else are wanted, none are read.
+    pub fn read(&mut self, choice: &Choice) -> Result<Choice, ScanError> {
         let unreadable = |why: String| ScanError::Unreadable { path: self.full_path.clone(), why };
         let size = std::fs::metadata(&self.full_path).map_err(|e| unreadable(e.to_string()))?.len();
         if size > MAX_BYTES {
@@ -163,9 +101,13 @@ impl<'a> Reader<'a> {
         let names = if header { sample.remove(0) } else { unnamed(width) };
         let rows: Vec<Vec<String>> = sample.into_iter().filter(|row| row.len() == width).collect();
         let table = Sampled { names: &names, rows: &rows, lists: &[] };
-        let columns = Columns::choose(&self.full_path, choice, table)?;
-        let parts = table.parts().filter(|parts| columns.text != *parts && !columns.labels.contains(parts));
+        let places = self.around.places(table)?;
+        let columns = self.choose(choice, table, places)?;
+        let parts = self.parts(table, &columns);
         let chosen = chosen(&names, &columns, choice);
+        if choice.wanted.is_some_and(|wanted| wanted != columns.holds) {
+            return Ok(chosen);
+        }
 
         let mut records = Records::new(bytes, told.dialect, Some(width));
         let mut number = 0;
@@ -176,8 +118,10 @@ impl<'a> Reader<'a> {
                 Row::Record { .. } if header && number == 1 => {}
                 Row::Record { line, fields } => {
                     let cell = parts.and_then(|column| fields.get(column));
-                    self.part_of_row = cell.and_then(|cell| part_named(&String::from_utf8_lossy(cell)));
-                    self.take_record(line, fields, (&columns, &chosen), width);
+                    let cell = cell.map(|cell| String::from_utf8_lossy(cell));
+                    if self.is_of_a_part(line, cell.as_deref()) {
+                        self.take_record(line, fields, (&columns, &chosen), width);
+                    }
                 }
                 Row::Broken { line, why } => {
                     self.find(Some(line), FindingKind::BadRow, &why, ROW_REMEDY);
@@ -200,7 +144,7 @@ impl<'a> Reader<'a> {
             .iter()
             .map(|column| text_of(column).map(|text| text.map(|text| Cell::Text(text.trim().to_owned()))))
             .collect();
-        match (text_of(&columns.text), labels) {
+        match (text_of(&columns.sample), labels) {
             (Some(Ok(text)), Some(Ok(labels))) => self.take(line, text.to_owned(), &labels, chosen),
             (Some(_), Some(_)) => self.not_utf8(line),
             (None, _) | (_, None) => {
@@ -221,12 +165,16 @@ impl<'a> Reader<'a> {
             return Ok(choice.clone());
         }
         let table = Sampled { names: &names, rows: &rows, lists: &lists };
-        let columns = Columns::choose(&self.full_path, choice, table)?;
-        let parts = table.parts().filter(|parts| columns.text != *parts && !columns.labels.contains(parts));
+        let places = self.around.places(table)?;
+        let columns = self.choose(choice, table, places)?;
+        let parts = self.parts(table, &columns);
         let chosen = chosen(&names, &columns, choice);
+        if choice.wanted.is_some_and(|wanted| wanted != columns.holds) {
+            return Ok(chosen);
+        }
         // As this file writes them.
         let key = |column: &usize| names.get(*column).map_or("", String::as_str);
-        let text_key = key(&columns.text);
+        let text_key = key(&columns.sample);
         let label_keys: Vec<&str> = columns.labels.iter().map(key).collect();
         let parts_key = parts.as_ref().map(key);
         let total = bytes.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
@@ -238,8 +186,10 @@ impl<'a> Reader<'a> {
                     self.find(Some(line), FindingKind::BadRow, &why, LINES_REMEDY);
                 }
                 jsonl::Line::Object { line, mut object } => {
-                    let cell = parts_key.and_then(|key| object.get(key)).and_then(serde_json::Value::as_str);
-                    self.part_of_row = cell.and_then(part_named);
+                    let cell = parts_key.map(|key| object.get(key).and_then(serde_json::Value::as_str));
+                    if !self.is_of_a_part(line, cell.map(Option::unwrap_or_default)) {
+                        continue;
+                    }
                     let labels: Vec<Cell> =
                         label_keys.iter().map(|key| jsonl::cell(object.get(*key))).collect();
                     match object.remove(text_key) {
@@ -260,20 +210,96 @@ impl<'a> Reader<'a> {
         Ok(chosen)
     }
 
+    fn standpoint(&self) -> Standpoint<'_> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        Standpoint { folder, part: self.part_of_row.or(self.part) }
+    }
+
+    fn choose(
+        &mut self,
+        choice: &Choice,
+        table: Sampled,
+        places: Option<&Places>,
+    ) -> Result<Columns, ScanError> {
+        let around = places.map(|places| (places, self.standpoint()));
+        let columns = Columns::choose(&self.full_path, choice, table, around)?;
+        if choice.wanted.is_none_or(|wanted| wanted == columns.holds) {
+            for guess in columns.guesses(choice, table) {
+                let remedy = "Choose the column if the guess is wrong.";
+                self.find(None, FindingKind::GuessedColumn, &guess, remedy);
+            }
+        }
+        Ok(columns)
+    }
+
+    /// The column that gives the parts; one that seems to and does not is told of.
+    fn parts(&mut self, table: Sampled, columns: &Columns) -> Option<usize> {
+        let is_free = |column: usize| columns.sample != column && !columns.labels.contains(&column);
+        let parts = table.parts().filter(|column| is_free(*column));
+        let others = table.other_parts().filter(|(column, _)| parts.is_none() && is_free(*column));
+        if let Some((column, values)) = others {
+            let name = table.names.get(column).map_or("", |name| name.trim());
+            let values: Vec<String> = values.into_iter().collect();
+            let why =
+                format!("the column “{name}” ({}) does not say the parts and is not used", values.join(", "));
+            let remedy = "Write train, validation and test into it if the rows are to be divided so.";
+            self.find(None, FindingKind::OtherPart, &why, remedy);
+        }
+        parts
+    }
+
+    /// Notes the part that `cell` names, and whether the row is of a part that is used.
+    fn is_of_a_part(&mut self, line: u64, cell: Option<&str>) -> bool {
+        self.part_of_row = cell.and_then(|cell| Part::from_name(cell.trim()));
+        if let (Some(cell), None) = (cell, self.part_of_row) {
+            let why = format!("the row is of the part {}, so it is left out", cells::shown(cell));
+            let remedy = "Write train, validation or test if it is to be used.";
+            self.find(Some(line), FindingKind::OtherPart, &why, remedy);
+            return false;
+        }
+        true
+    }
+
     /// Takes a row that could be read; `cells` are those of the label columns.
     fn take(&mut self, line: u64, text: String, cells: &[Cell], chosen: &Choice) {
         if text.trim().is_empty() {
-            let why = "the text is empty";
-            return self.find(Some(line), FindingKind::EmptyText, why, "Write a text, or remove the row.");
+            let (why, remedy) = match chosen.holds() {
+                Holds::Texts => ("the text is empty", "Write a text, or remove the row."),
+                Holds::Files => ("the row names no file", "Name the file, or remove the row."),
+            };
+            return self.find(Some(line), FindingKind::EmptyText, why, remedy);
         }
         let form = chosen.form.unwrap_or_default();
         let label = match cells::label(form, &chosen.options.label_columns, cells) {
             Ok(label) => label,
             Err(refused) => return self.find(Some(line), refused.kind, &refused.why, refused.remedy),
         };
+        if chosen.holds() == Holds::Files {
+            return self.take_file(line, &text, label);
+        }
         let digest = Digest::of(text.as_bytes());
         let (path, part) = (self.path.clone(), self.part.or(self.part_of_row));
         self.samples.push(Sample { path, line: Some(line), text: Some(text), label, digest, part });
+    }
+
+    /// Takes a row that names a file.
+    fn take_file(&mut self, line: u64, cell: &str, label: Label) {
+        let found = self.around.known().map_or(Place::Missing, |places| places.find(cell, self.standpoint()));
+        match found {
+            Place::Found(path) => {
+                let (path, part) = (path.to_owned(), self.part_of_row);
+                self.files.push(LabelledFile { path, label, part, kind: None });
+            }
+            Place::Missing => {
+                let why = format!("the file {} is not there", cells::shown(cell));
+                self.find(Some(line), FindingKind::MissingFile, &why, MISSING_REMEDY);
+            }
+            Place::Several(one, other) => {
+                let (one, other) = (portable(one), portable(other));
+                let why = format!("{} may be {one} or {other}", cells::shown(cell));
+                self.find(Some(line), FindingKind::MissingFile, &why, "Write the folder before the name.");
+            }
+        }
     }
 
     fn not_utf8(&mut self, line: u64) {
@@ -297,23 +323,11 @@ impl<'a> Reader<'a> {
         }
         Ok(())
     }
-
-    fn found(self, files: Vec<PathBuf>, chosen: Choice, parts: Vec<Part>, is_root: bool) -> Found {
-        let layout = Layout::Table {
-            files,
-            rows: 0,
-            text_column: chosen.options.text_column.unwrap_or_default(),
-            label_columns: chosen.options.label_columns,
-            form: chosen.form.unwrap_or_default(),
-            parts,
-            is_root,
-        };
-        Found { modality: Modality::Text, samples: self.samples, findings: self.findings, layout }
-    }
 }
 
 const ROW_REMEDY: &str = "Put texts that hold quotes, commas or line breaks in double quotes, and \
                           write a quote within them twice.";
+const MISSING_REMEDY: &str = "Put the file beside the table or into a folder beside it, or remove the row.";
 const LINES_REMEDY: &str = "Write one JSON object on each line, with a text and a label.";
 
 /// What was chosen, by name. A label column that was asked for, by the user or by an earlier table, keeps the spelling
@@ -325,12 +339,19 @@ fn chosen(names: &[String], columns: &Columns, choice: &Choice) -> Choice {
         let asked = asked.find(|asked| position(names, asked) == Some(*column));
         asked.map(|asked| asked.trim().to_owned()).or_else(|| name(column))
     };
+    let sample = name(&columns.sample);
+    let (text_column, file_column) = match columns.holds {
+        Holds::Texts => (sample, None),
+        Holds::Files => (None, sample),
+    };
     let options = ScanOptions {
-        text_column: name(&columns.text),
+        layout: choice.options.layout,
+        text_column,
+        file_column,
         label_columns: columns.labels.iter().filter_map(label).collect(),
         target: Some(columns.form.kind()),
     };
-    Choice { options, form: Some(columns.form) }
+    Choice { options, form: Some(columns.form), wanted: choice.wanted }
 }
 
 /// The keys of the first objects, in the order in which they come up, their values as text, and the numbers of the
@@ -372,34 +393,4 @@ fn json_sample(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>, Vec<usize>) {
     };
     let lists = (0..names.len()).filter(|column| names.get(*column).is_some_and(has_lists)).collect();
     (names, rows, lists)
-}
-
-/// The part that a cell names.
-fn part_named(cell: &str) -> Option<Part> {
-    Part::from_name(cell.trim())
-}
-
-/// The part that a table is named after: `train.csv`, `reviews_test.tsv`, `dev-0001.jsonl`.
-fn part_of(path: &Path) -> Option<Part> {
-    let stem = path.file_stem()?.to_string_lossy().into_owned();
-    let words: Vec<&str> = stem.split(['-', '_', '.', ' ']).collect();
-    Part::from_name(words.first()?).or_else(|| Part::from_name(words.last()?))
-}
-
-fn beside_parts(file: PathBuf) -> Finding {
-    Finding {
-        file,
-        line: None,
-        kind: FindingKind::NotData,
-        reason: "it lies beside tables named train, validation or test, so it is left out".to_owned(),
-        remedy: "Give its own path to read it alone.".to_owned(),
-    }
-}
-
-fn unusable(file: PathBuf, error: &ScanError) -> Finding {
-    let kind = match error {
-        ScanError::Unreadable { .. } => FindingKind::Unreadable,
-        _ => FindingKind::MissingLabel,
-    };
-    Finding { file, line: None, kind, reason: error.to_string(), remedy: error.remedy() }
 }

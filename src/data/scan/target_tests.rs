@@ -25,7 +25,7 @@ fn told(
     target: Option<TargetKind>,
 ) -> Result<DatasetIndex, ScanError> {
     let label_columns = columns.iter().map(|column| column.to_string()).collect();
-    try_scan(name, content, &ScanOptions { text_column: None, label_columns, target })
+    try_scan(name, content, &ScanOptions { label_columns, target, ..ScanOptions::default() })
 }
 
 /// "line words" of each item.
@@ -300,7 +300,8 @@ fn a_guess_is_the_same_once_its_kind_is_known() {
         let again = told("a.csv", &table, &[], Some(first.target)).unwrap();
         assert_eq!((&again.layout, &again.classes), (&first.layout, &first.classes));
         let Layout::Table { text_column, label_columns, .. } = first.layout.clone() else { panic!() };
-        let named = ScanOptions { text_column: Some(text_column), label_columns, target: Some(first.target) };
+        let (text_column, target) = (Some(text_column), Some(first.target));
+        let named = ScanOptions { text_column, label_columns, target, ..ScanOptions::default() };
         assert_eq!(try_scan("a.csv", &table, &named).unwrap().layout, first.layout);
     }
 }

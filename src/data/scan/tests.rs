@@ -42,7 +42,7 @@ pub(super) fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
 }
 
 /// "path:line class part" of each item, where there is a line and a part.
-fn items(index: &DatasetIndex) -> Vec<String> {
+pub(super) fn items(index: &DatasetIndex) -> Vec<String> {
     let item = |item: &Item| {
         let line = item.line.map(|line| format!(":{line}")).unwrap_or_default();
         let part = item.part.map(|part| format!(" {}", part.name())).unwrap_or_default();
@@ -320,7 +320,7 @@ fn columns_can_be_chosen() {
     let scan = |text: Option<&str>, label: Option<&str>| {
         let (text_column, label_columns) =
             (text.map(str::to_owned), label.map(str::to_owned).into_iter().collect());
-        scan(&root, &ScanOptions { text_column, label_columns, target: None }, &Silent)
+        scan(&root, &ScanOptions { text_column, label_columns, ..ScanOptions::default() }, &Silent)
     };
     assert_eq!(scan(None, Some("mood")).unwrap().classes, ["x", "y"]);
     assert_eq!(scan(Some("LABEL"), Some("mood")).unwrap().items[0].text.as_deref(), Some("a"));
@@ -337,7 +337,7 @@ fn what_is_no_dataset_is_said() {
     assert!(matches!(error(&[]), ScanError::Empty { .. }));
     assert!(matches!(error(&[("a/b/c.pdf", b"x")]), ScanError::Empty { .. }));
     let (a, b) = (png(1), png(2));
-    let flat = error(&[("1.png", &a), ("2.png", &b), ("labels.csv", b"file,label\n1.png,x")]);
+    let flat = error(&[("1.png", &a), ("2.png", &b), ("prices.csv", b"what,price\npear,11\nplum,12")]);
     assert!(matches!(flat, ScanError::Flat { files: 2, what: "images", .. }), "{flat}");
     let mixed = error(&[("cat/1.png", &a), ("cat/2.txt", b"words"), ("dog/1.png", &b)]);
     assert!(mixed.to_string().ends_with("hold 2 images and 1 texts"), "{mixed}");

@@ -1,0 +1,115 @@
+//! Which of its readings a folder has: class folders, a table that names files, names that begin with classes, tables of
+//! texts.
+
+use std::path::Path;
+
+use super::folders::{self, ClassFolders};
+use super::known::Memory;
+use super::named::NamedFiles;
+use super::names::Names;
+use super::options::LayoutChoice;
+use super::walk::Tree;
+use super::{Found, ScanError, ScanOptions, tables};
+use crate::control::Control;
+use crate::data::index::{Finding, FindingKind};
+use crate::data::target::TargetKind;
+
+/// Reads the folder `root`, whose files are those of `tree`.
+pub(super) fn read(
+    root: &Path,
+    tree: Tree,
+    options: &ScanOptions,
+    memory: &mut Memory,
+    control: &dyn Control,
+) -> Result<Found, ScanError> {
+    match options.layout {
+        Some(LayoutChoice::Folders) => match folders::recognise(root, &tree, memory)? {
+            Some(folders) => read_folders(root, folders, tree, options, memory, control),
+            None => Err(ScanError::NoSuchLayout { path: root.to_owned(), asked: LayoutChoice::Folders }),
+        },
+        Some(LayoutChoice::Names) => match Names::of(root, &tree, memory) {
+            Some(names) => names.read(root, memory, control),
+            None => Err(ScanError::NoSuchLayout { path: root.to_owned(), asked: LayoutChoice::Names }),
+        },
+        Some(LayoutChoice::Table) => match tables::naming_files(root, &tree, options, control)? {
+            Some(named) => read_named(root, named, tree, memory, control),
+            None => tables::scan_folder(root, tree, options, control),
+        },
+        None => find_out(root, tree, options, memory, control),
+    }
+}
+
+/// A table that names files was made to label them, so it counts where the folders say something else; that is then
+/// said, since class folders may have a table beside them too.
+fn find_out(
+    root: &Path,
+    tree: Tree,
+    options: &ScanOptions,
+    memory: &mut Memory,
+    control: &dyn Control,
+) -> Result<Found, ScanError> {
+    let named = match options.text_column {
+        Some(_) => None,
+        None => tables::naming_files(root, &tree, options, control)?,
+    };
+    let folders = folders::recognise(root, &tree, memory);
+    match (named, folders) {
+        (Some(named), Ok(Some(folders))) if named.agrees(&folders.labels()) => {
+            read_folders(root, folders, tree, options, memory, control)
+        }
+        (Some(mut named), Ok(Some(folders))) => {
+            named.add(other_reading(&named, &folders));
+            read_named(root, named, tree, memory, control)
+        }
+        (Some(named), Ok(None) | Err(_)) => read_named(root, named, tree, memory, control),
+        (None, Ok(Some(folders))) => read_folders(root, folders, tree, options, memory, control),
+        (None, Ok(None)) => tables::scan_folder(root, tree, options, control),
+        (None, Err(error)) => Err(error.with_names(|| Some(Names::of(root, &tree, memory)?.in_words()))),
+    }
+}
+
+fn read_folders(
+    root: &Path,
+    folders: ClassFolders,
+    tree: Tree,
+    options: &ScanOptions,
+    memory: &mut Memory,
+    control: &dyn Control,
+) -> Result<Found, ScanError> {
+    let path = || root.to_owned();
+    if let Some(asked) = options.first_column() {
+        return Err(ScanError::UnknownColumn { path: path(), asked: asked.clone(), available: Vec::new() });
+    }
+    if let Some(asked) = options.target.filter(|target| *target != TargetKind::Class) {
+        return Err(ScanError::FoldersAreClasses { path: path(), asked });
+    }
+    folders.read(root, tree.findings, memory, control)
+}
+
+fn read_named(
+    root: &Path,
+    mut named: NamedFiles,
+    tree: Tree,
+    memory: &mut Memory,
+    control: &dyn Control,
+) -> Result<Found, ScanError> {
+    named.tell_unnamed(root, &tree.files, memory);
+    let mut found = named.read(root, memory, control)?;
+    found.findings.extend(tree.findings);
+    Ok(found)
+}
+
+fn other_reading(named: &NamedFiles, folders: &ClassFolders) -> Finding {
+    Finding {
+        file: named.table().to_owned(),
+        line: None,
+        kind: FindingKind::OtherReading,
+        reason: format!(
+            "the table labels {}; the folders would give {}, and are not taken for classes",
+            named.in_words(),
+            folders.in_words()
+        ),
+        remedy: "If the folders are the classes, choose “folders” as the layout, or move the table away."
+            .to_owned(),
+    }
+}

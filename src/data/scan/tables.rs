@@ -1,0 +1,215 @@
+//! The tables of a dataset: which files are tables, which of several are read, and tables of texts.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::columns::{Choice, Holds};
+use super::folders::part_of_folder;
+use super::known::Memory;
+use super::named::NamedFiles;
+use super::places::Around;
+use super::table::Reader;
+use super::walk::Tree;
+use super::{Found, ScanError, ScanOptions};
+use crate::control::Control;
+use crate::data::facts::extension;
+use crate::data::index::{Finding, FindingKind, Layout, Modality, Part};
+
+/// The most tables of one folder that may label files; more are notes beside each file.
+const MOST_TABLES: usize = 8;
+
+/// Whether a file name says that it is a table.
+pub(super) fn named_like_a_table(path: &Path) -> bool {
+    matches!(extension(path).as_str(), "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json")
+}
+
+/// Whether texts that lie beside each other are tables for all that: each is named after a part, as in `train.txt` and
+/// `test.txt`.
+pub(super) fn are_tables_of_parts(files: &[PathBuf]) -> bool {
+    files.len() > 1 && files.iter().all(|path| extension(path) == "txt" && part_of(path).is_some())
+}
+
+/// Reads the one table at `root`, and the files that it may name below its folder.
+pub(super) fn scan_file(
+    root: &Path,
+    options: &ScanOptions,
+    memory: &mut Memory,
+    control: &dyn Control,
+) -> Result<Found, ScanError> {
+    let name = PathBuf::from(root.file_name().unwrap_or_default());
+    let folder = root.parent().unwrap_or(Path::new(""));
+    let around = Around::folder(folder, control);
+    let mut reader = Reader::new(root.to_owned(), name.clone(), None, &around, control);
+    let chosen = reader.read(&Choice::asked(options))?;
+    if chosen.holds() == Holds::Files {
+        memory.take_stamps(around.stamps());
+        return NamedFiles::of_one(name, chosen, reader.files, reader.findings).read(folder, memory, control);
+    }
+    let parts: BTreeSet<Part> = reader.samples.iter().filter_map(|sample| sample.part).collect();
+    let layout = layout(vec![name], chosen, parts.into_iter().collect(), true);
+    Ok(Found { modality: Modality::Text, samples: reader.samples, findings: reader.findings, layout })
+}
+
+/// Reads the tables of texts right below `root`: those named after parts, or else all of them.
+pub(super) fn scan_folder(
+    root: &Path,
+    tree: Tree,
+    options: &ScanOptions,
+    control: &dyn Control,
+) -> Result<Found, ScanError> {
+    let around = Around::files(root, &[], control);
+    let top = tree.files.into_iter().filter(|path| path.components().count() == 1);
+    let (tables, others): (Vec<PathBuf>, Vec<PathBuf>) = top.partition(|path| named_like_a_table(path));
+    let tables = if tables.is_empty() {
+        others.into_iter().filter(|path| extension(path) == "txt").collect()
+    } else {
+        tables
+    };
+    let asked = Choice::asked(options);
+    let read = Read::all(root, in_order(tables), &asked, &around, control)?;
+    let findings = tree.findings.into_iter().chain(read.findings).collect();
+    let samples = read.tables.into_iter().flat_map(|table| table.reader.samples).collect();
+    let layout = layout(read.files, read.chosen.unwrap_or_default(), read.parts, false);
+    Ok(Found { modality: Modality::Text, samples, findings, layout })
+}
+
+/// The tables below `root` that name files and label them, where there are any.
+pub(super) fn naming_files(
+    root: &Path,
+    tree: &Tree,
+    options: &ScanOptions,
+    control: &dyn Control,
+) -> Result<Option<NamedFiles>, ScanError> {
+    let (tables, files): (Vec<PathBuf>, Vec<PathBuf>) =
+        tree.files.iter().cloned().partition(|path| named_like_a_table(path));
+    let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
+    let beside = |path: &Path| tables.iter().filter(|other| other.parent() == path.parent()).count();
+    let near = tables.iter().filter(|path| folder(path).components().count() <= 2);
+    let near: Vec<PathBuf> = near.filter(|path| beside(path) <= MOST_TABLES).cloned().collect();
+    if near.is_empty() || files.is_empty() {
+        return Ok(None);
+    }
+    let around = Around::files(root, &files, control);
+    let wanted = Choice { wanted: Some(Holds::Files), ..Choice::asked(options) };
+    let read = match Read::all(root, in_order(near), &wanted, &around, control) {
+        Ok(read) => read,
+        Err(stopped @ ScanError::Stopped { .. }) => return Err(stopped),
+        // Only what the user names must be there.
+        Err(error) if options.file_column.is_some() => return Err(error),
+        Err(_) => return Ok(None),
+    };
+    Ok(NamedFiles::of_several(read))
+}
+
+/// A table that is to be read.
+pub(super) struct Table<'a> {
+    pub part: Option<Part>,
+    pub reader: Reader<'a>,
+}
+
+/// The tables that were read.
+pub(super) struct Read<'a> {
+    pub tables: Vec<Table<'a>>,
+    pub files: Vec<PathBuf>,
+    pub parts: Vec<Part>,
+    pub chosen: Option<Choice>,
+    pub findings: Vec<Finding>,
+}
+
+impl<'a> Read<'a> {
+    /// Reads the tables that hold what is wanted; the first of them decides the columns.
+    fn all(
+        root: &Path,
+        tables: Vec<(Option<Part>, PathBuf)>,
+        asked: &Choice,
+        around: &'a Around<'a>,
+        control: &'a dyn Control,
+    ) -> Result<Read<'a>, ScanError> {
+        let (files, parts, findings) = (Vec::new(), Vec::new(), Vec::new());
+        let mut read = Read { tables: Vec::new(), files, parts, chosen: None, findings };
+        let (mut parted, mut first_error) = (false, None);
+        for (part, path) in tables {
+            if parted && part.is_none() {
+                read.findings.push(beside_parts(path));
+                continue;
+            }
+            let mut reader = Reader::new(root.join(&path), path.clone(), part, around, control);
+            match reader.read(read.chosen.as_ref().unwrap_or(asked)) {
+                Ok(columns) if asked.wanted.is_some_and(|wanted| wanted != columns.holds()) => continue,
+                Ok(columns) => {
+                    read.chosen.get_or_insert(columns);
+                    read.parts.extend(part);
+                    read.files.push(path);
+                    parted |= part.is_some();
+                }
+                Err(error @ ScanError::Stopped { .. }) => return Err(error),
+                // The first table of texts must do; what is wrong with another is its own finding.
+                Err(error) if read.chosen.is_none() && asked.wanted.is_none() => return Err(error),
+                Err(error) if read.chosen.is_none() => {
+                    first_error.get_or_insert(error);
+                    continue;
+                }
+                Err(error) => reader.findings.push(unusable(path, &error)),
+            }
+            read.findings.append(&mut reader.findings);
+            read.tables.push(Table { part, reader });
+        }
+        read.parts.dedup();
+        match first_error {
+            Some(error) if read.chosen.is_none() => Err(error),
+            _ => Ok(read),
+        }
+    }
+}
+
+/// The training table decides the columns, so it comes first; tables of no part come last, and what is handed in after
+/// them.
+fn in_order(tables: Vec<PathBuf>) -> Vec<(Option<Part>, PathBuf)> {
+    let mut tables: Vec<(Option<Part>, PathBuf)> =
+        tables.into_iter().map(|path| (part_of(&path), path)).collect();
+    let is_answer = |path: &Path| {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+        stem.contains("submission")
+    };
+    tables.sort_by_key(|(part, path)| (part.is_none(), *part, is_answer(path), path.clone()));
+    tables
+}
+
+fn layout(files: Vec<PathBuf>, chosen: Choice, parts: Vec<Part>, is_root: bool) -> Layout {
+    Layout::Table {
+        files,
+        rows: 0,
+        text_column: chosen.options.text_column.unwrap_or_default(),
+        label_columns: chosen.options.label_columns,
+        form: chosen.form.unwrap_or_default(),
+        parts,
+        is_root,
+    }
+}
+
+/// The part that a table is named after (`train.csv`, `reviews_test.tsv`, `dev-0001.jsonl`), or else its folder.
+fn part_of(path: &Path) -> Option<Part> {
+    let stem = path.file_stem()?.to_string_lossy().into_owned();
+    let words: Vec<&str> = stem.split(['-', '_', '.', ' ']).collect();
+    let named = Part::from_name(words.first()?).or_else(|| Part::from_name(words.last()?));
+    let folder = || part_of_folder(&path.parent()?.file_name()?.to_string_lossy());
+    named.or_else(folder)
+}
+
+fn beside_parts(file: PathBuf) -> Finding {
+    Finding {
+        file,
+        line: None,
+        kind: FindingKind::NotData,
+        reason: "it lies beside tables named train, validation or test, so it is left out".to_owned(),
+        remedy: "Give its own path to read it alone.".to_owned(),
+    }
+}
+
+fn unusable(file: PathBuf, error: &ScanError) -> Finding {
+    let kind = match error {
+        ScanError::Unreadable { .. } => FindingKind::Unreadable,
+        _ => FindingKind::MissingLabel,
+    };
+    Finding { file, line: None, kind, reason: error.to_string(), remedy: error.remedy() }
+}
