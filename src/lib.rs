@@ -22,6 +22,7 @@
 pub mod control;
 pub mod data;
 pub mod problem;
+pub mod remedy;
 pub mod units;
 
 pub mod nn;

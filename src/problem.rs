@@ -4,6 +4,7 @@ use crate::data::image::ImageError;
 use crate::data::scan::ScanError;
 use crate::data::split::SplitError;
 use crate::data::text::TextError;
+use crate::remedy::Remedy;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ pub struct Problem {
     /// Why, as far as it is known.
     pub why: String,
     /// What to try.
-    pub remedy: String,
+    pub remedy: Remedy,
     /// The file or folder concerned.
     pub path: Option<PathBuf>,
     /// Whose turn it is now.
@@ -43,27 +44,27 @@ pub type Result<T, E = Problem> = std::result::Result<T, E>;
 
 impl Problem {
     /// A problem that the user can mend.
-    pub fn input(what: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub fn input(what: impl Into<String>, why: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self::new(Cause::Input, what, why, remedy)
     }
 
     /// A problem of the machine or of the program.
-    pub fn other(what: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub fn other(what: impl Into<String>, why: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self::new(Cause::Other, what, why, remedy)
     }
 
     /// A problem of the line or of the Hub.
-    pub fn hub(what: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub fn hub(what: impl Into<String>, why: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self::new(Cause::Hub, what, why, remedy)
     }
 
     /// A training that has run away.
-    pub fn diverged(why: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub fn diverged(why: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self::new(Cause::Diverged, "training diverged", why, remedy)
     }
 
     /// The user asked to stop; `kept` says what is kept.
-    pub fn stopped(kept: impl Into<String>) -> Self {
+    pub fn stopped(kept: impl Into<Remedy>) -> Self {
         Self::new(Cause::Stopped, "stopped", "you asked to stop", kept)
     }
 
@@ -74,7 +75,7 @@ impl Problem {
         Self::other(what, why.unwrap_or("no reason was given"), remedy)
     }
 
-    fn new(cause: Cause, what: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) -> Self {
+    fn new(cause: Cause, what: impl Into<String>, why: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self { what: what.into(), why: why.into(), remedy: remedy.into(), path: None, cause }
     }
 
@@ -89,11 +90,9 @@ impl Problem {
         let what = format!("could not {doing}");
         let why = error.to_string();
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::other(
-                what,
-                "the disk is full",
-                "free some space or move the project to another disk, then run the same command again; nothing written before is lost",
-            ),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::other(what, "the disk is full", Remedy::MakeRoom)
+            }
             io::ErrorKind::ReadOnlyFilesystem => Self::input(
                 what,
                 "the disk is mounted read-only",
@@ -103,7 +102,7 @@ impl Problem {
                 Self::input(what, why, "check the permissions, or choose another folder")
             }
             io::ErrorKind::NotFound => Self::input(what, why, "check the path"),
-            _ => Self::other(what, why, "check the disk and the path, then try again"),
+            _ => Self::other(what, why, Remedy::again("check the disk and the path, then try again")),
         }
         .at(path)
     }

@@ -33,9 +33,11 @@ pub fn idle() {
     window.act(Open::Go(Step::Layers));
     window.act(View::SelectLayer(Some("conv_stem".to_string())));
     watch("Layers, one selected", &mut window);
-    window
-        .session_mut()
-        .fail("Nothing was opened", &Problem::input("it is no data", "it is a bench", "none"));
+    window.session_mut().fail(
+        "Nothing was opened",
+        &Problem::input("it is no data", "it is a bench", "none"),
+        None,
+    );
     watch("Layers, a failure shown", &mut window);
 }
 

@@ -33,9 +33,11 @@ pub fn stand_in(index: DatasetIndex, backbones: Vec<BackboneFacts>, feed: Receiv
             Command::Aside(Aside::ListBackbones) => {
                 Outcome::Backbones { backbones: backbones.clone(), problems: Vec::new() }
             }
-            Command::Aside(Aside::Open { .. }) => {
-                Outcome::Opened(Opened::Data(FreshData { index: Arc::clone(&index), known: Arc::default() }))
-            }
+            Command::Aside(Aside::Open { .. }) => Outcome::Opened(Opened::Data(FreshData {
+                index: Arc::clone(&index),
+                known: Arc::default(),
+                reading: Default::default(),
+            })),
             Command::Long(Long::Inspect { backbone, .. }) => {
                 let facts = backbones.iter().find(|b| b.id == *backbone)?;
                 let layers = facts.tree.leaves().iter().map(|l| (l.path.clone(), summary())).collect();

@@ -2,6 +2,7 @@
 
 use super::layer_tree::{Kind, LayerTree, Leaf, Node, is_at_or_below};
 use crate::problem::{Problem, Result};
+use crate::remedy::Remedy;
 use std::ops::Range;
 use wildmatch::WildMatch;
 
@@ -71,7 +72,7 @@ impl FreezeMask {
                 return Err(Problem::input(
                     format!("no layer is called {pattern:?}"),
                     "a pattern to thaw must match at least one layer of the backbone",
-                    format!("list the layers with `frostline tree`; the top ones are {}", top_names(tree)),
+                    Remedy::NameLayers(top_names(tree)),
                 ));
             }
             for path in paths {

@@ -180,6 +180,7 @@ fn last_event(trained: &crate::problem::Result<jobs::Trained>) -> Ended {
         }
         Err(problem) => {
             let Problem { what, why, remedy, path, cause } = problem.clone();
+            let remedy = remedy.on_command_line();
             match cause {
                 Cause::Stopped => Ended::Stopped { why, remedy, path },
                 Cause::Input | Cause::Diverged | Cause::Hub | Cause::Other => {

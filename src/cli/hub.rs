@@ -145,10 +145,10 @@ fn last_event(downloaded: &crate::problem::Result<Downloaded>) -> Value {
 fn failure(problem: &Problem) -> Value {
     match problem.cause {
         Cause::Stopped => {
-            json!({"event": "stopped", "why": problem.why, "try": problem.remedy, "path": problem.path})
+            json!({"event": "stopped", "why": problem.why, "try": problem.remedy.on_command_line(), "path": problem.path})
         }
         _ => json!({
-            "event": "failed", "what": problem.what, "why": problem.why, "try": problem.remedy, "path": problem.path,
+            "event": "failed", "what": problem.what, "why": problem.why, "try": problem.remedy.on_command_line(), "path": problem.path,
         }),
     }
 }

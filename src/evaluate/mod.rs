@@ -10,6 +10,7 @@ use crate::data::target::Target;
 use crate::network::samples::Sample;
 use crate::predict::Model;
 use crate::problem::{Problem, Result};
+use crate::remedy::Remedy;
 use crate::task::{Detail, Interval, Row, ScoreKind, TaskChoice, targets};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -180,7 +181,7 @@ pub fn evaluate(
         return Err(Problem::input(
             "nothing was evaluated",
             "no sample could be answered",
-            "check the data with `frostline scan`",
+            Remedy::LookAtData,
         )
         .at(&index.root));
     }

@@ -1,7 +1,7 @@
 //! What surrounds every step: bars, rail, messages.
 
 use super::theme::{self, Tokens, icon};
-use super::widgets::{focus_ring, icon_button, question_frame, section, sign, text_in};
+use super::widgets::{action_button, focus_ring, icon_button, question_frame, section, sign, text_in};
 use super::{Actions, Scene};
 use crate::project::device::DeviceName;
 use crate::session::{
@@ -244,7 +244,7 @@ fn idle_row(ui: &mut Ui, session: &Session, out: &mut Actions) {
         if session.project.is_none() {
             ui.label(RichText::new(concat!("Frostline ", env!("CARGO_PKG_VERSION"))).color(tokens.dim));
         } else if session.step == Step::Layers {
-            super::widgets::action_button(ui, session, &Job::Train, "Train", true, out);
+            action_button(ui, session, &Job::Train, "Train", true, out);
         } else if let Some(next) = session.next_step() {
             let text = format!("Next: {} →", next.name().to_lowercase());
             let button = egui::Button::new(RichText::new(text).color(tokens.dim)).frame(false);
@@ -291,6 +291,11 @@ pub fn toasts(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
                         });
                     });
                     ui.label(RichText::new(&toast.text).color(tokens.dim));
+                    if let Some(offer) = &toast.offer
+                        && action_button(ui, scene.session, &offer.action, &offer.text, false, out).clicked()
+                    {
+                        out.push(View::DismissToast(toast.id));
+                    }
                 });
         }
     });

@@ -1,6 +1,7 @@
 //! Why the Hub gave no usable answer, and what a person can do about it.
 
 use crate::problem::Problem;
+use crate::remedy::HubRemedy;
 use std::time::Duration;
 
 /// Why there is no usable answer.
@@ -90,8 +91,7 @@ impl Failure {
                     "EntryNotFound" => "a file of",
                     _ => "the model",
                 };
-                let remedy = "check the name, for example with `frostline hub search`";
-                Problem::input(format!("{missing} {subject} is not on the Hub"), why, remedy)
+                Problem::input(format!("{missing} {subject} is not on the Hub"), why, HubRemedy::CheckName)
             }
             Self::Status { status: 429, .. } => Problem::hub(
                 what,

@@ -9,6 +9,7 @@ use crate::backbone::Backbone;
 use crate::control::{Control, Fact};
 use crate::data::modality::Modality;
 use crate::problem::{Problem, Result};
+use crate::remedy::HubRemedy;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -213,7 +214,7 @@ fn absent(id: &str) -> Problem {
     Problem::input(
         format!("there is no backbone called {id:?} on this machine"),
         "neither among the bundled ones, nor in Frostline's folder, nor in the cache",
-        "`frostline hub list` says what is here; `frostline hub download` gets another",
+        HubRemedy::OneOfThese,
     )
 }
 
@@ -337,7 +338,7 @@ pub fn remove(id: &str) -> Result<Removed> {
         Source::Bundled => Err(Problem::input(
             format!("{id} cannot be removed"),
             "it came with Frostline",
-            "remove one that `frostline hub list` shows as downloaded",
+            HubRemedy::OneDownloaded,
         )
         .at(found.folder)),
         Source::Referenced => local::forget(&found.folder).map(|()| Removed { bytes: 0, ..removed }),

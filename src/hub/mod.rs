@@ -40,6 +40,7 @@ pub use settings::Settings;
 
 use crate::backbone::{Backbone, weights::sha256_of_file};
 use crate::problem::{Problem, Result};
+use crate::remedy::{HubRemedy, Remedy};
 use cache::RepoCache;
 use id::{Commit, RepoId, is_hex};
 use std::path::{Path, PathBuf};
@@ -88,7 +89,7 @@ pub fn named(id: &str) -> Result<Backbone> {
         false => format!("on this machine are {}", known.join(", ")),
     };
     let remedy = match id.contains('/') && RepoId::parse(id).is_ok() {
-        true => format!("get it with `frostline hub download {id}`, or choose one of these"),
+        true => Remedy::from(HubRemedy::Download { id: id.to_string(), instead: "choose one of these" }),
         false => {
             "choose one of these, or give the path of a folder with config.json and model.safetensors".into()
         }
@@ -135,9 +136,10 @@ pub fn find_by_sha256(id: &str, revision: Option<&str>, sha256: &str) -> Result<
         return Err(missing(&id, &commit, sha256));
     }
     let remedy = match RepoId::parse(id) {
-        Ok(repository) if id.contains('/') => format!("get it with `frostline hub download {repository}`"),
-        _ => "copy the backbone's folder (config.json and model.safetensors) into one of these places"
-            .to_string(),
+        Ok(repository) if id.contains('/') => {
+            Remedy::from(HubRemedy::Download { id: repository.to_string(), instead: "" })
+        }
+        _ => "copy the backbone's folder (config.json and model.safetensors) into one of these places".into(),
     };
     Err(Problem::input(
         format!("the weights of backbone {id:?} are not on this machine"),
@@ -153,11 +155,11 @@ fn missing(id: &RepoId, commit: &Commit, sha256: &str) -> Problem {
             "neither that snapshot nor a weight file with SHA-256 {sha256} was found in {}",
             places::show(&roots())
         ),
-        format!(
-            "with a network: `frostline hub download {id} --revision {commit}`; without: copy the folder {} from a \
-             machine that has it into the cache",
-            id.folder_name()
-        ),
+        HubRemedy::DownloadCommit {
+            id: id.to_string(),
+            commit: commit.to_string(),
+            folder: id.folder_name(),
+        },
     )
 }
 
@@ -211,7 +213,7 @@ impl Place {
             return Err(Problem::input(
                 format!("the backbone {} is not complete", backbone.id),
                 "its weights are not here",
-                "get it with `frostline hub download`, or copy model.safetensors beside its config.json",
+                HubRemedy::Complete,
             )
             .at(weights));
         }

@@ -16,6 +16,7 @@ use crate::backbone::InputSize;
 use crate::control::Control;
 use crate::data::modality::Modality;
 use crate::problem::{Problem, Result};
+use crate::remedy::HubRemedy;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -164,18 +165,15 @@ impl Examined {
                 .clone()
                 .problem(&format!("{} could not be fetched", self.id), self.id.as_str()));
         }
-        let other = "choose another model; `frostline hub search` says which ones are supported";
-        let trust =
-            "choose a model with model.safetensors; if you trust this one, say so with --allow-pickle";
-        let known = self.known.as_ref().map_err(|reason| self.unusable(reason, other))?;
+        let known = self.known.as_ref().map_err(|reason| self.unusable(reason, HubRemedy::AnotherModel))?;
         let files = support::wanted(known.kind, &self.files, allow_pickle).map_err(|reason| {
             let would_do = support::wanted(known.kind, &self.files, true).is_ok();
-            self.unusable(&reason, if would_do { trust } else { other })
+            self.unusable(&reason, if would_do { HubRemedy::TrustPickle } else { HubRemedy::AnotherModel })
         })?;
         Ok((known, files))
     }
 
-    fn unusable(&self, reason: &str, remedy: &str) -> Problem {
+    fn unusable(&self, reason: &str, remedy: HubRemedy) -> Problem {
         Problem::input(format!("{} cannot be used", self.id), reason, remedy)
     }
 

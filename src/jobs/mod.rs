@@ -16,7 +16,7 @@ pub use create::{NewProject, create};
 pub use export::export;
 pub use hub::{add_local, hub_download, hub_host, hub_page, library, remove, search_hub, search_on, verify};
 pub use inspect::{calibrate, filter_tiles, inspect_weights};
-pub use open::{FreshData, Opened, create_in_home, is_export, open};
+pub use open::{FreshData, Opened, create_in_home, is_export, open, read_as};
 pub use save::{remember, save_recipe};
 pub use score::{EvaluateWhat, ModelSource, Prediction, evaluate, predict};
 pub use train::{Trained, train, train_recipe};
@@ -27,6 +27,7 @@ use crate::data::scan::{KnownFiles, ScanError, ScanOptions, Scanned, scan_known}
 use crate::problem::{Problem, Result};
 use crate::project::device::{DeviceName, DeviceOffer};
 use crate::project::{Machine, Project, Recipe, kept_index};
+use crate::remedy::Remedy;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Instant;
@@ -110,8 +111,8 @@ fn scan_of(project: &Project, recipe: &Recipe, control: &dyn Control) -> Result<
         true => scan_kept(project.folder(), &path, &options, control),
         false => Err(Problem::input(
             "the data of this project is not there",
-            "the path in recipe.toml leads nowhere; it was moved, renamed, or its disk is not connected",
-            "put it back, or correct data.path in recipe.toml",
+            "its path leads nowhere; it was moved, renamed, or its disk is not connected",
+            Remedy::FindData,
         )
         .at(path)),
     }
@@ -138,11 +139,7 @@ fn in_pool<R: Send>(machine: &Machine, work: impl FnOnce() -> Result<R> + Send) 
         .thread_name(|n| format!("compute-{n}"))
         .build();
     let pool = pool.map_err(|e| {
-        Problem::other(
-            "the compute threads could not be started",
-            e.to_string(),
-            "use fewer threads with --threads",
-        )
+        Problem::other("the compute threads could not be started", e.to_string(), Remedy::FewerThreads)
     })?;
     catch_unwind(AssertUnwindSafe(|| pool.install(work))).unwrap_or_else(|panic| {
         let remedy = "please report this with the message";

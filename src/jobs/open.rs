@@ -37,6 +37,8 @@ pub struct FreshData {
     pub index: Arc<DatasetIndex>,
     /// For the project that is made of it.
     pub known: Arc<KnownFiles>,
+    /// What the user said of it.
+    pub reading: ScanOptions,
 }
 
 /// Reads what lies at `path`: a project with its data, or an export; anything else is taken for data, whose project is
@@ -58,8 +60,16 @@ pub fn open(path: &Path, control: &dyn Control) -> Result<Opened> {
     if let Some(project) = project_of(path) {
         return open(&project, control);
     }
-    let scanned = scan_with(path, &ScanOptions::default(), &KnownFiles::default(), control)?;
-    Ok(Opened::Data(FreshData { index: Arc::new(scanned.index), known: Arc::new(scanned.known) }))
+    read_as(path, ScanOptions::default(), control).map(Opened::Data)
+}
+
+/// Reads the data at `path` in the way that the user says, for a project of its own.
+///
+/// # Errors
+/// It cannot be read so, or the user stopped.
+pub fn read_as(path: &Path, reading: ScanOptions, control: &dyn Control) -> Result<FreshData> {
+    let scanned = scan_with(path, &reading, &KnownFiles::default(), control)?;
+    Ok(FreshData { index: Arc::new(scanned.index), known: Arc::new(scanned.known), reading })
 }
 
 /// The project in Frostline's own folder that was last changed of those made of the data at `path`; none for bundled
@@ -98,11 +108,7 @@ pub fn create_in_home(data: &FreshData, backbone: BackboneChoice, dropout: f32) 
     let folder = new_folder(&index.root)?;
     let defaults = Defaults { task, modality: index.modality, head_only: true, dropout };
     let recipe = Recipe {
-        data: DataChoice::new(
-            Project::reference(&folder, &index.root)?,
-            &ScanOptions::default(),
-            &index.layout,
-        ),
+        data: DataChoice::new(Project::reference(&folder, &index.root)?, &data.reading, &index.layout),
         backbone,
         ..Recipe::suited_to(&defaults)
     };

@@ -13,6 +13,7 @@ use crate::predict::Model;
 use crate::problem::{Problem, Result};
 use crate::project::run::find_samples;
 use crate::project::{Machine, Project, Recipe, Run};
+use crate::remedy::Remedy;
 use crate::task::Answer;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -81,10 +82,12 @@ fn evaluate_run(
     let index = scan_of(project, &recipe, control)?;
     let items = find_samples(samples, &index)?;
     if items.is_empty() {
-        let remedy = "make a project with --test-fraction, add a test folder to the data, or name other samples with --data";
-        return Err(
-            Problem::input("there are no test samples", "this run kept none aside", remedy).at(run.folder())
-        );
+        return Err(Problem::input(
+            "there are no test samples",
+            "this run kept none aside",
+            Remedy::KeepTestSamples,
+        )
+        .at(run.folder()));
     }
     let evaluation = crate::evaluate::evaluate(&model, &index, &items, judged, control)?;
     if evaluation.unusable > 0 {

@@ -11,6 +11,7 @@ use crate::project::plan::Kept;
 use crate::project::reading::Reading;
 use crate::project::run::{Environment, FailureKind, RUN_VERSION, SplitRecord};
 use crate::project::{Machine, Plan, Project, Recipe, Run, RunRecord, RunState};
+use crate::remedy::Remedy;
 use crate::train::checkpoint::{self, Progress};
 use crate::train::features::Features;
 use crate::train::fit::{Ending, fit};
@@ -90,7 +91,7 @@ fn start_run(
 
 fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<(Run, RunRecord)> {
     let run = project.unfinished_run()?.ok_or_else(|| {
-        Problem::input("there is nothing to resume", "the newest run has finished", "train without --resume")
+        Problem::input("there is nothing to resume", "the newest run has finished", Remedy::NewRun)
             .at(project.folder())
     })?;
     let recipe = Recipe::read(&run.recipe_path())?;
@@ -139,7 +140,7 @@ fn check_data_of(run: &Run, record: &RunRecord, index: &DatasetIndex, control: &
             record.classes.join(", "),
             index.classes.join(", ")
         );
-        let remedy = "put the data back as it was, or train anew without --resume";
+        let remedy = Remedy::NewRunUnless("put the data back as it was");
         return Err(Problem::input("the data changed since this run began", why, remedy).at(run.folder()));
     }
     if record.dataset != index.digest() {
@@ -171,10 +172,7 @@ fn execute(
     record.failure_kind = failure.map(FailureKind::of);
     let noted = run.write_record(&record);
     match ended? {
-        Ending::Stopped => {
-            Err(Problem::stopped(format!("run {} keeps its checkpoint; go on with --resume", run.name()))
-                .at(run.folder()))
-        }
+        Ending::Stopped => Err(Problem::stopped(Remedy::Resume { run: run.name() }).at(run.folder())),
         Ending::Finished => {
             noted?;
             Ok((run, record))

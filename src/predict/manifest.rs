@@ -160,7 +160,7 @@ impl Manifest {
     pub fn read(export: &Path) -> Result<Self> {
         let path = export.join(MANIFEST_FILE);
         let unusable = |why: String| {
-            let remedy = "give the folder that `frostline export` wrote, or update Frostline";
+            let remedy = "give the folder that an export wrote, or update Frostline";
             Problem::input("this is not a usable export", why, remedy)
         };
         if !path.is_file() {

@@ -2,6 +2,7 @@
 
 use crate::nn::cuda_device;
 use crate::problem::{Problem, Result};
+use crate::remedy::Remedy;
 use candle_core::{Device, Error};
 use serde::{Deserialize, Serialize};
 
@@ -157,7 +158,7 @@ fn unusable(name: &str, error: Error) -> Problem {
     Problem::input(format!("the device {name:?} cannot be used"), why, remedy(name, lack(&error)))
 }
 
-fn remedy(name: &str, lack: Lack) -> String {
+fn remedy(name: &str, lack: Lack) -> Remedy {
     let other = match lack {
         Lack::Build => format!("build with `cargo build --release --features {name}`"),
         Lack::Driver => "install a driver that is as new as this program".to_string(),
@@ -167,7 +168,7 @@ fn remedy(name: &str, lack: Lack) -> String {
         }
         Lack::Device => "make sure that this machine has such a device".to_string(),
     };
-    format!("use --device cpu, or {other}")
+    Remedy::OtherDevice(other)
 }
 
 fn lack(error: &Error) -> Lack {
@@ -211,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_remedy_suits_what_is_lacking() {
-        let words = |name, lack| remedy(name, lack);
+        let words = |name, lack| remedy(name, lack).on_command_line();
         for name in ["cuda", "metal"] {
             assert!(words(name, Lack::Build).ends_with(&format!("--features {name}`")));
             for lack in [Lack::Driver, Lack::Device] {
@@ -242,7 +243,7 @@ mod tests {
     fn a_build_without_cuda_says_how_to_build_with_it() {
         let problem = open("cuda").unwrap_err();
         assert!(problem.why.contains("cuda"), "{problem}");
-        assert!(problem.remedy.contains("--features cuda"), "{problem}");
+        assert!(problem.to_string().contains("--features cuda"), "{problem}");
     }
 
     /// With words of CUDA instead of a device: the tests of such a build may run where there is none.

@@ -4,6 +4,7 @@ use super::files::{relative_path, write_atomically};
 use super::{Recipe, Run, RunState};
 use crate::data::scan::RECIPE_FILE;
 use crate::problem::{Problem, Result};
+use crate::remedy::Remedy;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -67,12 +68,7 @@ impl Project {
     pub fn open(folder: &Path) -> Result<Self> {
         if !Self::is_at(folder) {
             let why = if folder.exists() { "it has no recipe.toml" } else { "it does not exist" };
-            return Err(Problem::input(
-                "this is not a project",
-                why,
-                "make one with `frostline new`, or check the path",
-            )
-            .at(folder));
+            return Err(Problem::input("this is not a project", why, Remedy::MakeProject).at(folder));
         }
         Ok(Self { folder: folder.to_path_buf() })
     }
@@ -162,8 +158,7 @@ impl Project {
                     ("there is no finished run".to_string(), format!("the runs are {}", names.join(", ")))
                 }
             };
-            Problem::input(what, why, "train first with `frostline train`, or name a run with --run")
-                .at(&self.folder)
+            Problem::input(what, why, Remedy::TrainFirst).at(&self.folder)
         })
     }
 

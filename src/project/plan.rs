@@ -8,6 +8,7 @@ use crate::data::index::DatasetIndex;
 use crate::data::split::{Split, SplitSpec};
 use crate::data::target::TargetKind;
 use crate::problem::{Problem, Result};
+use crate::remedy::Remedy;
 use crate::task::{Task, TaskRecord};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -138,7 +139,7 @@ impl Plan {
         let findings = self.index.findings.len();
         if findings > 0 {
             let noun = if findings == 1 { "finding" } else { "findings" };
-            warnings.push(format!("the data has {findings} {noun}; `frostline scan` lists them"));
+            warnings.push(format!("the data has {findings} {noun}; a scan lists them"));
         }
         let trained = self.trained_classes();
         let classes = match self.index.target {
@@ -153,7 +154,7 @@ impl Plan {
         }
         let follows = self.recipe.training.batch_norm == BatchNormChoice::Training;
         if follows && !self.mask.thaws_any(self.architecture().tree(), Kind::BatchNorm) {
-            let what = "no batch norm is thawed: training.batch_norm = \"training\" changes nothing";
+            let what = "no batch norm is thawed, so it changes nothing that batch norms follow the batches";
             warnings.push(what.to_string());
         }
         if self.split.validation.len() < 20 {
@@ -176,12 +177,7 @@ fn check_modality(index: &DatasetIndex, backbone: &Backbone) -> Result<()> {
     }
     let (data, wanted) = (index.modality.facts().many, backbone.input.modality().facts().many);
     let why = format!("the data holds {data}, the backbone {} takes {wanted}", backbone.id);
-    Err(Problem::input(
-        "data and backbone do not fit",
-        why,
-        "choose another backbone; `frostline backbones` lists them",
-    )
-    .at(&index.root))
+    Err(Problem::input("data and backbone do not fit", why, Remedy::OtherBackbone).at(&index.root))
 }
 
 /// The data must be labelled with what the task takes, and there must be something to learn in it.
@@ -192,8 +188,7 @@ fn check_targets(recipe: &Recipe, index: &DatasetIndex) -> Result<()> {
             recipe.task.words,
             crate::task::usual(index.target).words
         );
-        let remedy = "choose another label column or another task (--label-column, --task)";
-        return Err(Problem::input("data and task do not fit", why, remedy).at(&index.root));
+        return Err(Problem::input("data and task do not fit", why, Remedy::OtherTask).at(&index.root));
     }
     (recipe.task.check)(index)
 }

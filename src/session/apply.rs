@@ -4,7 +4,7 @@ use super::action::{Action, Job};
 use super::data_view::DataView;
 use super::projects;
 use super::undo::{Merge, Undo};
-use super::{Effect, JobView, OpenProject, Phase, Session, Step, Toast, ToastKind, Unsaved};
+use super::{Effect, JobView, Offer, OpenProject, Phase, Session, Step, Toast, ToastKind, Unsaved};
 use crate::backbone::FreezeMask;
 use crate::data::split::Split;
 use crate::jobs::{ModelSource, is_export};
@@ -245,7 +245,7 @@ impl Session {
         if let [file] = files.as_slice()
             && is_export(file)
         {
-            return vec![self.send(Aside::Open { path: file.clone() })];
+            return vec![self.send(Aside::Open { path: file.clone(), reading: None })];
         }
         let model = match (&self.tries.export, &self.project) {
             (Some(export), _) => ModelSource::Export(export.folder.clone()),
@@ -266,7 +266,7 @@ impl Session {
         if out.as_os_str().is_empty() {
             let problem =
                 Problem::input("there is no folder to write to", "the field is empty", "name a new folder");
-            self.fail("Nothing was exported", &problem);
+            self.fail("Nothing was exported", &problem, None);
             return Vec::new();
         }
         let request = self.request(Long::Export { project, run, out }.into());
@@ -299,6 +299,11 @@ impl Session {
 
     /// Shows a message.
     pub fn toast(&mut self, kind: ToastKind, title: &str, text: &str) {
+        self.toast_with(kind, title, text, None);
+    }
+
+    /// Shows a message with a button.
+    pub(super) fn toast_with(&mut self, kind: ToastKind, title: &str, text: &str, offer: Option<Offer>) {
         let id = self.new_id();
         self.log.push(format!("{title}: {text}"));
         self.toasts.retain(|t| t.title != title || t.text != text);
@@ -307,25 +312,27 @@ impl Session {
             kind,
             title: title.to_string(),
             text: text.to_string(),
+            offer,
             born: Instant::now(),
         });
     }
 
-    /// Shows a failure with its remedy.
-    pub fn fail(&mut self, title: &str, problem: &Problem) {
+    /// Shows a failure of `command`, where one was asked for, with its remedy.
+    pub fn fail(&mut self, title: &str, problem: &Problem, command: Option<&Command>) {
         let path = problem.path.as_ref().map(|p| p.display().to_string());
         let place = path.filter(|p| !problem.why.contains(p)).map(|p| format!(" ({p})")).unwrap_or_default();
         let text = format!(
             "{}{place}: {}.\nTry: {}.",
             capitalised(&problem.what),
             problem.why.trim_end_matches('.'),
-            problem.remedy.trim_end_matches('.'),
+            problem.remedy.in_window().trim_end_matches('.'),
         );
-        self.toast(ToastKind::Failure, title, &text);
+        let offer = self.offer(command, problem);
+        self.toast_with(ToastKind::Failure, title, &text, offer);
     }
 }
 
-fn capitalised(text: &str) -> String {
+pub(super) fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

@@ -1,5 +1,6 @@
 //! What each event of the worker changes.
 
+use super::apply::capitalised;
 use super::runs::RunView;
 use super::{Asked, Effect, JobView, Phase, Session, ToastKind};
 use crate::control::{Fact, Progress, WarningKind};
@@ -27,7 +28,9 @@ impl Session {
             Event::Stopped { job, problem } => {
                 let Some(asked) = self.end(job) else { return Vec::new() };
                 self.end_hub_job(job, &asked.command, Some(&problem));
-                self.toast(ToastKind::Note, "Stopped", &problem.remedy);
+                let offer = self.offer(Some(&asked.command), &problem);
+                let text = capitalised(&problem.remedy.in_window());
+                self.toast_with(ToastKind::Note, "Stopped", &format!("{text}."), offer);
                 let mut effects = self.on_unfinished(&asked, RunState::Stopped, &problem);
                 effects.extend(self.begin_when_saved(job));
                 effects

@@ -14,6 +14,7 @@ pub mod models;
 mod open;
 mod outcomes;
 pub mod projects;
+mod remedies;
 pub mod runs;
 mod saving;
 pub mod scores;
@@ -41,6 +42,7 @@ use crate::worker::{Aside, BackboneFacts, Command, EvaluateOn, JobId, Long, Requ
 use data_view::DataView;
 use layers::LayersView;
 use projects::Remembered;
+pub use remedies::Offer;
 use runs::RunView;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -222,6 +224,8 @@ pub struct Toast {
     pub title: String,
     /// What to try.
     pub text: String,
+    /// The same as a button, where the window can do it.
+    pub offer: Option<Offer>,
     pub born: std::time::Instant,
 }
 

@@ -1,7 +1,7 @@
 //! What the user asks for about models, the requests that follow, and their answers.
 
 use super::models::{Download, is_search};
-use super::{Effect, Session, ToastKind};
+use super::{Effect, Model, Offer, Session, ToastKind};
 use crate::hub::Query;
 use crate::worker::{Aside, HubAnswer, HubAsk, JobId};
 use std::collections::BTreeSet;
@@ -131,7 +131,12 @@ impl Session {
                         [first, ..] => {
                             let text =
                                 format!("{}: {} {}. Repair fetches it anew.", one.id, first.file, first.why);
-                            self.toast(ToastKind::Failure, "This backbone is damaged", &text);
+                            let offer = Offer {
+                                text: "Repair it".into(),
+                                action: Model::RepairModel(one.id.clone()).into(),
+                            };
+                            let title = "This backbone is damaged";
+                            self.toast_with(ToastKind::Failure, title, &text, Some(offer));
                         }
                     }
                 }

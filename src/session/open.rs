@@ -5,6 +5,7 @@ use super::data_view::DataView;
 use super::projects;
 use super::{Effect, OpenProject, Session, Step, ToastKind, TriedExport, TryView, Unsaved};
 use crate::data::index::DatasetIndex;
+use crate::data::scan::ScanOptions;
 use crate::hub::places;
 use crate::jobs::{FreshData, Opened};
 use crate::predict::Manifest;
@@ -17,28 +18,28 @@ use std::sync::Arc;
 impl Session {
     pub(super) fn open_sample(&mut self, sample: SampleName) -> Vec<Effect> {
         match projects::asset(sample.path()) {
-            Some(path) => self.open_path(path),
+            Some(path) => self.open_path(path, None),
             None => {
                 let problem = Problem::input(
                     "the bundled sample was not found",
                     format!("looked in {}", places::show(&places::asset_roots())),
                     "set FROSTLINE_ASSETS to the folder `assets` of the source tree",
                 );
-                self.fail("Nothing was opened", &problem);
+                self.fail("Nothing was opened", &problem, None);
                 Vec::new()
             }
         }
     }
 
-    /// Asks what lies at a path: a project, an export, or data.
-    pub(super) fn open_path(&mut self, path: PathBuf) -> Vec<Effect> {
+    /// Asks what lies at a path: a project, an export, or data; data alone where its `reading` is said.
+    pub(super) fn open_path(&mut self, path: PathBuf, reading: Option<Box<ScanOptions>>) -> Vec<Effect> {
         if self.is_training() {
             let text = "Stop the run first, or wait until it has ended.";
             self.toast(ToastKind::Note, "A run is being trained", text);
             return Vec::new();
         }
         let mut effects = self.forget_opening();
-        let request = self.request(Aside::Open { path }.into());
+        let request = self.request(Aside::Open { path, reading }.into());
         self.show_job(request.job, "Reading the data", false);
         // What lies there may be a project whose recipe is still on its way to the disk.
         let saves = self.jobs_asked(|command| matches!(command, Command::Disk(Disk::SaveRecipe { .. })));
@@ -78,7 +79,7 @@ impl Session {
 
     /// Says that data was asked for and its project is opened.
     pub(super) fn tell_known_project(&mut self, asked: &Command, opened: &Opened) {
-        if let (Command::Aside(Aside::Open { path }), Opened::Project { folder, .. }) = (asked, opened)
+        if let (Command::Aside(Aside::Open { path, .. }), Opened::Project { folder, .. }) = (asked, opened)
             && path != folder
         {
             let text = "Its project was opened, with its runs. To start over choose “New project of this data” among the commands.";
@@ -88,10 +89,10 @@ impl Session {
 
     /// Asks for another project of the data that is open.
     pub(super) fn start_over(&mut self) -> Vec<Effect> {
-        let Some(index) = self.project.as_ref().map(|project| Arc::clone(&project.index)) else {
-            return Vec::new();
-        };
-        self.create_project(FreshData { index, known: Arc::default() })
+        let Some(project) = &self.project else { return Vec::new() };
+        let index = Arc::clone(&project.index);
+        let reading = ScanOptions { target: None, ..project.recipe.scan_options() };
+        self.create_project(FreshData { index, known: Arc::default(), reading })
     }
 
     fn lists_backbones(&self) -> bool {
@@ -119,7 +120,7 @@ impl Session {
                 "none on this machine takes it",
                 "set FROSTLINE_ASSETS to the folder `assets` of the source tree",
             );
-            self.fail("Nothing was opened", &problem);
+            self.fail("Nothing was opened", &problem, None);
             return Vec::new();
         };
         vec![self.send(Disk::Create { data, backbone, dropout })]

@@ -51,7 +51,7 @@ impl Session {
     /// Says that a job failed, and takes back what was shown of it.
     pub(super) fn on_failed(&mut self, job: JobId, asked: &Asked, problem: &Problem) -> Vec<Effect> {
         if let Some(training) = self.give_up_training(job) {
-            self.fail("The run was not started", problem);
+            self.fail("The run was not started", problem, Some(&training.command));
             self.forget_live_run(&training);
             return self.on_unfinished(asked, RunState::Failed, problem);
         }
@@ -61,7 +61,7 @@ impl Session {
                 self.log.push(format!("not kept for the next start: {problem}"));
             }
             Command::Long(_) | Command::Short(_) | Command::Aside(_) | Command::Disk(_) => {
-                self.fail(title(&asked.command), problem);
+                self.fail(title(&asked.command), problem, Some(&asked.command));
             }
         }
         self.on_unfinished(asked, RunState::Failed, problem)

@@ -27,6 +27,12 @@ impl Session {
         }
     }
 
+    /// Asks to save the recipe whether or not it has changed.
+    pub(super) fn save_again(&mut self) -> Vec<Effect> {
+        self.in_project(|project| project.unsaved = Unsaved::Changed);
+        self.save_recipe()
+    }
+
     /// A request to write the open project's recipe, whether or not it has changed.
     pub(super) fn write_recipe(&mut self) -> Option<Request> {
         let project = self.project.as_ref()?;

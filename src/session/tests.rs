@@ -6,6 +6,7 @@ use crate::data::index::{Digest, INDEX_VERSION, Item, Layout, Modality};
 use crate::data::target::{Target, TargetKind};
 use crate::inspect::FilterTiles;
 use crate::problem::Problem;
+use crate::remedy::{HubRemedy, Remedy};
 use crate::worker::{Begin, Disk, Event, Outcome, Short};
 use std::path::Path;
 
@@ -195,5 +196,57 @@ fn a_project_is_opened_when_its_recipe_has_arrived_on_the_disk() {
             }
         };
         assert!(job_of(&effects, is_open).is_some());
+    }
+}
+
+/// The message that a training leaves which ends with `problem`.
+fn failed_training(problem: Problem) -> (Session, Toast) {
+    let mut session = opened();
+    let is_save = |command: &Command| matches!(command, Command::Disk(Disk::SaveRecipe { .. }));
+    let is_train = |command: &Command| matches!(command, Command::Long(Long::Train { .. }));
+    let save = job_of(&session.apply(Job::Train), is_save).unwrap();
+    let job = job_of(&finished(&mut session, save, Outcome::Saved), is_train).unwrap();
+    session.on_event(Event::Failed { job, problem });
+    let toast = session.toasts.last().cloned().unwrap();
+    (session, toast)
+}
+
+#[test]
+fn a_run_that_diverged_offers_a_lower_rate() {
+    let (mut session, toast) = failed_training(Problem::diverged("it is NaN", Remedy::LowerLearningRate));
+    assert!(toast.text.contains("lower the learning rate and train again"), "{toast:?}");
+    let offer = toast.offer.unwrap();
+    assert_eq!(offer.text, "Lower the rate to 3.3e-4");
+    session.apply(offer.action);
+    assert_eq!(session.project.unwrap().recipe.training.learning_rate, 3.3e-4);
+}
+
+#[test]
+fn what_may_go_well_another_time_is_offered_once_more() {
+    let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    let (_, toast) = failed_training(Problem::io("write the checkpoint", Path::new("/a"), &full));
+    assert!(toast.text.contains("then try again; nothing written before is lost"), "{toast:?}");
+    assert_eq!(toast.offer, Some(Offer { text: "Try again".into(), action: Job::Train.into() }));
+    let (_, toast) = failed_training(Problem::input("it is odd", "it is", "look at it"));
+    assert_eq!(toast.offer, None);
+}
+
+/// Words and a button may differ; both must be there, or none.
+#[test]
+fn every_remedy_of_the_window_can_be_done_there() {
+    let session = opened();
+    let remedies = [
+        Remedy::FindData,
+        Remedy::MakeProject,
+        Remedy::OtherTask,
+        Remedy::OtherBackbone,
+        Remedy::LookAtData,
+        Remedy::TrainFirst,
+        Remedy::NewRun,
+        Remedy::from(HubRemedy::Download { id: "a/b".into(), instead: "" }),
+    ];
+    for remedy in remedies {
+        let offer = session.offer(None, &Problem::input("it is odd", "it is", remedy.clone())).unwrap();
+        assert_eq!(session.why_not(&offer.action), None, "{remedy:?}");
     }
 }

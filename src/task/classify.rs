@@ -15,6 +15,7 @@ use crate::data::index::DatasetIndex;
 use crate::data::target::{Target, TargetKind};
 use crate::nn::{cross_entropy, soft_cross_entropy, softmax_rows};
 use crate::problem::{Problem, Result};
+use crate::remedy::Columns;
 use candle_core::Tensor;
 use std::sync::Arc;
 
@@ -69,7 +70,7 @@ fn check(index: &DatasetIndex) -> Result<()> {
         return Err(Problem::input(
             "the data has too many classes",
             format!("there are {}, and at most {MAX_CLASSES} can be told apart", index.classes.len()),
-            "check that the right column holds the label (--label-column)",
+            Columns::CheckLabel,
         )
         .at(&index.root));
     }

@@ -14,6 +14,7 @@ use crate::data::index::DatasetIndex;
 use crate::data::target::{Target, TargetKind};
 use crate::nn::binary_cross_entropy;
 use crate::problem::{Problem, Result};
+use crate::remedy::Columns;
 use candle_core::Tensor;
 use std::sync::Arc;
 
@@ -88,7 +89,7 @@ fn check(index: &DatasetIndex) -> Result<()> {
         return Err(Problem::input(
             "the data has too many labels",
             format!("there are {}, and at most {MAX_LABELS} can be told", index.classes.len()),
-            "check that the right column holds the labels (--label-column)",
+            Columns::CheckLabels,
         )
         .at(&index.root));
     }
@@ -100,8 +101,7 @@ fn check(index: &DatasetIndex) -> Result<()> {
         0 => "no sample has a label".to_string(),
         n => format!("each of the {n} labels is had by every sample or by none"),
     };
-    let remedy = "check that the right columns hold the labels (--label-column)";
-    Err(Problem::input("there is nothing to tell apart", why, remedy).at(&index.root))
+    Err(Problem::input("there is nothing to tell apart", why, Columns::CheckLabels).at(&index.root))
 }
 
 fn fit(index: &DatasetIndex, train: &[usize], loss: &LossChoice) -> Result<Arc<dyn Task>> {

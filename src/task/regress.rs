@@ -13,6 +13,7 @@ use crate::data::index::DatasetIndex;
 use crate::data::target::{Target, TargetKind};
 use crate::nn::squared_error;
 use crate::problem::{Problem, Result};
+use crate::remedy::Columns;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -106,8 +107,9 @@ impl Scale {
             let differ = values.windows(2).any(|pair| matches!(pair, [a, b] if a != b));
             if !(differ && variance > 0.0 && variance.is_finite()) {
                 let why = format!("the numbers in {name:?} are all the same, or too large to compute with");
-                let remedy = "name a column whose numbers differ (--label-column)";
-                return Err(Problem::input("there is nothing to learn", why, remedy).at(&index.root));
+                return Err(
+                    Problem::input("there is nothing to learn", why, Columns::Differing).at(&index.root)
+                );
             }
             mean.push(own);
             std.push(variance.sqrt());

@@ -9,6 +9,7 @@ use crate::optim::OptimiserChoice;
 use crate::problem::{Problem, Result};
 use crate::project::files::write_atomically;
 use crate::project::run::{EpochRecord, Run};
+use crate::remedy::Remedy;
 use candle_core::{Tensor, Var};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
@@ -106,9 +107,7 @@ pub fn load(run: &Run, top: &mut Top) -> Result<Option<Progress>> {
         return Ok(None);
     }
     let bytes = fs_err::read(&path).map_err(|e| Problem::io("read the checkpoint", &path, &e))?;
-    let damaged = |why: &str| {
-        Problem::input("the checkpoint cannot be used", why, "train anew without --resume").at(&path)
-    };
+    let damaged = |why: &str| Problem::input("the checkpoint cannot be used", why, Remedy::NewRun).at(&path);
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e.to_string()))?;
     let state = header
         .metadata()

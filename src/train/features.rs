@@ -8,6 +8,7 @@ use crate::data::index::Digest;
 use crate::network::samples::{Loader, Prepared, Sample};
 use crate::problem::{Problem, Result};
 use crate::project::Plan;
+use crate::remedy::Remedy;
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -130,7 +131,7 @@ fn warm(
     for (number, group) in groups.iter().enumerate() {
         control.wait_while_paused();
         if control.stop_requested() {
-            return Err(Problem::stopped("what was computed so far is kept; run the same command to go on"));
+            return Err(Problem::stopped(Remedy::TrainAgain("what was computed so far is kept")));
         }
         let (done, total) = ((number * TRUNK_BATCH) as u64, missing.len() as u64);
         control.report(Fact::progress("computing the frozen layers", done, total));
@@ -232,7 +233,7 @@ fn find_unusable(plan: &Plan, loader: &Loader, items: &[usize], control: &dyn Co
     let mut unusable = Unusable::new();
     for (number, group) in items.chunks(4 * TRUNK_BATCH).enumerate() {
         if control.stop_requested() {
-            return Err(Problem::stopped("nothing was trained yet; run the same command again"));
+            return Err(Problem::stopped(Remedy::TrainAgain("nothing was trained yet")));
         }
         let (done, total) = ((number * 4 * TRUNK_BATCH) as u64, items.len() as u64);
         control.report(Fact::progress("checking the samples", done, total));

@@ -12,6 +12,7 @@ use crate::optim::Course;
 use crate::problem::{Problem, Result};
 use crate::project::Plan;
 use crate::project::run::Run;
+use crate::remedy::Remedy;
 use crate::task::{Case, best_epoch};
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
@@ -167,10 +168,7 @@ fn require_finite(value: f64, name: impl Fn() -> String) -> Result<()> {
     if value.is_finite() {
         return Ok(());
     }
-    Err(Problem::diverged(
-        format!("{} is {value}", name()),
-        "lower the learning rate (training.learning_rate) and train again; the best epoch before is kept",
-    ))
+    Err(Problem::diverged(format!("{} is {value}", name()), Remedy::LowerLearningRate))
 }
 
 /// What `items` should be answered with.

@@ -7,6 +7,8 @@ use super::serve::{WAKE_EVERY, attempt, ending};
 use super::turns::Turns;
 use super::{Flags, Outbox, StandIn};
 use crate::control::{Control, Fact};
+use crate::data::scan::ScanOptions;
+use crate::jobs::Opened;
 use crate::problem::{Problem, Result};
 use crate::{hub, jobs};
 use std::path::PathBuf;
@@ -24,7 +26,7 @@ pub enum Aside {
     /// What this build could compute on.
     Devices,
     /// Reads what lies at a path: a project with its data, an export, or data.
-    Open { path: PathBuf },
+    Open { path: PathBuf, reading: Option<Box<ScanOptions>> },
     /// Browses, downloads and keeps backbones.
     Hub(HubAsk),
 }
@@ -51,7 +53,10 @@ impl Aside {
         match self {
             Self::ListBackbones => list_backbones(),
             Self::Devices => Ok(Outcome::Devices(jobs::devices())),
-            Self::Open { path } => jobs::open(&path, control).map(Outcome::Opened),
+            Self::Open { path, reading: None } => jobs::open(&path, control).map(Outcome::Opened),
+            Self::Open { path, reading: Some(reading) } => {
+                jobs::read_as(&path, *reading, control).map(|data| Outcome::Opened(Opened::Data(data)))
+            }
             Self::Hub(ask) => answer(ask, control).map(Outcome::Hub),
         }
     }

@@ -11,3 +11,4 @@ mod gradients;
 mod invariants;
 mod support;
 mod training;
+mod words;

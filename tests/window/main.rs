@@ -10,6 +10,7 @@ mod layout;
 mod monkey;
 mod raster;
 mod recorded;
+mod remedies;
 mod runs;
 mod saving;
 mod snapshots;

@@ -507,10 +507,11 @@ fn stub(indices: BTreeMap<PathBuf, DatasetIndex>) -> StandIn {
             Command::Aside(Aside::Hub(_)) => {
                 return Some(Err(Problem::other("there is no line", "the monkey cut it", "plug it in")));
             }
-            Command::Aside(Aside::Open { path }) => match indices.get(path) {
+            Command::Aside(Aside::Open { path, .. }) => match indices.get(path) {
                 Some(index) => Outcome::Opened(Opened::Data(FreshData {
                     index: Arc::new(index.clone()),
                     known: Default::default(),
+                    reading: Default::default(),
                 })),
                 // Samples, projects: whatever has a scan of its own.
                 None => return None,

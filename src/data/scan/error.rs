@@ -8,6 +8,7 @@ use super::options::LayoutChoice;
 use crate::data::index::{Finding, portable};
 use crate::data::modality::{Modality, listed as listed_modalities};
 use crate::data::target::TargetKind;
+use crate::remedy::{Columns, Remedy};
 
 /// Why a scan ends without an index. Displays what happened and why; [`ScanError::remedy`] says
 /// what to try.
@@ -88,19 +89,17 @@ impl ScanError {
     }
 
     /// What a person can try.
-    pub fn remedy(&self) -> String {
-        match self {
+    pub fn remedy(&self) -> Remedy {
+        let words = match self {
             ScanError::NotFound { .. } => "Check the spelling of the path.",
             ScanError::Unreadable { .. } => "Check that you may read it and that the disk is there.",
             ScanError::NotADataset { .. } | ScanError::Empty { .. } => {
                 "Give a folder that holds one folder of images (or .txt files) for each class, or a \
                  CSV, TSV or JSON-lines file with a text and a label column."
             }
-            ScanError::Flat { names: Some(names), .. } | ScanError::PartsWithoutClasses { names: Some(names), .. } => {
-                return format!(
-                    "Their names seem to begin with the class ({names}): choose the layout “names” to take it from there. \
-                     Or make a folder for each class and move the files into them."
-                );
+            ScanError::Flat { names: Some(names), .. }
+            | ScanError::PartsWithoutClasses { names: Some(names), .. } => {
+                return Remedy::ReadNames(names.clone());
             }
             ScanError::NoSuchLayout { asked: LayoutChoice::Folders, .. } => {
                 "Give a folder that holds one folder for each class, or leave the choice of the layout away."
@@ -117,11 +116,11 @@ impl ScanError {
                  pets/dog/2.jpg."
             }
             ScanError::PartsWithoutClasses { table: Some(table), names: None, .. } => {
-                return format!(
-                    "Move the files into a folder for each class (train/cat/1.jpg); or give {} a column with the names of \
-                     these files and a column with their labels.",
-                    portable(table)
-                );
+                let table = portable(table);
+                return Remedy::Words(format!(
+                    "Move the files into a folder for each class (train/cat/1.jpg); or give {table} a column with the \
+                     names of these files and a column with their labels."
+                ));
             }
             ScanError::PartsWithoutClasses { table: None, names: None, .. } => {
                 "Make one folder for each class in each part and move the files into them: train/cat/1.jpg, \
@@ -129,42 +128,28 @@ impl ScanError {
             }
             ScanError::Mixed { counts, .. } => {
                 let kinds: Vec<&str> = counts.iter().map(|(modality, _)| modality.facts().many).collect();
-                return format!("Keep {} in two datasets.", kinds.join(" and "));
+                return Remedy::Words(format!("Keep {} in two datasets.", kinds.join(" and ")));
             }
             ScanError::UnknownColumn { available, .. } if available.is_empty() => {
-                "Leave --text-column and --label-column away: the folders name the classes."
+                return Columns::NoneNeeded.into();
             }
-            ScanError::UnknownColumn { .. } => {
-                "Choose one of these columns with --text-column or --label-column."
-            }
-            ScanError::RepeatedColumn { .. } => {
-                "Give each of these columns a name of its own in the first row, or name other columns with \
-                 --text-column and --label-column."
-            }
-            ScanError::UnclearColumn { what: "text", .. } => {
-                "Name the column that holds the text with --text-column."
-            }
-            ScanError::UnclearColumn { what: "number", .. } => {
-                "Name the column of numbers with --label-column; it may be given several times."
-            }
+            ScanError::UnknownColumn { .. } => return Columns::Named.into(),
+            ScanError::RepeatedColumn { .. } => return Columns::Repeated.into(),
+            ScanError::UnclearColumn { what: "text", .. } => return Columns::Text.into(),
+            ScanError::UnclearColumn { what: "number", .. } => return Columns::Number.into(),
+            ScanError::UnclearColumn { .. } => return Columns::Label.into(),
             ScanError::UnfitColumns { asked: Some(TargetKind::Class), .. } => {
-                "Name one column that holds the class, or leave --task away."
+                return Columns::OneLabel.into();
             }
             ScanError::UnfitColumns { .. } => {
                 "Name one label column, columns that hold only numbers, or columns that hold only 1 and 0 (true and \
                  false, yes and no)."
             }
-            ScanError::FoldersAreClasses { .. } => {
-                "Leave --task away, or give a CSV, TSV or JSON-lines file with texts and their labels or numbers."
-            }
-            ScanError::NamesOfFiles { .. } => {
-                "Put the files beside the table or into a folder beside it; or give the folder of the files, with a folder \
-                 for each class in it; or name the column that holds the texts with --text-column."
-            }
-            ScanError::UnclearColumn { .. } => "Name the column that holds the label with --label-column.",
+            ScanError::FoldersAreClasses { .. } => return Columns::FoldersAreClasses.into(),
+            ScanError::NamesOfFiles { .. } => return Columns::FilesOrText.into(),
             ScanError::Stopped { .. } => "Start it again when you like; nothing was changed.",
-        }
-        .to_owned()
+        };
+        words.into()
     }
 }
 

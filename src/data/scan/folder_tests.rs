@@ -56,7 +56,7 @@ fn parts_without_class_folders_are_never_classes() {
         assert!(matches!(refused, ScanError::PartsWithoutClasses { .. }), "{one}: {refused}");
     }
     let words = error(&[("train/1.png", &a), ("test/2.png", &b), ("train/_classes.csv", b"name,cat")]);
-    assert!(words.remedy().contains("train/_classes.csv"), "{}", words.remedy());
+    assert!(words.remedy().to_string().contains("train/_classes.csv"), "{}", words.remedy());
 }
 
 #[test]

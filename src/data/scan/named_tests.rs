@@ -186,7 +186,7 @@ fn classes_in_names_are_offered_and_taken_when_asked_for() {
     ];
     let files: Vec<(&str, &[u8])> = names.into_iter().zip(pictures.iter().map(Vec::as_slice)).collect();
     let refused = scanned(&files, &ScanOptions::default()).unwrap_err();
-    assert!(refused.remedy().contains("cat 2, dog 2"), "{}", refused.remedy());
+    assert!(refused.remedy().in_window().contains("cat 2, dog 2"), "{}", refused.remedy());
     let by_names = ScanOptions { layout: Some(LayoutChoice::Names), ..ScanOptions::default() };
     let index = scanned(&files, &by_names).unwrap();
     assert_eq!(index.counts(), [2, 2]);

@@ -211,5 +211,5 @@ fn unusable(file: PathBuf, error: &ScanError) -> Finding {
         ScanError::Unreadable { .. } => FindingKind::Unreadable,
         _ => FindingKind::MissingLabel,
     };
-    Finding { file, line: None, kind, reason: error.to_string(), remedy: error.remedy() }
+    Finding { file, line: None, kind, reason: error.to_string(), remedy: error.remedy().in_window() }
 }

@@ -94,7 +94,7 @@ fn check_table(name: &str, content: &[u8], expected: &[&str], found: &[&str]) ->
 pub(super) fn error(files: &[(&str, &[u8])]) -> ScanError {
     let folder = folder(files);
     let error = scan(folder.path(), &ScanOptions::default(), &Silent).unwrap_err();
-    assert!(error.path().starts_with(folder.path()) && !error.remedy().is_empty());
+    assert!(error.path().starts_with(folder.path()) && !error.remedy().to_string().is_empty());
     error
 }
 
@@ -341,7 +341,7 @@ fn what_is_no_dataset_is_said() {
     assert!(matches!(flat, ScanError::Flat { files: 2, what: "images", .. }), "{flat}");
     let mixed = error(&[("cat/1.png", &a), ("cat/2.txt", b"words"), ("dog/1.png", &b)]);
     assert!(mixed.to_string().ends_with("hold 2 images and 1 texts"), "{mixed}");
-    assert_eq!(mixed.remedy(), "Keep images and texts in two datasets.");
+    assert_eq!(mixed.remedy().to_string(), "Keep images and texts in two datasets.");
     let broken = error(&[("cat/1.png", b"words"), ("dog/2.png", b"")]);
     let ScanError::Empty { first: Some(first), .. } = broken else { panic!("{broken}") };
     assert_eq!(first, "cat/1.png: is no image: its content is of no known image format");

@@ -83,7 +83,7 @@ fn numbers(ui: &mut Ui, project: &OpenProject) {
     fact_row(ui, "Samples", &units::grouped(summary.count));
     ui.add_space(2.0);
     dim(ui, "Many different numbers, so they are learnt as numbers.")
-        .on_hover_text("For a class of each number: frostline new --task classify");
+        .on_hover_text("With words in the column instead of numbers, each of them is a class.");
 }
 
 fn histogram(ui: &mut Ui, column: &NumberColumn) {

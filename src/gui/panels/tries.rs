@@ -63,7 +63,10 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             answer(ui, scene, prediction, modality);
         }
         if let Some(more) = predictions.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-            dim(ui, format!("and {more} more; `frostline predict` lists them all"));
+            dim(
+                ui,
+                format!("and {more} more that are not shown; ask about fewer files at a time to see them"),
+            );
         }
     });
 }

@@ -24,6 +24,8 @@ group! {
         TryText(String) => Hidden [Job::TryText("A text.".into())],
         /// The project's run answers again, not an export.
         TryRun => Hidden [Job::TryRun],
+        /// Writes the recipe, where that did not work before.
+        Save => Hidden [Job::Save],
         Export => Offered [Job::Export],
         ChooseExportFolder => Hidden [Job::ChooseExportFolder],
         SetExportPath(String) => Hidden [Job::SetExportPath("export".into())],
@@ -50,6 +52,7 @@ impl Job {
             Self::ChooseTryFiles => ("Choose files to try…", "Ask the model about files"),
             Self::TryFiles(_) | Self::TryText(_) => ("Try", "Ask the model"),
             Self::TryRun => ("Ask the chosen run", "Not the export"),
+            Self::Save => ("Save the recipe", "Write the recipe of the project to the disk"),
             Self::Export => ("Export", "Write the trained head, reload it and compare"),
             Self::ChooseExportFolder => ("Choose where to export…", "The folder that the export is put into"),
             Self::SetExportPath(_) => ("Set where to export", "The new folder that the export becomes"),
@@ -68,6 +71,7 @@ impl Job {
             Self::Evaluate(_) => &["Ctrl+E"],
             Self::Export => &["Ctrl+S"],
             Self::Resume
+            | Self::Save
             | Self::ChooseTestSet
             | Self::ChooseTryFiles
             | Self::TryFiles(_)
@@ -94,6 +98,7 @@ impl Job {
                 is_asked(|c| matches!(c, Command::Long(Long::Export { .. })))
                     .then_some("It is being exported.")
             }),
+            Self::Save => needs_project(session),
             Self::ChooseTestSet => why_not_judge(session),
             Self::ChooseTryFiles | Self::TryFiles(_) | Self::TryText(_) => match session.tries.export {
                 Some(_) => None,
@@ -130,6 +135,7 @@ impl Job {
                 (session.tries.export, session.tries.predictions) = (None, Vec::new());
                 Vec::new()
             }
+            Self::Save => session.save_again(),
             Self::Export => session.export(),
             Self::ChooseExportFolder => vec![Effect::PickFolder(Purpose::Export)],
             Self::SetExportPath(path) => {

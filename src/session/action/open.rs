@@ -1,6 +1,7 @@
 //! Going somewhere: to a step, to data, to a project.
 
 use super::needs_project;
+use crate::data::scan::ScanOptions;
 use crate::session::{Effect, Purpose, Session, Step};
 use std::path::PathBuf;
 
@@ -22,6 +23,10 @@ group! {
         CloseProject => Offered [Open::CloseProject],
         /// A dropped or chosen folder or file: data, a project or an export.
         OpenPath(PathBuf) => Hidden [Open::OpenPath("photos".into())],
+        /// Reads data in the way that the user says.
+        ReadAs { path: PathBuf, reading: Box<ScanOptions> } => Hidden [
+            Open::ReadAs { path: "photos".into(), reading: Box::default() },
+        ],
     }
 }
 
@@ -61,6 +66,7 @@ impl Open {
             }
             Self::CloseProject => ("Close the project", "Back to the start; everything is saved"),
             Self::OpenPath(_) => ("Open", "Data, a project or an exported head"),
+            Self::ReadAs { .. } => ("Read it so", "Read the data again in this way"),
         };
         (text.to_string(), tooltip)
     }
@@ -77,7 +83,7 @@ impl Open {
             Self::ChooseFolder => &["Ctrl+O"],
             Self::ChooseFile => &["Ctrl+Shift+O"],
             Self::CloseProject => &["Ctrl+W"],
-            Self::OpenSample(_) | Self::OpenPath(_) | Self::StartOver => &[],
+            Self::OpenSample(_) | Self::OpenPath(_) | Self::ReadAs { .. } | Self::StartOver => &[],
         }
     }
 
@@ -86,7 +92,11 @@ impl Open {
             Self::Go(Step::Try) if session.tries.export.is_some() => None,
             Self::StartOver if session.is_training() => Some("A run is being trained."),
             Self::Go(_) | Self::CloseProject | Self::StartOver => needs_project(session),
-            Self::OpenSample(_) | Self::OpenPath(_) | Self::ChooseFolder | Self::ChooseFile => None,
+            Self::OpenSample(_)
+            | Self::OpenPath(_)
+            | Self::ReadAs { .. }
+            | Self::ChooseFolder
+            | Self::ChooseFile => None,
         }
     }
 
@@ -98,7 +108,8 @@ impl Open {
                 session.on_enter(step)
             }
             Self::OpenSample(sample) => session.open_sample(sample),
-            Self::OpenPath(path) => session.open_path(path),
+            Self::OpenPath(path) => session.open_path(path, None),
+            Self::ReadAs { path, reading } => session.open_path(path, Some(reading)),
             Self::ChooseFolder => vec![Effect::PickFolder(Purpose::Open)],
             Self::ChooseFile => vec![Effect::PickFile(Purpose::Open)],
             Self::StartOver => session.start_over(),
