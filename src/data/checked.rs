@@ -12,8 +12,9 @@ pub enum Checked {
     /// A sample, though perhaps a doubtful one.
     Sample {
         content: Content,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        finding: Option<Finding>,
+        /// What is doubtful.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        findings: Vec<Finding>,
     },
     /// Its content cannot be used.
     LeftOut(Finding),

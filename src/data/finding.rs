@@ -61,6 +61,8 @@ pub enum FindingKind {
     EmptyFolder,
     /// Something that means nothing and is read around: a line above the header, a NUL byte; rows stay.
     PassedOver,
+    /// Something that a file leaves open, such as which value is white, and what was assumed; the item stays.
+    Assumed,
     /// Names of classes that differ in case or in spaces only; all stay as they are.
     SimilarClasses,
     /// A row that names a file which is not there, or which may be one of several; left out.
@@ -96,6 +98,7 @@ impl FindingKind {
             FindingKind::NotData => "not_data",
             FindingKind::EmptyFolder => "empty_folder",
             FindingKind::PassedOver => "passed_over",
+            FindingKind::Assumed => "assumed",
             FindingKind::SimilarClasses => "similar_classes",
             FindingKind::MissingFile => "missing_file",
             FindingKind::OtherReading => "other_reading",

@@ -45,7 +45,7 @@ use known::Memory;
 use walk::Tree;
 
 /// Raised when a file is checked otherwise than before, so that what was kept of files is not believed any more.
-pub const CHECK_VERSION: u32 = 1;
+pub const CHECK_VERSION: u32 = 2;
 
 /// Reads the dataset at `root`: a folder with a folder of images or `.txt` files for each class,
 /// such folders below `train`, `val` and `test`, files that a table names, a CSV, TSV or JSON-lines file of texts, or

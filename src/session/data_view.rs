@@ -206,6 +206,7 @@ fn title(kind: FindingKind, count: usize) -> String {
         FindingKind::NotData => ("file is no sample", "files are no samples"),
         FindingKind::EmptyFolder => ("folder is empty", "folders are empty"),
         FindingKind::PassedOver => ("line holds something to pass over", "lines hold something to pass over"),
+        FindingKind::Assumed => ("file leaves something open", "files leave something open"),
         FindingKind::SimilarClasses => {
             ("class is spelled in several ways", "classes are spelled in several ways")
         }

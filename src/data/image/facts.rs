@@ -16,7 +16,10 @@ pub const FACTS: Facts = Facts {
     files: "images",
     carrier: Carrier::File,
     beside: Beside::Sample,
-    extensions: &["jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff"],
+    extensions: &[
+        "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "ppm",
+        "pgm", "pbm", "pnm", "pam",
+    ],
     is_named: |path: &Path| named_like_an_image(path),
     is_content: |bytes: &[u8]| Format::of(bytes).is_ok(),
     preview: preview::preview,

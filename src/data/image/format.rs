@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
-use super::{ImageError, extension, truncated};
+use super::foreign::Foreign;
+use super::{ImageError, extension, netpbm, truncated};
 
 /// A format that is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,19 +15,20 @@ pub enum Format {
     Gif,
     Bmp,
     Tiff,
+    Netpbm,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 6] =
-        [Format::Jpeg, Format::Png, Format::WebP, Format::Gif, Format::Bmp, Format::Tiff];
+    pub const ALL: [Format; 7] =
+        [Format::Jpeg, Format::Png, Format::WebP, Format::Gif, Format::Bmp, Format::Tiff, Format::Netpbm];
 
-    /// The format of a file by its first 16 bytes.
+    /// The format of a file by its first 32 bytes.
     ///
     /// # Errors
     ///
     /// With what it is, where it is a format that is known but not decoded; else with nothing.
-    pub fn of(bytes: &[u8]) -> Result<Format, Option<&'static str>> {
+    pub fn of(bytes: &[u8]) -> Result<Format, Option<&'static Foreign>> {
         let at = |start: usize, magic: &[u8]| {
             bytes.get(start..start + magic.len()).is_some_and(|found| found == magic)
         };
@@ -43,22 +45,10 @@ impl Format {
         } else if at(0, b"BM") && bytes.len() >= 26 && at(15, &[0, 0, 0]) {
             // "BM" alone begins many a text; the size of the second header is below 256.
             Ok(Format::Bmp)
-        } else if at(4, b"ftypavif") || at(4, b"ftypavis") {
-            Err(Some("an AVIF image"))
-        } else if at(4, b"ftyphei") || at(4, b"ftypmif1") || at(4, b"ftyphev") {
-            Err(Some("a HEIC image"))
-        } else if at(0, b"\xff\x0a") || at(4, b"JXL \r\n") {
-            Err(Some("a JPEG XL image"))
-        } else if at(0, b"\0\0\0\x0cjP  ") {
-            Err(Some("a JPEG 2000 image"))
-        } else if at(0, b"8BPS") {
-            Err(Some("a Photoshop document"))
-        } else if at(0, b"%PDF") {
-            Err(Some("a PDF document"))
-        } else if at(0, b"<svg") || at(0, b"<?xml") {
-            Err(Some("an SVG or another XML document"))
+        } else if netpbm::begins(bytes) {
+            Ok(Format::Netpbm)
         } else {
-            Err(None)
+            Err(Foreign::of(bytes))
         }
     }
 
@@ -77,6 +67,7 @@ impl Format {
             Format::Gif => &["gif"],
             Format::Bmp => &["bmp", "dib"],
             Format::Tiff => &["tif", "tiff"],
+            Format::Netpbm => &["ppm", "pgm", "pbm", "pnm", "pam"],
         }
     }
 }
@@ -90,17 +81,20 @@ impl fmt::Display for Format {
             Format::Gif => "GIF",
             Format::Bmp => "BMP",
             Format::Tiff => "TIFF",
+            Format::Netpbm => "Netpbm",
         })
     }
 }
 
 /// Whether a file name says that it is an image, of a format that is decoded or not.
 pub(crate) fn named_like_an_image(path: &Path) -> bool {
-    const ALL: [&str; 20] = [
-        "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "bmp", "dib", "tif", "tiff", "avif",
-        "heic", "heif", "jxl", "jp2", "psd", "svg", "ico",
+    const NOT_DECODED: [&str; 25] = [
+        "avif", "heic", "heif", "hif", "jxl", "jp2", "j2k", "jpx", "psd", "svg", "ico", "dng", "nef", "cr2",
+        "cr3", "arw", "orf", "rw2", "raf", "exr", "hdr", "pfm", "tga", "dcm", "qoi",
     ];
-    ALL.contains(&extension(path).as_str())
+    let extension = extension(path);
+    let is_decoded = Format::ALL.iter().any(|format| format.extensions().contains(&extension.as_str()));
+    is_decoded || NOT_DECODED.contains(&extension.as_str())
 }
 
 /// An error where the file of a format that says how long it is does not go as far as that.
@@ -113,6 +107,11 @@ pub(super) fn require_end(format: Format, bytes: &[u8], path: &Path) -> Result<(
         },
         _ => Ok(()),
     }
+}
+
+/// Whether the values of a PNG have sixteen bits.
+pub(super) fn has_words(png: &[u8]) -> bool {
+    png.get(24) == Some(&16)
 }
 
 fn little_endian(bytes: &[u8]) -> u64 {

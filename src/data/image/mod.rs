@@ -1,19 +1,26 @@
-//! Image files -> RGB pixels: JPEG, PNG, WebP, GIF (first frame), BMP and TIFF.
+//! Image files -> RGB pixels: JPEG, PNG, WebP, GIF, BMP, TIFF and Netpbm (PBM, PGM, PPM, PAM).
 //!
 //! The format is told by content, not by name. Grey, palette, 16-bit and CMYK images become RGB as
 //! Pillow's `convert("RGB")` does it; transparency is laid on white; the orientation that cameras
-//! note in EXIF is applied. The number of pixels is read from the header and bounded before
-//! anything is decoded.
+//! note in EXIF is applied; of several pictures in a file the first is taken. What a file leaves
+//! open, such as the white of floats, is assumed and said ([`Note`]). The number of pixels is read
+//! from the header and bounded before anything is decoded.
 
+mod animation;
 mod facts;
+mod fault;
+mod foreign;
 mod format;
 mod golden;
 mod jpeg;
+mod netpbm;
 mod pixels;
 pub mod preprocess;
 mod preview;
+mod range;
 mod read;
 mod resample;
+mod tiff;
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,9 +28,11 @@ use std::path::{Path, PathBuf};
 
 use ::image::metadata::Orientation;
 use ::image::{DynamicImage, ImageDecoder, ImageReader, Limits};
+use fault::Noted;
 use thiserror::Error;
 
 pub use facts::FACTS;
+pub use fault::Note;
 pub use format::Format;
 pub(crate) use format::named_like_an_image;
 pub use read::check_file;
@@ -72,16 +81,31 @@ pub fn decode(path: &Path) -> Result<Rgb, ImageError> {
 ///
 /// As for [`decode`].
 pub fn decode_bytes(bytes: &[u8], path: &Path) -> Result<Rgb, ImageError> {
+    decode_noted(bytes, path).map(|noted| noted.what)
+}
+
+/// Decodes, and says what was assumed about the pixels.
+fn decode_noted(bytes: &[u8], path: &Path) -> Result<Noted<Rgb>, ImageError> {
     let header = probe(bytes, path)?;
-    contained(header.format, path, || match header.format {
-        Format::Jpeg => jpeg::decode(bytes, path),
-        format => {
+    let format = header.format;
+    contained(format, path, || match format {
+        Format::Jpeg => Ok(Noted { what: jpeg::decode(bytes, path)?, notes: Vec::new() }),
+        Format::Tiff => {
+            let (image, orientation, notes) = tiff::decode(bytes).map_err(|fault| fault.at(format, path))?;
+            Ok(Noted { what: pixels::oriented(image, orientation), notes })
+        }
+        Format::Netpbm => {
+            let (what, notes) = netpbm::decode(bytes).map_err(|fault| fault.at(format, path))?;
+            Ok(Noted { what, notes })
+        }
+        Format::Png | Format::WebP | Format::Gif | Format::Bmp => {
             format::require_end(format, bytes, path)?;
             let failed = |error| failure(format, &error, path);
             let mut decoder = reader(bytes, format).into_decoder().map_err(failed)?;
             let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
             let image = DynamicImage::from_decoder(decoder).map_err(failed)?;
-            Ok(pixels::oriented(pixels::to_rgb(image, path)?, orientation))
+            let Noted { what, notes } = pixels::to_rgb(image, path)?;
+            Ok(Noted { what: pixels::oriented(what, orientation), notes })
         }
     })
 }
@@ -96,18 +120,24 @@ pub fn probe(bytes: &[u8], path: &Path) -> Result<Header, ImageError> {
         return Err(ImageError::Empty { path: path.to_owned() });
     }
     let format = Format::of(bytes).map_err(|found| match found {
-        Some(what) => ImageError::Unsupported { path: path.to_owned(), what: what.to_owned() },
+        Some(foreign) => ImageError::Unsupported {
+            path: path.to_owned(),
+            what: foreign.what.to_owned(),
+            remedy: foreign.remedy,
+        },
         None => ImageError::NotAnImage { path: path.to_owned() },
     })?;
     let (width, height) = contained(format, path, || match format {
         Format::Jpeg => jpeg::Structure::read(bytes, path).map(|s| (s.width, s.height)),
-        format => {
+        Format::Tiff => tiff::size(bytes).map_err(|fault| fault.at(format, path)),
+        Format::Netpbm => netpbm::size(bytes).map_err(|fault| fault.at(format, path)),
+        Format::Png | Format::WebP | Format::Gif | Format::Bmp => {
             let decoder = reader(bytes, format).into_decoder();
             let (width, height) = decoder.map_err(|error| failure(format, &error, path))?.dimensions();
             Ok((width as usize, height as usize))
         }
     })?;
-    if width as u64 * height as u64 > MAX_PIXELS {
+    if (width as u64).saturating_mul(height as u64) > MAX_PIXELS {
         return Err(ImageError::TooLarge { path: path.to_owned(), width, height });
     }
     if width == 0 || height == 0 {
@@ -116,24 +146,38 @@ pub fn probe(bytes: &[u8], path: &Path) -> Result<Header, ImageError> {
     Ok(Header { format, width, height })
 }
 
-/// Reads the header and looks, without decoding what is large, whether the file is all there.
+/// Reads the header and looks, without decoding what is large, whether the file is all there; also
+/// says what is assumed about it.
 ///
 /// # Errors
 ///
 /// As for [`decode`]; damage in the middle of a large file shows only when it is decoded.
-pub fn check(bytes: &[u8], path: &Path) -> Result<Header, ImageError> {
+pub fn check(bytes: &[u8], path: &Path) -> Result<(Header, Vec<Note>), ImageError> {
     /// Files of the formats without an end mark are decoded up to this size to see if they can be.
     const DECODED_PIXELS: usize = 4_000_000;
     let header = probe(bytes, path)?;
-    match header.format {
-        Format::Jpeg => jpeg::Structure::read(bytes, path)?.require_end(path)?,
-        Format::Png => format::require_end(Format::Png, bytes, path)?,
-        _ if header.width * header.height <= DECODED_PIXELS => {
-            decode_bytes(bytes, path)?;
+    let format = header.format;
+    let mut notes = match format {
+        Format::Jpeg => {
+            jpeg::Structure::read(bytes, path)?.require_end(path)?;
+            Vec::new()
         }
-        _ => {}
+        Format::Png if !format::has_words(bytes) => {
+            format::require_end(format, bytes, path)?;
+            Vec::new()
+        }
+        // What is assumed of values shows when they are read.
+        Format::Png | Format::Tiff | Format::Netpbm => decode_noted(bytes, path)?.notes,
+        Format::WebP | Format::Gif | Format::Bmp if header.width * header.height <= DECODED_PIXELS => {
+            decode_noted(bytes, path)?.notes
+        }
+        Format::WebP | Format::Gif | Format::Bmp => Vec::new(),
+    };
+    let pictures = animation::pictures(format, bytes);
+    if pictures > 1 {
+        notes.push(Note::first_of(pictures, "pictures (it is animated)"));
     }
-    Ok(header)
+    Ok((header, notes))
 }
 
 /// Reads a file of at most [`MAX_FILE_BYTES`].
@@ -161,7 +205,7 @@ pub enum ImageError {
     #[error("{} is no image: its content is of no known image format", path.display())]
     NotAnImage { path: PathBuf },
     #[error("{} cannot be read here: it is {what}", path.display())]
-    Unsupported { path: PathBuf, what: String },
+    Unsupported { path: PathBuf, what: String, remedy: &'static str },
     #[error(
         "{} is too large: {width} x {height} pixels, and at most {MAX_PIXELS} are decoded",
         path.display()
@@ -207,7 +251,7 @@ impl ImageError {
             ImageError::NotAnImage { .. } => {
                 "Replace it by the image it should be, or move it out of the class folders."
             }
-            ImageError::Unsupported { .. } => "Save it as JPEG or PNG.",
+            ImageError::Unsupported { remedy, .. } => remedy,
             ImageError::TooLarge { .. } | ImageError::TooManyBytes { .. } => {
                 "Scale it down; networks look at a few hundred pixels a side."
             }
@@ -238,16 +282,21 @@ fn damaged(format: Format, why: &str, path: &Path) -> ImageError {
     ImageError::Damaged { path: path.to_owned(), why: format!("as {format}, {why}") }
 }
 
+/// What a decoder says is for programmers; people hear what it means.
 fn failure(format: Format, error: &::image::ImageError, path: &Path) -> ImageError {
     let path = path.to_owned();
     match error {
         _ if ends_early(error) => {
             ImageError::Truncated { path, why: format!("its {format} data are not all there") }
         }
-        ::image::ImageError::Unsupported(error) => {
-            ImageError::Unsupported { path, what: format!("a {format} of a rare kind ({error})") }
+        ::image::ImageError::Unsupported(_) => {
+            let what = format!("a {format} of a rare kind, which is not decoded");
+            ImageError::Unsupported { path, what, remedy: foreign::SAVE }
         }
-        error => ImageError::Damaged { path, why: format!("as {format}, {error}") },
+        ::image::ImageError::Limits(_) => {
+            ImageError::Damaged { path, why: format!("as {format}, it would take too much memory") }
+        }
+        _ => ImageError::Damaged { path, why: format!("its {format} data contradict themselves") },
     }
 }
 
@@ -270,6 +319,7 @@ fn reader(bytes: &[u8], format: Format) -> ImageReader<Cursor<&[u8]>> {
         Format::Gif => ::image::ImageFormat::Gif,
         Format::Bmp => ::image::ImageFormat::Bmp,
         Format::Tiff => ::image::ImageFormat::Tiff,
+        Format::Netpbm => ::image::ImageFormat::Pnm,
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), kind);
     reader.limits(limits);

@@ -5,30 +5,34 @@ use std::path::Path;
 use ::image::DynamicImage;
 use ::image::metadata::Orientation;
 
-use super::{ImageError, Rgb};
+use super::fault::Noted;
+use super::foreign::SAVE;
+use super::{ImageError, Rgb, range};
 
-/// RGB on white. Of 16 bits the higher eight count; floats count from 0 to 1.
-pub(super) fn to_rgb(image: DynamicImage, path: &Path) -> Result<Rgb, ImageError> {
+/// RGB on white. Of 16 bits the higher eight count, or those of twelve where no value needs more; floats count from 0
+/// to 1.
+pub(super) fn to_rgb(image: DynamicImage, path: &Path) -> Result<Noted<Rgb>, ImageError> {
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let high = |samples: Vec<u16>| samples.iter().map(|v| (v >> 8) as u8).collect();
     let unit =
         |samples: Vec<f32>| samples.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
-    let (channels, samples): (usize, Vec<u8>) = match image {
-        DynamicImage::ImageLuma8(image) => (1, image.into_raw()),
-        DynamicImage::ImageLumaA8(image) => (2, image.into_raw()),
-        DynamicImage::ImageRgb8(image) => (3, image.into_raw()),
-        DynamicImage::ImageRgba8(image) => (4, image.into_raw()),
-        DynamicImage::ImageLuma16(image) => (1, high(image.into_raw())),
-        DynamicImage::ImageLumaA16(image) => (2, high(image.into_raw())),
-        DynamicImage::ImageRgb16(image) => (3, high(image.into_raw())),
-        DynamicImage::ImageRgba16(image) => (4, high(image.into_raw())),
-        DynamicImage::ImageRgb32F(image) => (3, unit(image.into_raw())),
-        DynamicImage::ImageRgba32F(image) => (4, unit(image.into_raw())),
+    let plain = |samples: Vec<u8>| Noted { what: samples, notes: Vec::new() };
+    let (channels, samples): (usize, Noted<Vec<u8>>) = match image {
+        DynamicImage::ImageLuma8(image) => (1, plain(image.into_raw())),
+        DynamicImage::ImageLumaA8(image) => (2, plain(image.into_raw())),
+        DynamicImage::ImageRgb8(image) => (3, plain(image.into_raw())),
+        DynamicImage::ImageRgba8(image) => (4, plain(image.into_raw())),
+        DynamicImage::ImageLuma16(image) => (1, words_to_bytes(&image, 1)),
+        DynamicImage::ImageLumaA16(image) => (2, words_to_bytes(&image, 2)),
+        DynamicImage::ImageRgb16(image) => (3, words_to_bytes(&image, 3)),
+        DynamicImage::ImageRgba16(image) => (4, words_to_bytes(&image, 4)),
+        DynamicImage::ImageRgb32F(image) => (3, plain(unit(image.into_raw()))),
+        DynamicImage::ImageRgba32F(image) => (4, plain(unit(image.into_raw()))),
         _ => {
             let what = "an image of unknown sample type".to_owned();
-            return Err(ImageError::Unsupported { path: path.to_owned(), what });
+            return Err(ImageError::Unsupported { path: path.to_owned(), what, remedy: SAVE });
         }
     };
+    let Noted { what: samples, notes } = samples;
     let pixels = match channels {
         1 => samples.iter().flat_map(|&v| [v; 3]).collect(),
         2 => samples.chunks_exact(2).flat_map(|p| [on_white(p[0], p[1]); 3]).collect(),
@@ -38,7 +42,22 @@ pub(super) fn to_rgb(image: DynamicImage, path: &Path) -> Result<Rgb, ImageError
             .collect(),
         _ => samples,
     };
-    Ok(Rgb { width, height, pixels })
+    Ok(Noted { what: Rgb { width, height, pixels }, notes })
+}
+
+/// Samples of 16 bits as bytes; with two or four channels the last one is opacity.
+fn words_to_bytes(samples: &[u16], channels: usize) -> Noted<Vec<u8>> {
+    let is_opacity = |at: usize| channels % 2 == 0 && at % channels == channels - 1;
+    let of = |wants_opacity: bool| {
+        let some = samples.iter().enumerate().filter(move |(at, _)| is_opacity(*at) == wants_opacity);
+        some.map(|(_, value)| *value)
+    };
+    let (colours, notes) = range::of_words(of(false), 16);
+    let (opacities, _) = range::of_words(of(true), 16);
+    let byte = |(at, value): (usize, &u16)| {
+        if is_opacity(at) { opacities.word(*value) } else { colours.word(*value) }
+    };
+    Noted { what: samples.iter().enumerate().map(byte).collect::<Vec<u8>>(), notes }
 }
 
 /// Ink values as Adobe stores them in a JPEG (255 is no ink) -> RGB, without a colour profile.
@@ -88,7 +107,7 @@ pub(super) fn oriented(image: Rgb, orientation: Orientation) -> Rgb {
 }
 
 /// `value` with opacity `alpha` laid on white.
-fn on_white(value: u8, alpha: u8) -> u8 {
+pub(super) fn on_white(value: u8, alpha: u8) -> u8 {
     // One rounding of the whole sum, as Pillow's paste does it.
     let sum = u32::from(value) * u32::from(alpha) + 255 * (255 - u32::from(alpha)) + 128;
     ((sum + (sum >> 8)) >> 8) as u8

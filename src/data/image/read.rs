@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Format, ImageError, check, read};
+use super::{Format, ImageError, Note, check, read};
 use crate::data::checked::{Checked, Content};
 use crate::data::digest::Digest;
 use crate::data::finding::{Finding, FindingKind};
@@ -15,9 +15,11 @@ pub fn check_file(full: &Path, path: &Path) -> Checked {
         Err(error) => return Checked::LeftOut(of_error(path, &error)),
     };
     match check(&bytes, full) {
-        Ok(header) => {
-            let finding = (!header.format.fits_name(path)).then(|| wrongly_named(path, header.format));
-            Checked::Sample { content: Content { text: None, digest: Digest::of(&bytes) }, finding }
+        Ok((header, notes)) => {
+            let name = (!header.format.fits_name(path)).then(|| wrongly_named(path, header.format));
+            let notes = notes.into_iter().map(|note| assumed(path, note));
+            let findings = name.into_iter().chain(notes).collect();
+            Checked::Sample { content: Content { text: None, digest: Digest::of(&bytes) }, findings }
         }
         Err(error) => Checked::LeftOut(of_error(path, &error)),
     }
@@ -31,6 +33,10 @@ fn of_error(path: &Path, error: &ImageError) -> Finding {
         reason: error.reason(),
         remedy: error.remedy(),
     }
+}
+
+fn assumed(path: &Path, Note { reason, remedy }: Note) -> Finding {
+    Finding { file: path.to_owned(), line: None, kind: FindingKind::Assumed, reason, remedy }
 }
 
 fn wrongly_named(path: &Path, format: Format) -> Finding {

@@ -25,11 +25,154 @@ fn pixels_are_pillows() {
     }
 }
 
+/// Kinds of TIFF and Netpbm: (name, bytes, levels that may differ, what Pillow or the array that was written shows).
+fn kinds() -> Vec<(String, Vec<u8>, u8, Rgb)> {
+    let mut file = Reader::new(include_bytes!("../goldens/kinds.bin"));
+    (0..file.number())
+        .map(|_| {
+            let length = file.number();
+            let name = String::from_utf8(file.bytes(length).to_vec()).unwrap();
+            let length = file.number();
+            let bytes = file.bytes(length).to_vec();
+            (name, bytes, file.number() as u8, file.image())
+        })
+        .collect()
+}
+
+#[test]
+fn every_kind_of_tiff_and_netpbm_is_read() {
+    let mut wrong = Vec::new();
+    for (name, bytes, levels, expected) in kinds() {
+        match decode_bytes(&bytes, Path::new(&name)) {
+            Err(error) => wrong.push(error.to_string()),
+            Ok(found) if (found.width, found.height) != (expected.width, expected.height) => {
+                wrong.push(format!("{name}: {} x {}", found.width, found.height));
+            }
+            Ok(found) => {
+                let differences = found.pixels.iter().zip(&expected.pixels).map(|(a, b)| a.abs_diff(*b));
+                let worst = differences.max().unwrap_or(0);
+                if worst > levels {
+                    wrong.push(format!("{name}: up to {worst} levels"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The picture with the value of a tag, which must be there and in place, changed. Little endian.
+fn with_tag(name: &str, tag: u16, value: u16) -> Vec<u8> {
+    let mut bytes = kinds().into_iter().find(|(own, ..)| own == name).unwrap().1;
+    let start = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
+    let entries = usize::from(u16::from_le_bytes(bytes[start..start + 2].try_into().unwrap()));
+    let at =
+        (0..entries).map(|entry| start + 2 + 12 * entry).find(|at| bytes[*at..*at + 2] == tag.to_le_bytes());
+    let at = at.unwrap_or_else(|| panic!("{name} has no tag {tag}"));
+    bytes[at + 8..at + 10].copy_from_slice(&value.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn a_tiff_that_is_not_read_is_named_in_its_own_terms() {
+    let check = |name: &str, tag: u16, value: u16, expected: &str| {
+        let error = decode_bytes(&with_tag(name, tag, value), Path::new("a.tif")).unwrap_err();
+        assert_eq!(error.reason(), expected, "{error}");
+        assert!(error.remedy().starts_with("Save it as"), "{}", error.remedy());
+    };
+    let cannot = |what: &str| format!("cannot be read here: it is a TIFF with {what}");
+    check("raw.tif", 259, 34887, &cannot("LERC compression"));
+    check("raw.tif", 259, 6, &cannot("old-style JPEG compression"));
+    check("raw.tif", 259, 777, &cannot("compression 777, which is not known here"));
+    check("raw.tif", 262, 8, &cannot("CIE L*a*b* colours"));
+    check("raw.tif", 262, 32803, &cannot("a camera's raw sensor values (CFA)"));
+    check("raw.tif", 262, 1, &cannot("3 samples a pixel that are no RGB (channels or bands)"));
+    check("float_grey.tif", 339, 5, &cannot("complex numbers as samples"));
+    check("tiff_lzw_predictor.tif", 317, 9, &cannot("predictor 9"));
+    check("float_grey.tif", 258, 7, &cannot("float samples of 7 bits"));
+}
+
+#[test]
+fn what_is_assumed_is_said() {
+    let check = |name: &str, expected: &[&str]| {
+        let (_, bytes, ..) = kinds().into_iter().find(|(own, ..)| own == name).unwrap();
+        let (_, notes) = super::check(&bytes, Path::new(name)).unwrap();
+        let reasons: Vec<&str> = notes.iter().map(|note| note.reason.as_str()).collect();
+        assert_eq!(reasons, expected, "{name}");
+    };
+    check("grey_16<.tif", &[]);
+    check("float32<.tif", &[]);
+    check(
+        "twelve_in_sixteen.tif",
+        &[
+            "none of its 16 bits a value goes beyond 4,095 (the highest is 3,543), so they are read as 12 bits",
+        ],
+    );
+    check("float_of_255.tif", &["its float values go up to 221, so they are read as 0 to 255"]);
+    check(
+        "three_pages.tif",
+        &["it holds 3 pictures (pages, or layers of a stack), and the first one is used"],
+    );
+    check(
+        "int32_of_words.tif",
+        &["its signed 32-bit values go up to 56,576, so they are read as 0 to 65,535"],
+    );
+}
+
+#[test]
+fn an_animation_is_said_to_be_one() {
+    use ::image::codecs::gif::GifEncoder;
+    let mut bytes = Vec::new();
+    let mut encoder = GifEncoder::new(&mut bytes);
+    for shade in 0..3 {
+        let frame = ::image::RgbaImage::from_pixel(5, 4, ::image::Rgba([shade * 90, 0, 0, 255]));
+        encoder.encode_frame(::image::Frame::new(frame)).unwrap();
+    }
+    drop(encoder);
+    let (_, notes) = check(&bytes, Path::new("a.gif")).unwrap();
+    assert_eq!(notes[0].reason, "it holds 3 pictures (it is animated), and the first one is used");
+    let mut frames = Vec::new();
+    let mut png = png::Encoder::new(&mut frames, 4, 3);
+    png.set_color(png::ColorType::Grayscale);
+    png.set_animated(2, 0).unwrap();
+    let mut writer = png.write_header().unwrap();
+    writer.write_image_data(&[1; 12]).unwrap();
+    writer.write_image_data(&[2; 12]).unwrap();
+    writer.finish().unwrap();
+    let (_, notes) = check(&frames, Path::new("a.png")).unwrap();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    let chunk = |name: &[u8], length: u32| [name, &length.to_le_bytes(), &vec![0; length as usize]].concat();
+    let webp =
+        [b"RIFF\0\0\0\0WEBP".to_vec(), chunk(b"VP8X", 10), chunk(b"ANMF", 16), chunk(b"ANMF", 16)].concat();
+    assert_eq!(animation::pictures(Format::WebP, &webp), 2);
+    for (name, bytes, _) in files() {
+        assert_eq!(check(&bytes, Path::new(&name)).unwrap().1, [], "{name}");
+    }
+}
+
+#[test]
+fn formats_that_are_not_read_are_named() {
+    let check = |bytes: &[u8], expected: &str| {
+        let error = decode_bytes(bytes, Path::new("a.jpg")).unwrap_err();
+        assert_eq!(error.reason(), format!("cannot be read here: it is {expected}"));
+    };
+    check(b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miaf", "an AVIF image");
+    // Of brands that both use, the others tell.
+    check(b"\0\0\0\x20ftypmif1\0\0\0\0mif1avifmiaf", "an AVIF image");
+    check(b"\0\0\0\x20ftypmif1\0\0\0\0mif1heicmiaf", "a HEIC image");
+    check(b"\0\0\0\x20ftypmsf1\0\0\0\0hevcmsf1", "a HEIC image");
+    check(b"\0\0\0\x20ftypisom\0\0\0\0isommp42", "a video");
+    check(b"\0\0\0\x20ftypcrx \0\0\0\0crx isom", "a camera's raw file");
+    check(b"<!doctype html><html>", "a web page, not the picture that was meant to be downloaded");
+    check(b"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS, not the file itself");
+    check(b"PK\x03\x04 and so on", "an archive");
+    check(b"\x93NUMPY\x01\0v\0", "a scientific volume");
+}
+
 #[test]
 fn headers_say_what_is_decoded() {
     for (name, bytes, expected) in files() {
         let path = Path::new(&name);
-        let header = check(&bytes, path).unwrap();
+        let (header, _) = check(&bytes, path).unwrap();
         assert!(header.format.fits_name(path), "{name}");
         // Upright or lying.
         let (mut stored, mut upright) = ([header.width, header.height], [expected.width, expected.height]);
@@ -41,7 +184,10 @@ fn headers_say_what_is_decoded() {
 
 #[test]
 fn a_cut_file_is_truncated() {
-    for (name, bytes, _) in files() {
+    // Of several pictures the first may be whole.
+    let kinds = kinds().into_iter().filter(|(name, ..)| name != "three_pages.tif");
+    let kinds = kinds.map(|(name, bytes, ..)| (name, bytes));
+    for (name, bytes) in files().into_iter().map(|(name, bytes, _)| (name, bytes)).chain(kinds) {
         let path = Path::new(&name);
         let cut = &bytes[..bytes.len() * 2 / 3];
         for error in [check(cut, path).err(), decode_bytes(cut, path).err()] {
@@ -116,13 +262,14 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(
-        file in 0usize..27,
+        file in any::<prop::sample::Index>(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
         keep in any::<prop::sample::Index>(),
         cut: bool,
     ) {
-        let files = files();
-        let (name, mut bytes, _) = files[file % files.len()].clone();
+        let kinds = kinds().into_iter().map(|(name, bytes, ..)| (name, bytes));
+        let files: Vec<_> = files().into_iter().map(|(name, bytes, _)| (name, bytes)).chain(kinds).collect();
+        let (name, mut bytes) = files[file.index(files.len())].clone();
         for (at, value) in changes {
             let at = at.index(bytes.len());
             bytes[at] = value;

@@ -57,9 +57,9 @@ pub(super) fn read(
                 memory.note(&file.path, &checked);
             }
             match checked {
-                Checked::Sample { content, finding } => {
+                Checked::Sample { content, findings: doubts } => {
                     samples.push(sample(file, content));
-                    findings.extend(finding);
+                    findings.extend(doubts);
                 }
                 Checked::LeftOut(finding) | Checked::Unread(finding) => findings.push(finding),
             }

@@ -48,7 +48,7 @@ pub fn check_file(full: &Path, path: &Path) -> Checked {
         }
         Ok(text) => {
             let digest = Digest::of(text.as_bytes());
-            Checked::Sample { content: Content { text: Some(text.to_owned()), digest }, finding: None }
+            Checked::Sample { content: Content { text: Some(text.to_owned()), digest }, findings: Vec::new() }
         }
         Err(error) => {
             let line = content.iter().take(error.valid_up_to()).filter(|b| **b == b'\n').count();

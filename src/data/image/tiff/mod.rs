@@ -1,0 +1,41 @@
+//! TIFF (revision 6.0, its technical notes, BigTIFF, and the compressions that libtiff added): the first picture of a
+//! file, in every layout that has a plain meaning as RGB.
+//!
+//! A file goes through [`Directory`] (its tags), [`Layout`] (what they mean, or why they cannot be used), `chunks`
+//! (strips and tiles -> samples) and `colour` (samples -> RGB). What is refused is named in TIFF's own terms.
+
+mod ccitt;
+mod chunks;
+mod codecs;
+mod colour;
+mod directory;
+mod layout;
+mod rows;
+
+use super::fault::{Fault, Note, Noted};
+use super::{MAX_PIXELS, Rgb};
+use ::image::metadata::Orientation;
+use directory::Directory;
+use layout::Layout;
+
+/// Width and height of the first picture, as stored.
+pub(super) fn size(bytes: &[u8]) -> Result<(usize, usize), Fault> {
+    layout::size(&Directory::first(bytes)?)
+}
+
+/// The first picture, and what was assumed about it.
+pub(super) fn decode(bytes: &[u8]) -> Result<(Rgb, Orientation, Vec<Note>), Fault> {
+    let directory = Directory::first(bytes)?;
+    let layout = Layout::of(&directory)?;
+    if layout.pixels() > MAX_PIXELS {
+        return Err(Fault::Damaged("it has more pixels than are decoded".to_owned()));
+    }
+    let samples = chunks::read(bytes, &layout)?;
+    let Noted { what, mut notes } = colour::to_rgb(samples, &layout)?;
+    let others = directory.other_pictures();
+    if others > 0 {
+        notes.push(Note::first_of(others + 1, "pictures (pages, or layers of a stack)"));
+    }
+    let picture = Rgb { width: layout.width, height: layout.height, pixels: what };
+    Ok((picture, layout.orientation, notes))
+}
