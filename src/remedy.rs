@@ -71,6 +71,8 @@ pub enum Columns {
     /// The column may hold something else than the label.
     CheckLabel,
     CheckLabels,
+    /// It holds numbers, which may be what is to be predicted.
+    LabelOrNumber,
     /// Its numbers must differ.
     Differing,
 }
@@ -242,6 +244,10 @@ impl Columns {
             Self::CheckLabels => (
                 "check that the right columns hold the labels (--label-column)",
                 "check that the columns of the labels hold 1 and 0, or one of them the labels themselves",
+            ),
+            Self::LabelOrNumber => (
+                "name the column that holds the class (--label-column), or predict the number itself (--task regress)",
+                "choose the column that holds the class, or predict the number itself",
             ),
             Self::Differing => (
                 "name a column whose numbers differ (--label-column)",

@@ -55,7 +55,8 @@ fn scan_gives_one_object() {
     let data = scratch.images("photos", 3);
     scratch.file("photos/red/empty.png", "");
     let found = run!("scan", data, "--json").code(0).object();
-    assert_eq!(keys(&found), ["classes", "findings", "modality", "target"]);
+    assert_eq!(keys(&found), ["classes", "files", "findings", "modality", "target"]);
+    assert_eq!(found["files"], json!({"used": 9, "left_out": 1, "beside": 0, "litter": 0}));
     assert_eq!(found["modality"], "image");
     let classes: Vec<Value> = COLOURS.iter().map(|(name, _)| json!({"name": name, "items": 3})).collect();
     assert_eq!(found["classes"], json!(classes));
@@ -634,7 +635,11 @@ fn projects_and_exports_among_the_data_are_no_classes() {
     run!("new", "--data", data, "--backbone", IMAGE_BACKBONE, "--out", project, "--epochs", "1").code(0);
     run!("train", project).code(0);
     run!("export", project, "--out", data.join("export")).code(0);
-    assert_eq!(run!("scan", data, "--json").code(0).object(), before);
+    let mut after = run!("scan", data, "--json").code(0).object();
+    // They are passed over with a word.
+    let files = after.as_object_mut().unwrap().remove("files").unwrap();
+    assert_eq!((&files["used"], files["litter"].as_u64() > Some(5)), (&json!(12), true), "{files}");
+    assert_eq!(after, before);
 }
 
 #[test]

@@ -179,6 +179,7 @@ fn index(root: &Path, modality: Modality, mut items: Vec<Item>) -> DatasetIndex 
         remedy: "remove one of them".to_string(),
     };
     DatasetIndex {
+        files: Default::default(),
         version: INDEX_VERSION,
         root: root.to_path_buf(),
         modality,

@@ -1,5 +1,6 @@
 //! The arguments. Other programs depend on them: add, never change.
 
+use super::answers::AnswerFormat;
 use super::settings::SettingArgs;
 use crate::data::modality::Modality;
 use crate::data::scan::LayoutChoice;
@@ -96,6 +97,9 @@ pub enum Command {
         /// The project's validation or test samples
         #[arg(long, value_enum, default_value = "val", conflicts_with = "data")]
         split: SplitName,
+        /// All classes and the whole confusion, however many they are
+        #[arg(long)]
+        full: bool,
         /// One JSON object instead of a table
         #[arg(long)]
         json: bool,
@@ -103,24 +107,7 @@ pub enum Command {
         machine: MachineArgs,
     },
     /// Ask an export for labels
-    Predict {
-        export: PathBuf,
-        /// Images, text files, or folders of them
-        #[arg(value_name = "INPUT")]
-        inputs: Vec<PathBuf>,
-        /// A text; may be given several times
-        // A text may begin with a dash.
-        #[arg(long, value_name = "T", allow_hyphen_values = true)]
-        text: Vec<String>,
-        /// How many labels to show for each input
-        #[arg(long, value_name = "K", default_value_t = 3, value_parser = at_least_one())]
-        top: usize,
-        /// A JSON line for each input
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        machine: MachineArgs,
-    },
+    Predict(Predict),
     /// Export the trained head of a run
     Export {
         /// The project folder
@@ -194,6 +181,36 @@ pub struct MachineArgs {
     /// What computes; cuda and metal need a build with that feature
     #[arg(long, default_value = "cpu", value_parser = ["cpu", "cuda", "metal"])]
     pub device: String,
+}
+
+/// What an export is asked.
+#[derive(Args)]
+pub struct Predict {
+    pub export: PathBuf,
+    /// Images, text files, tables (an answer for each row), or folders of them
+    #[arg(value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// A text; may be given several times
+    // A text may begin with a dash.
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub text: Vec<String>,
+    /// Column of a table that holds the text; found out where not given
+    #[arg(long, value_name = "C", allow_hyphen_values = true)]
+    pub text_column: Option<String>,
+    /// How many labels to show for each input
+    #[arg(long, value_name = "K", default_value_t = 3, value_parser = at_least_one())]
+    pub top: usize,
+    /// A new file for the answers; its name (.csv, .jsonl) says how they are written
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// How the answers are written
+    #[arg(long, value_enum, conflicts_with = "json")]
+    pub format: Option<AnswerFormat>,
+    /// A JSON line for each input
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub machine: MachineArgs,
 }
 
 /// What a new project is made of.

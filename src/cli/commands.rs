@@ -1,20 +1,23 @@
 //! One function for each command.
 
-use super::args::{Columns, Command, MachineArgs, New, SplitName};
+use super::answers::AnswerFormat;
+use super::args::{Columns, Command, MachineArgs, New, Predict, SplitName};
 use super::control::{Console, stop_on_interrupt, tell};
 use super::print::{print_json, print_text};
+use super::scores::{self, Length};
 use super::{DONE, FAILED, show};
 use crate::control::Ended;
 use crate::data::scan::ScanOptions;
 use crate::data::target::TargetKind;
 use crate::hub;
-use crate::jobs::{self, EvaluateWhat, ModelSource, NewProject};
+use crate::jobs::{self, EvaluateWhat, ModelSource, NewProject, Questions};
 use crate::problem::{Cause, Problem};
+use crate::project::files::write_atomically;
 use crate::project::{Machine, Project};
 use crate::task::TaskChoice;
 use anyhow::Result;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Does what the command says; returns the exit code.
 pub fn run(command: Command) -> Result<u8> {
@@ -25,17 +28,16 @@ pub fn run(command: Command) -> Result<u8> {
         Command::Tree { backbone, json } => tree(&backbone, json),
         Command::New(new) => create(new),
         Command::Train { project, json, resume, machine } => train(&project, json, resume, &machine),
-        Command::Eval { folder, data, columns, run, split, json, machine } => {
+        Command::Eval { folder, data, columns, run, split, full, json, machine } => {
             let what = match (&data, split) {
                 (Some(data), _) => EvaluateWhat::Data(data),
                 (None, SplitName::Val) => EvaluateWhat::Validation,
                 (None, SplitName::Test) => EvaluateWhat::Test,
             };
-            evaluate(&folder, run.as_deref(), what, &columns, json, &machine)
+            let length = if full { Length::Full } else { Length::Short };
+            evaluate(&folder, run.as_deref(), what, &columns, (json, length), &machine)
         }
-        Command::Predict { export, inputs, text, top, json, machine } => {
-            predict(&export, &inputs, &text, top, json, &machine)
-        }
+        Command::Predict(asked) => predict(&asked),
         Command::Export { project, out, run, format: _ } => export(&project, &out, run.as_deref()),
         Command::Hub { command } => super::hub::run(command),
         Command::Runs { project, json } => runs(&project, json),
@@ -57,8 +59,8 @@ fn scan(path: &Path, columns: &Columns, task: Option<TaskChoice>, json: bool) ->
     let modality = index.modality;
     let with_items = |(name, items): (&String, usize)| json!({"name": name, "items": items});
     let classes: Vec<Value> = index.classes.iter().zip(index.counts()).map(with_items).collect();
-    let (target, findings) = (index.target, &index.findings);
-    print_json(&match target {
+    let (target, findings, files) = (index.target, &index.findings, index.files);
+    let mut told = match target {
         TargetKind::Class => {
             json!({"modality": modality, "target": target, "classes": classes, "findings": findings})
         }
@@ -69,7 +71,12 @@ fn scan(path: &Path, columns: &Columns, task: Option<TaskChoice>, json: bool) ->
         TargetKind::Numbers => json!({
             "modality": modality, "target": target, "columns": index.summaries(), "findings": findings,
         }),
-    })?;
+    };
+    // Where every file is a sample there is nothing to tell.
+    if let (Some(told), true) = (told.as_object_mut(), files.total() > files.used) {
+        told.insert("files".to_owned(), serde_json::to_value(files)?);
+    }
+    print_json(&told)?;
     Ok(DONE)
 }
 
@@ -162,6 +169,9 @@ fn train(project: &Path, json: bool, resume: bool, machine: &MachineArgs) -> Res
             record.validation_samples,
             project.display(),
         ));
+        for sentence in trained.coverage.sentences(record.task.kind.target, "validation") {
+            console.print(&show::one_line(&sentence));
+        }
     }
     Ok(DONE)
 }
@@ -196,7 +206,7 @@ fn evaluate(
     run: Option<&str>,
     what: EvaluateWhat,
     columns: &Columns,
-    json: bool,
+    (json, length): (bool, Length),
     machine: &MachineArgs,
 ) -> Result<u8> {
     let console = Console::new();
@@ -206,40 +216,63 @@ fn evaluate(
     let evaluation = evaluation?;
     match json {
         true => print_json(&serde_json::to_value(&evaluation)?)?,
-        false => print_text(&show::evaluation(&evaluation))?,
+        false => print_text(&scores::evaluation(&evaluation, length))?,
     }
     Ok(DONE)
 }
 
-fn predict(
-    export: &Path,
-    inputs: &[PathBuf],
-    texts: &[String],
-    top: usize,
-    json: bool,
-    machine: &MachineArgs,
-) -> Result<u8> {
-    if inputs.is_empty() && texts.is_empty() {
+fn predict(asked: &Predict) -> Result<u8> {
+    if asked.inputs.is_empty() && asked.text.is_empty() {
         return Err(Problem::input(
             "there is nothing to predict",
             "no input was given",
-            "name files or folders, or give --text",
+            "name files, tables or folders, or give --text",
         )
         .into());
     }
+    let format = answer_format(asked)?;
     let console = Console::new();
-    let predictions = machine_of(machine).and_then(|m| {
-        jobs::predict(&ModelSource::Export(export.to_path_buf()), inputs, texts, top, &m, &console)
+    let questions =
+        Questions { files: &asked.inputs, texts: &asked.text, text_column: asked.text_column.as_deref() };
+    let predictions = machine_of(&asked.machine).and_then(|m| {
+        jobs::predict(&ModelSource::Export(asked.export.clone()), &questions, asked.top, &m, &console)
     });
     console.finish();
     let predictions = predictions?;
-    for prediction in &predictions {
-        match json {
-            true => print_json(&serde_json::to_value(prediction)?)?,
-            false => print_text(&format!("{}\n", show::prediction(prediction)))?,
-        }
+    let answers = format.write(&predictions)?;
+    match &asked.out {
+        Some(out) => write_atomically(out, answers.as_bytes(), "write the answers")?,
+        None => print_text(&answers)?,
     }
-    Ok(if predictions.iter().any(|p| p.error.is_some()) { FAILED } else { DONE })
+    let failed = predictions.iter().filter(|p| p.error.is_some()).count();
+    if asked.out.is_some() {
+        tell(&format!("{} answers, {failed} errors", predictions.len() - failed));
+    }
+    Ok(if failed > 0 { FAILED } else { DONE })
+}
+
+/// What was asked for, or what the name of the output says.
+fn answer_format(asked: &Predict) -> crate::problem::Result<AnswerFormat> {
+    let of_name = || match &asked.out {
+        None => Ok(AnswerFormat::Text),
+        Some(out) => AnswerFormat::of_name(out).ok_or_else(|| {
+            let why = "its name says nothing of how they are to be written";
+            Problem::input("the answers cannot be written", why, "end it in .csv or .jsonl, or give --format")
+                .at(out)
+        }),
+    };
+    let format = match (asked.format, asked.json) {
+        (Some(format), _) => format,
+        (None, true) => AnswerFormat::Jsonl,
+        (None, false) => of_name()?,
+    };
+    match &asked.out {
+        Some(out) if out.exists() => {
+            let why = "there is something of this name already";
+            Err(Problem::input("the answers cannot be written", why, "give another name with --out").at(out))
+        }
+        Some(_) | None => Ok(format),
+    }
 }
 
 fn export(project: &Path, out: &Path, run: Option<&str>) -> Result<u8> {

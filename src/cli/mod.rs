@@ -2,11 +2,13 @@
 
 #![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
 
+mod answers;
 mod args;
 mod commands;
 mod control;
 mod hub;
 mod print;
+mod scores;
 mod settings;
 mod show;
 

@@ -5,12 +5,8 @@ use crate::control::{EpochRecord, Scores};
 use crate::data::index::DatasetIndex;
 use crate::data::numbers::{Histogram, NumberSummary};
 use crate::data::target::{TargetForm, TargetKind};
-use crate::evaluate::Evaluation;
-use crate::jobs::Prediction;
 use crate::project::RunRecord;
-use crate::task::detail::{ClassDetail, LabelDetail, NumberDetail};
-use crate::task::regress;
-use crate::task::{Answer, Detail, Format, LabelProbability, NamedNumber, ScoreKind, TaskKind};
+use crate::task::{Format, ScoreKind, TaskKind};
 use crate::units::number;
 pub use crate::units::{bytes, count, duration};
 use std::fmt::Write;
@@ -27,7 +23,7 @@ fn column(kind: &ScoreKind) -> String {
 }
 
 /// Its words inside a sentence: names such as F1 keep their capitals.
-fn lower(kind: &ScoreKind) -> String {
+pub fn lower(kind: &ScoreKind) -> String {
     let mut letters = kind.words.chars();
     match (letters.next(), letters.clone().next()) {
         (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(letters).collect(),
@@ -54,7 +50,7 @@ pub fn epoch_row(record: &EpochRecord, task: &TaskKind) -> String {
 }
 
 /// Shares and indexes with three decimals, amounts in the unit of the data.
-fn plain(kind: &ScoreKind, value: f64) -> String {
+pub fn plain(kind: &ScoreKind, value: f64) -> String {
     match kind.format {
         Format::Share | Format::Index => format!("{value:.3}"),
         Format::Amount => kind.format(value),
@@ -68,7 +64,7 @@ pub fn scores(scores: &Scores, task: &TaskKind, between: &str) -> String {
 }
 
 /// A name of the user's in a table: on one line and not too long.
-fn short_name(name: &str) -> String {
+pub fn short_name(name: &str) -> String {
     const LONGEST: usize = 60;
     match name.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", one_line(&name[..end])),
@@ -119,6 +115,9 @@ pub fn dataset(index: &DatasetIndex) -> String {
         TargetKind::Numbers => index.summaries().iter().enumerate().for_each(|(number, column)| {
             add_column(&mut out, column, &Histogram::new(&index.numbers_of(number)));
         }),
+    }
+    if index.files.total() > index.files.used {
+        let _ = writeln!(out, "{}", index.files);
     }
     if !index.findings.is_empty() {
         let _ = writeln!(out, "{} findings", index.findings.len());
@@ -220,125 +219,6 @@ fn add_node(out: &mut String, node: &Node, depth: usize) {
     );
     for child in &node.children {
         add_node(out, child, depth + 1);
-    }
-}
-
-/// Scores and what stands beside them.
-pub fn evaluation(e: &Evaluation) -> String {
-    let score = |kind: &ScoreKind| {
-        let ends =
-            e.interval(kind.name).map(|i| format!(" ({} to {})", plain(kind, i.low), plain(kind, i.high)));
-        Some(format!("{} {}{}", lower(kind), plain(kind, kind.of(&e.scores)?), ends.unwrap_or_default()))
-    };
-    let scores: Vec<String> = e.task.scores.iter().filter_map(score).collect();
-    let mut out = format!("{} samples ({})\n{}", e.samples, e.split.name(), scores.join("   "));
-    let baseline = match &e.detail {
-        Detail::Classes(detail) => format!("always the largest class {:.3}", detail.largest_class_accuracy),
-        Detail::Labels(detail) => format!("always the usual labels, micro F1 {:.3}", detail.usual_labels_f1),
-        Detail::Numbers(_) => String::new(),
-    };
-    let _ = writeln!(out, "{}{baseline}", if baseline.is_empty() { "" } else { "   " });
-    if !e.intervals.is_empty() {
-        out.push_str(
-            "In parentheses: 95 % intervals, which tell how far so many samples pin a score down.\n",
-        );
-    }
-    if e.chosen_on_these_samples {
-        out.push_str("The best epoch was chosen on these same samples, so the scores flatter a little. A test set (--test-fraction, or --data) is a fairer judge.\n");
-    }
-    if e.unusable > 0 {
-        let _ = writeln!(out, "{} samples could not be read and are left out.", e.unusable);
-    }
-    match &e.detail {
-        Detail::Classes(detail) => classes(&mut out, detail),
-        Detail::Labels(detail) => labels(&mut out, detail),
-        Detail::Numbers(detail) => numbers(&mut out, detail),
-    }
-    out
-}
-
-/// The names of rows, cut, and how wide the widest is.
-fn row_names<'n>(names: impl Iterator<Item = &'n String>) -> (Vec<String>, usize) {
-    let names: Vec<String> = names.map(|name| short_name(name)).collect();
-    let widest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
-    (names, widest)
-}
-
-fn classes(out: &mut String, detail: &ClassDetail) {
-    let (labels, widest) = row_names(detail.labels.iter());
-    let _ = writeln!(out, "\n{:<widest$} precision  recall     F1  support", "class");
-    for (label, c) in labels.iter().zip(&detail.per_class) {
-        let _ = writeln!(
-            out,
-            "{label:<widest$} {:>9.3} {:>7.3} {:>6.3} {:>8}",
-            c.precision, c.recall, c.f1, c.support
-        );
-    }
-    let _ = writeln!(out, "\nconfusion (rows: true class, columns: predicted, in the same order)");
-    for (label, row) in labels.iter().zip(&detail.confusion) {
-        let cells: String = row.iter().map(|n| format!("{n:>6}")).collect();
-        let _ = writeln!(out, "{label:<widest$}{cells}");
-    }
-}
-
-fn labels(out: &mut String, detail: &LabelDetail) {
-    let (names, widest) = row_names(detail.per_label.iter().map(|label| &label.label));
-    let _ = writeln!(out, "\n{:<widest$} precision  recall     F1  support  threshold  best", "label");
-    for (name, l) in names.iter().zip(&detail.per_label) {
-        let _ = writeln!(
-            out,
-            "{name:<widest$} {:>9.3} {:>7.3} {:>6.3} {:>8} {:>10.2} {:>5.2} (F1 {:.3})",
-            l.precision, l.recall, l.f1, l.support, l.threshold, l.best_threshold, l.best_f1
-        );
-    }
-    out.push_str("The best thresholds were looked for on these same samples, so their F1 flatters.\n");
-}
-
-fn numbers(out: &mut String, detail: &NumberDetail) {
-    let (names, widest) = row_names(detail.per_column.iter().map(|column| &column.column));
-    let _ = writeln!(
-        out,
-        "\n{:<widest$}      R²  mean error        RMSE  always the mean  true numbers",
-        "column"
-    );
-    for (name, c) in names.iter().zip(&detail.per_column) {
-        let amount = |value: f64| amounts().format(value);
-        let _ = writeln!(
-            out,
-            "{name:<widest$} {:>7.3} {:>11} {:>11} {:>16}  {} to {}",
-            c.r2,
-            amount(c.mae),
-            amount(c.rmse),
-            amount(c.mean_mae),
-            amount(c.lowest),
-            amount(c.highest)
-        );
-    }
-}
-
-/// How numbers in the unit of the data are written.
-fn amounts() -> &'static ScoreKind {
-    regress::KIND.score("mae").unwrap_or(regress::KIND.chief())
-}
-
-/// One answer.
-pub fn prediction(p: &Prediction) -> String {
-    let input = one_line(&p.input);
-    let shown = |l: &LabelProbability| format!("{} {:.1} %", short_name(&l.label), 100.0 * l.probability);
-    let listed = |labels: &[LabelProbability]| labels.iter().map(shown).collect::<Vec<_>>().join(", ");
-    match (&p.answer, &p.error) {
-        (Some(Answer::Classes { labels }), _) => format!("{input}: {}", listed(labels)),
-        (Some(Answer::Labels { labels, chosen }), _) => {
-            let chosen: Vec<String> = chosen.iter().map(|label| short_name(label)).collect();
-            let chosen = if chosen.is_empty() { "no label".to_string() } else { chosen.join(", ") };
-            format!("{input}: {chosen} ({})", listed(labels))
-        }
-        (Some(Answer::Numbers { numbers }), _) => {
-            let shown = |n: &NamedNumber| format!("{} {}", short_name(&n.name), amounts().format(n.value));
-            format!("{input}: {}", numbers.iter().map(shown).collect::<Vec<_>>().join(", "))
-        }
-        (None, Some(error)) => format!("{input}: error: {}", one_line(error)),
-        (None, None) => input,
     }
 }
 

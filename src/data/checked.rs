@@ -13,7 +13,7 @@ pub enum Checked {
     Sample {
         content: Content,
         /// What is doubtful.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(rename = "finding", default, with = "doubts", skip_serializing_if = "Vec::is_empty")]
         findings: Vec<Finding>,
     },
     /// Its content cannot be used.
@@ -30,4 +30,57 @@ pub struct Content {
     pub text: Option<String>,
     /// Of the bytes of the file, or of the text.
     pub digest: Digest,
+}
+
+/// A single finding is written as itself, as older files have it.
+mod doubts {
+    use super::Finding;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        One(Finding),
+        More(Vec<Finding>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+        match findings {
+            [one] => one.serialize(serializer),
+            more => more.serialize(serializer),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Finding>, D::Error> {
+        Ok(match Written::deserialize(deserializer)? {
+            Written::One(one) => vec![one],
+            Written::More(more) => more,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    #[test]
+    fn doubts_are_read_as_they_were_written() {
+        let finding = |kind: crate::data::finding::FindingKind| Finding {
+            file: PathBuf::from("a.tif"),
+            line: None,
+            kind,
+            reason: "why".into(),
+            remedy: "what".into(),
+        };
+        use crate::data::finding::FindingKind::{Assumed, WronglyNamed};
+        let all = [finding(WronglyNamed), finding(Assumed)];
+        for number in 0..=2 {
+            let content = Content { text: None, digest: Digest::of(b"a") };
+            let checked = Checked::Sample { content, findings: all[..number].to_vec() };
+            let text = serde_json::to_string(&checked).unwrap();
+            assert_eq!(serde_json::from_str::<Checked>(&text).unwrap(), checked, "{text}");
+            assert_eq!(text.contains("\"finding\":{"), number == 1, "{text}");
+        }
+    }
 }

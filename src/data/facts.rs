@@ -26,6 +26,8 @@ pub struct Facts {
     pub is_named: fn(&Path) -> bool,
     /// Whether a file whose name says nothing is one of these by its first 32 bytes.
     pub is_content: fn(&[u8]) -> bool,
+    /// The same where the name has no extension at all, or none that says anything.
+    pub is_bare_content: fn(&[u8]) -> bool,
     /// A small picture of the sample in a file, the longest side at most so many pixels.
     pub preview: fn(&Path, usize) -> Option<Preview>,
     /// Made-up samples for exports.

@@ -38,6 +38,44 @@ pub struct DatasetIndex {
     pub findings: Vec<Finding>,
     /// The arrangement that was recognised; displays as a sentence.
     pub layout: Layout,
+    /// What became of each file; zeros in older indexes.
+    #[serde(default)]
+    pub files: FileCount,
+}
+
+/// What became of the files of a folder: each is counted once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileCount {
+    /// Samples, or tables with samples.
+    pub used: u64,
+    /// A finding says why.
+    pub left_out: u64,
+    /// Read-me files, tables beside images and the like, which no class folder holds.
+    pub beside: u64,
+    /// What systems and tools leave behind.
+    pub litter: u64,
+}
+
+impl FileCount {
+    /// All files.
+    pub fn total(self) -> u64 {
+        self.used + self.left_out + self.beside + self.litter
+    }
+}
+
+impl fmt::Display for FileCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} used", counted(self.total(), "file"), grouped(self.used as usize))?;
+        let others = [
+            (self.left_out, "left out, as the findings say"),
+            (self.beside, "beside the samples"),
+            (self.litter, "of systems and tools"),
+        ];
+        others
+            .iter()
+            .filter(|(number, _)| *number > 0)
+            .try_for_each(|(number, what)| write!(f, ", {} {what}", grouped(*number as usize)))
+    }
 }
 
 impl DatasetIndex {
@@ -310,6 +348,7 @@ mod tests {
                 remedy: "copy it again".into(),
             }],
             layout: Layout::Folders { modality: Modality::Image, items: 2, folders: 2, parts: vec![] },
+            files: FileCount { used: 2, left_out: 1, beside: 0, litter: 0 },
         }
     }
 
@@ -384,6 +423,7 @@ mod tests {
     fn counts_and_sentences() {
         assert_eq!(example().counts(), [1, 1]);
         assert_eq!(example().layout.to_string(), "2 images in 2 folders");
+        assert_eq!(example().files.to_string(), "3 files: 2 used, 1 left out, as the findings say");
         assert_eq!(counted(1, "image"), "1 image");
         assert_eq!(counted(1_234_567, "image"), "1,234,567 images");
     }

@@ -50,6 +50,11 @@ impl Modality {
         Self::ALL.iter().copied().find(|modality| (modality.facts().is_content)(bytes))
     }
 
+    /// The same where the name has no extension that says anything.
+    pub fn of_bare_content(bytes: &[u8]) -> Option<Self> {
+        Self::ALL.iter().copied().find(|modality| (modality.facts().is_bare_content)(bytes))
+    }
+
     /// What the models of a task of the Hub take; `None` where it is something else, or more than one thing.
     pub fn of_hub_task(task: &str) -> Option<Self> {
         let takes = |tasks: fn(Self) -> &'static [&'static str]| {

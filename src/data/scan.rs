@@ -27,6 +27,7 @@ mod sampled;
 mod spelling;
 mod table;
 mod tables;
+mod unlabelled;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -35,10 +36,13 @@ use std::path::Path;
 pub use error::ScanError;
 pub use known::KnownFiles;
 pub use options::{LayoutChoice, ScanOptions};
+pub use unlabelled::{Content, Unlabelled, unlabelled};
 pub use walk::{HEAD_FILE, MANIFEST_FILE, RECIPE_FILE};
 
 use super::facts::Carrier;
-use super::index::{DatasetIndex, Digest, Finding, FindingKind, INDEX_VERSION, Item, Layout, Modality, Part};
+use super::index::{
+    DatasetIndex, Digest, FileCount, Finding, FindingKind, INDEX_VERSION, Item, Layout, Modality, Part,
+};
 use super::target::{Target, TargetKind};
 use crate::control::Control;
 use known::Memory;
@@ -89,16 +93,19 @@ pub fn scan_known(
         _ => ScanError::Unreadable { path: path(), why: source.to_string() },
     })?;
     let mut memory = Memory::new(known);
+    let mut all = FileCount::default();
     let found = if about.is_dir() {
         let mut tree = Tree::walk(root, control)?;
         memory.take_stamps(std::mem::take(&mut tree.stamps));
+        all.used = tree.files.len() as u64 + tree.refused;
+        all.litter = tree.litter;
         layouts::read(root, tree, options, &mut memory, control)?
     } else if tables::named_like_a_table(root) {
         tables::scan_file(root, options, &mut memory, control)?
     } else {
         return Err(ScanError::NotADataset { path: path(), why: what_a_file_is(root) });
     };
-    let index = found.into_index(root)?;
+    let index = found.into_index(root, all)?;
     let (known, read) = memory.end();
     Ok(Scanned { index, known, read })
 }
@@ -137,12 +144,15 @@ struct Found {
     samples: Vec<Sample>,
     findings: Vec<Finding>,
     layout: Layout,
+    /// Files that no class folder holds, and that are no samples.
+    beside: u64,
 }
 
 impl Found {
-    /// Numbers the classes, sorts, and looks for what only the whole shows.
-    fn into_index(self, root: &Path) -> Result<DatasetIndex, ScanError> {
-        let Found { modality, mut samples, mut findings, mut layout } = self;
+    /// Numbers the classes, sorts, and looks for what only the whole shows. Of the files, those that are litter are told
+    /// from `all` others.
+    fn into_index(self, root: &Path, all: FileCount) -> Result<DatasetIndex, ScanError> {
+        let Found { modality, mut samples, mut findings, mut layout, beside } = self;
         samples.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
         findings.extend(spelling::unify(&mut samples));
         let (target, classes) = names(&layout, &samples);
@@ -172,7 +182,11 @@ impl Found {
         findings.extend(audit::findings(target, &classes, &items));
         findings.sort_by(|a, b| (&a.file, a.line, a.kind).cmp(&(&b.file, b.line, b.kind)));
         let root = root.to_owned();
-        Ok(DatasetIndex { version: INDEX_VERSION, root, modality, target, classes, items, findings, layout })
+        let used = items.iter().map(|item| &item.path).collect::<BTreeSet<_>>().len() as u64;
+        let left_out = all.used.saturating_sub(used + beside);
+        let files = FileCount { used, left_out, beside, litter: all.litter };
+        let version = INDEX_VERSION;
+        Ok(DatasetIndex { version, root, modality, target, classes, items, findings, layout, files })
     }
 }
 
@@ -211,6 +225,8 @@ fn what_a_file_is(path: &Path) -> String {
     }
 }
 
+#[cfg(test)]
+mod file_tests;
 #[cfg(test)]
 mod folder_tests;
 #[cfg(test)]

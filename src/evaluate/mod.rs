@@ -11,6 +11,7 @@ use crate::network::samples::Sample;
 use crate::predict::Model;
 use crate::problem::{Problem, Result};
 use crate::remedy::Remedy;
+use crate::task::coverage::{Coverage, Majority};
 use crate::task::{Detail, Interval, Row, ScoreKind, TaskChoice, targets};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -34,6 +35,9 @@ pub struct Evaluation {
     pub chosen_on_these_samples: bool,
     /// Samples that could not be decoded.
     pub unusable: u64,
+    /// What the scores rest on.
+    #[serde(flatten)]
+    pub coverage: Coverage,
     /// Each answer by itself, in the order of the samples; for a window, not for the command line.
     #[serde(skip)]
     pub answers: Vec<Answered>,
@@ -91,6 +95,10 @@ impl<'de> Deserialize<'de> for Evaluation {
             chosen_on_these_samples: bool,
             unusable: u64,
             #[serde(default)]
+            untested: Vec<String>,
+            #[serde(default)]
+            majority: Option<Majority>,
+            #[serde(default)]
             intervals: BTreeMap<String, [f64; 2]>,
             #[serde(flatten)]
             detail: Detail,
@@ -113,6 +121,7 @@ impl<'de> Deserialize<'de> for Evaluation {
             detail: written.detail,
             chosen_on_these_samples: written.chosen_on_these_samples,
             unusable: written.unusable,
+            coverage: Coverage { untested: written.untested, majority: written.majority },
             answers: Vec::new(),
             intervals,
         })
@@ -136,6 +145,16 @@ impl Evaluation {
         self.intervals.iter().find(|(own, _)| *own == name).map(|(_, interval)| *interval)
     }
 
+    /// What a person must know of the scores besides their intervals.
+    pub fn rests_on(&self) -> Vec<String> {
+        let judged = match self.split {
+            Judged::Val => "validation",
+            Judged::Test => "test",
+            Judged::Data => "labelled",
+        };
+        self.coverage.sentences(self.task.target, judged)
+    }
+
     /// Answers that are wrong, the worst first.
     pub fn mistakes(&self) -> Vec<&Answered> {
         let mut wrong: Vec<&Answered> = self.answers.iter().filter(|answer| answer.error > 0.0).collect();
@@ -157,6 +176,7 @@ pub fn evaluate(
 ) -> Result<Evaluation> {
     let task = model.task();
     let targets = targets(task, index, items)?;
+    let coverage = Coverage::of(task.names(), index, items);
     let samples: Vec<Sample> = items.iter().filter_map(|n| Sample::of(index, *n)).collect();
     let total = samples.len() as u64;
     let outputs = model.outputs(&samples, &mut |done| {
@@ -206,6 +226,7 @@ pub fn evaluate(
         detail: found.detail,
         chosen_on_these_samples: split == Judged::Val,
         unusable,
+        coverage,
         answers,
         intervals,
     })

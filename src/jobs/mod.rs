@@ -8,6 +8,7 @@ mod export;
 mod hub;
 mod inspect;
 mod open;
+mod predict;
 mod save;
 mod score;
 mod train;
@@ -17,8 +18,9 @@ pub use export::export;
 pub use hub::{add_local, hub_download, hub_host, hub_page, library, remove, search_hub, search_on, verify};
 pub use inspect::{calibrate, filter_tiles, inspect_weights};
 pub use open::{FreshData, Opened, create_in_home, is_export, open, read_as};
+pub use predict::{ModelSource, Prediction, Questions, predict};
 pub use save::{remember, save_recipe};
-pub use score::{EvaluateWhat, ModelSource, Prediction, evaluate, predict};
+pub use score::{EvaluateWhat, evaluate};
 pub use train::{Trained, train, train_recipe};
 
 use crate::control::{Control, Fact};

@@ -1,22 +1,17 @@
-//! Answers of a trained model: for labelled samples as scores, for files and texts as labels.
+//! Scores of a trained model on labelled samples.
 
 use super::{forget_if_changed, in_pool, scan, scan_named, scan_of};
-use crate::control::{Control, Fact};
-use crate::data::facts::extension;
+use crate::control::Control;
 use crate::data::index::DatasetIndex;
-use crate::data::modality::Modality;
 use crate::data::scan::ScanOptions;
 use crate::data::target::TargetKind;
 use crate::evaluate::{Evaluation, Judged};
-use crate::network::samples::Sample;
 use crate::predict::Model;
 use crate::problem::{Problem, Result};
 use crate::project::run::find_samples;
 use crate::project::{Machine, Project, Recipe, Run};
 use crate::remedy::Remedy;
-use crate::task::Answer;
-use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Which samples to evaluate on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,135 +129,6 @@ fn spell_as(index: &mut DatasetIndex, names: &[String]) {
             class.clone_from(known);
         }
     }
-}
-
-/// What a model says of one input, or why it says nothing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Prediction {
-    pub input: String,
-    #[serde(flatten, default)]
-    pub answer: Option<Answer>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
-/// Which trained model answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ModelSource {
-    /// An exported head.
-    Export(PathBuf),
-    /// The best epoch so far of a project's run; the newest run that has one where not named.
-    Run { project: PathBuf, run: Option<String> },
-}
-
-impl ModelSource {
-    fn open(&self, machine: &Machine) -> Result<Model> {
-        let (folder, name) = match self {
-            Self::Export(export) => return Model::from_export(export, machine),
-            Self::Run { project, run } => (project, run),
-        };
-        let project = Project::open(folder)?;
-        let newest = || {
-            let runs = project.runs().into_iter().rev();
-            runs.into_iter().find(|run| run.record().is_ok_and(|r| r.best_epoch.is_some()))
-        };
-        let run = match name.as_deref().map_or_else(newest, |name| project.run(Some(name)).ok()) {
-            Some(run) => run,
-            None => project.run(name.as_deref())?,
-        };
-        let recipe = Recipe::read(&run.recipe_path())?;
-        Model::from_run(&run, &super::train::pinned_backbone(&project, &recipe)?, machine)
-    }
-}
-
-/// Asks a model for files (folders are searched) and texts; at most `top` labels each. Every input is tried.
-///
-/// # Errors
-/// The model cannot be used, or the user stopped. What is wrong with one input is in its prediction.
-pub fn predict(
-    model: &ModelSource,
-    files: &[PathBuf],
-    texts: &[String],
-    top: usize,
-    machine: &Machine,
-    control: &dyn Control,
-) -> Result<Vec<Prediction>> {
-    in_pool(machine, || {
-        let model = model.open(machine)?;
-        let mut inputs: Vec<(String, Result<Sample>)> = Vec::new();
-        for path in files {
-            let found = expand(path, model.modality());
-            if found.is_empty() {
-                inputs.push((path.display().to_string(), Err(empty_folder(path, model.modality()))));
-            }
-            for path in found {
-                let sample = Sample::from_file(&path, model.modality());
-                inputs.push((path.display().to_string(), sample));
-            }
-        }
-        inputs.extend(texts.iter().map(|text| (text.clone(), Ok(Sample::Text(text.clone())))));
-        answer(&model, inputs, top, control)
-    })
-}
-
-fn answer(
-    model: &Model,
-    inputs: Vec<(String, Result<Sample>)>,
-    top: usize,
-    control: &dyn Control,
-) -> Result<Vec<Prediction>> {
-    let good: Vec<Sample> = inputs.iter().filter_map(|(_, sample)| sample.as_ref().ok().cloned()).collect();
-    let total = good.len() as u64;
-    let mut answers = model
-        .outputs(&good, &mut |done| {
-            control.report(Fact::progress("answering", done as u64, total));
-            !control.stop_requested()
-        })?
-        .into_iter();
-    let predictions = inputs.into_iter().map(|(input, sample)| {
-        let output = sample.and_then(|_| {
-            answers
-                .next()
-                .unwrap_or_else(|| Err(Problem::other("an answer is missing", "", "please report this")))
-        });
-        match output {
-            Ok(output) => Prediction { input, answer: Some(model.task().answer(&output, top)), error: None },
-            Err(problem) => Prediction {
-                input,
-                answer: None,
-                error: Some(format!("{}: {}; {}", problem.what, problem.why, problem.remedy)),
-            },
-        }
-    });
-    Ok(predictions.collect())
-}
-
-fn empty_folder(path: &Path, modality: Modality) -> Problem {
-    let why = format!("it holds no {}, or cannot be read", modality.facts().files);
-    Problem::input("the folder cannot be used", why, "name files, or a folder that holds some").at(path)
-}
-
-/// The files in a folder, sorted and searched to its bottom; a file stands for itself.
-fn expand(path: &Path, modality: Modality) -> Vec<PathBuf> {
-    if !path.is_dir() {
-        return vec![path.to_path_buf()];
-    }
-    let is_wanted = |path: &Path| modality.facts().extensions.contains(&extension(path).as_str());
-    let (mut found, mut folders) = (Vec::new(), vec![path.to_path_buf()]);
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            match entry.file_type() {
-                // What systems hide in folders is no sample, as in a scan.
-                _ if entry.file_name().to_string_lossy().starts_with('.') => {}
-                Ok(kind) if kind.is_dir() => folders.push(path),
-                _ if is_wanted(&path) => found.push(path),
-                _ => {}
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 #[cfg(test)]

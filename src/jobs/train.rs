@@ -12,6 +12,7 @@ use crate::project::reading::Reading;
 use crate::project::run::{Environment, FailureKind, RUN_VERSION, SplitRecord};
 use crate::project::{Machine, Plan, Project, Recipe, Run, RunRecord, RunState};
 use crate::remedy::Remedy;
+use crate::task::coverage::Coverage;
 use crate::train::checkpoint::{self, Progress};
 use crate::train::features::Features;
 use crate::train::fit::{Ending, fit};
@@ -24,6 +25,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 pub struct Trained {
     pub run: Run,
     pub record: RunRecord,
+    /// What its validation scores rest on.
+    pub coverage: Coverage,
     /// From the request to the end: scan, cache and training of this session.
     pub seconds: f64,
 }
@@ -58,12 +61,12 @@ pub fn train_recipe(
 fn in_locked(
     project: &Project,
     machine: &Machine,
-    work: impl FnOnce() -> Result<(Run, RunRecord)> + Send,
+    work: impl FnOnce() -> Result<(Run, RunRecord, Coverage)> + Send,
 ) -> Result<Trained> {
     let started = Instant::now();
     let _lock = project.lock()?;
-    let (run, record) = in_pool(machine, work)?;
-    Ok(Trained { run, record, seconds: started.elapsed().as_secs_f64() })
+    let (run, record, coverage) = in_pool(machine, work)?;
+    Ok(Trained { run, record, coverage, seconds: started.elapsed().as_secs_f64() })
 }
 
 fn start_run(
@@ -71,7 +74,7 @@ fn start_run(
     recipe: Recipe,
     machine: &Machine,
     control: &dyn Control,
-) -> Result<(Run, RunRecord)> {
+) -> Result<(Run, RunRecord, Coverage)> {
     let index = Arc::new(scan_of(project, &recipe, control)?);
     let backbone = pinned_backbone(project, &recipe)?;
     let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
@@ -85,11 +88,16 @@ fn start_run(
     run.write_split(&SplitRecord::new(&plan.index, &plan.split))?;
     let record = new_record(&plan, &run);
     run.write_record(&record)?;
-    execute(&plan, &weights, &features, run, record, control)
-        .inspect_err(|problem| forget_if_changed(project, &plan.index, items_of(&plan.index, problem)))
+    let (run, record) = execute(&plan, &weights, &features, run, record, control)
+        .inspect_err(|problem| forget_if_changed(project, &plan.index, items_of(&plan.index, problem)))?;
+    Ok((run, record, plan.coverage()))
 }
 
-fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Result<(Run, RunRecord)> {
+fn resume_run(
+    project: &Project,
+    machine: &Machine,
+    control: &dyn Control,
+) -> Result<(Run, RunRecord, Coverage)> {
     let run = project.unfinished_run()?.ok_or_else(|| {
         Problem::input("there is nothing to resume", "the newest run has finished", Remedy::NewRun)
             .at(project.folder())
@@ -120,8 +128,9 @@ fn resume_run(project: &Project, machine: &Machine, control: &dyn Control) -> Re
     record.state = RunState::Running;
     (record.failure, record.failure_kind) = (None, None);
     run.write_record(&record)?;
-    execute(&plan, &weights, &features, run, record, control)
-        .inspect_err(|problem| forget_if_changed(project, &plan.index, items_of(&plan.index, problem)))
+    let (run, record) = execute(&plan, &weights, &features, run, record, control)
+        .inspect_err(|problem| forget_if_changed(project, &plan.index, items_of(&plan.index, problem)))?;
+    Ok((run, record, plan.coverage()))
 }
 
 /// The items whose file a problem is about.

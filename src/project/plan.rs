@@ -9,7 +9,9 @@ use crate::data::split::{Split, SplitSpec};
 use crate::data::target::TargetKind;
 use crate::problem::{Problem, Result};
 use crate::remedy::Remedy;
+use crate::task::coverage::{Coverage, some_of};
 use crate::task::{Task, TaskRecord};
+use crate::units::grouped;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -106,6 +108,11 @@ impl Plan {
             + self.task.outputs() * (self.backbone.feature_size() + 1)
     }
 
+    /// What scores on the validation samples rest on.
+    pub fn coverage(&self) -> Coverage {
+        Coverage::of(&self.index.classes, &self.index, &self.split.validation)
+    }
+
     fn check_split(&self) -> Result<()> {
         let lacking = |part: &str| {
             Problem::input(
@@ -147,11 +154,25 @@ impl Plan {
             // A column of numbers is had by every sample.
             TargetKind::Numbers => 0..0,
         };
-        for class in classes.filter(|class| !trained.contains(class)) {
-            let name = self.index.name_of(class);
-            warnings
-                .push(format!("no sample of class {name:?} is trained on; it can never be predicted well"));
+        let untrained =
+            classes.filter(|class| !trained.contains(class)).map(|class| self.index.name_of(class));
+        let untrained: Vec<String> = untrained.map(str::to_owned).collect();
+        match untrained.as_slice() {
+            [] => {}
+            [name] => {
+                warnings.push(format!(
+                    "no sample of class {name:?} is trained on; it can never be predicted well"
+                ));
+            }
+            names => warnings.push(format!(
+                "no sample of {} classes is trained on, and they can never be predicted well: {}",
+                grouped(names.len()),
+                some_of(names)
+            )),
         }
+        warnings.extend(
+            self.coverage().sentences(self.index.target, "validation").iter().map(|said| as_clause(said)),
+        );
         let follows = self.recipe.training.batch_norm == BatchNormChoice::Training;
         if follows && !self.mask.thaws_any(self.architecture().tree(), Kind::BatchNorm) {
             let what = "no batch norm is thawed, so it changes nothing that batch norms follow the batches";
@@ -163,6 +184,12 @@ impl Plan {
         }
         warnings
     }
+}
+
+/// A sentence without its full stop, beginning small: what follows "warning:".
+fn as_clause(sentence: &str) -> String {
+    let mut letters = sentence.trim_end_matches('.').chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// The part of a recipe that decides the split.

@@ -245,6 +245,7 @@ mod tests {
             part: None,
         };
         DatasetIndex {
+            files: Default::default(),
             version: INDEX_VERSION,
             root: "/data".into(),
             modality: Modality::Image,

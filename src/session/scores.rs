@@ -33,6 +33,7 @@ mod tests {
             }
         };
         Evaluation {
+            coverage: Default::default(),
             task: TaskChoice::default(),
             split: Judged::Val,
             samples: (right + wrong) as u64,

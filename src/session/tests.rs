@@ -42,6 +42,7 @@ fn index() -> DatasetIndex {
         part: None,
     };
     DatasetIndex {
+        files: Default::default(),
         version: INDEX_VERSION,
         root: "/data".into(),
         modality: Modality::Image,

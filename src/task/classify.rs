@@ -11,11 +11,12 @@ use super::{
     TaskKind, TaskRecord, Verdict, wrong_target,
 };
 use crate::control::Scores;
-use crate::data::index::DatasetIndex;
+use crate::data::index::{DatasetIndex, Layout};
 use crate::data::target::{Target, TargetKind};
 use crate::nn::{cross_entropy, soft_cross_entropy, softmax_rows};
 use crate::problem::{Problem, Result};
-use crate::remedy::Columns;
+use crate::remedy::{Columns, Remedy};
+use crate::units::grouped;
 use candle_core::Tensor;
 use std::sync::Arc;
 
@@ -74,6 +75,7 @@ fn check(index: &DatasetIndex) -> Result<()> {
         )
         .at(&index.root));
     }
+    refuse_values(index)?;
     let filled = index.counts().iter().filter(|count| **count > 0).count();
     if filled >= 2 {
         return Ok(());
@@ -88,6 +90,40 @@ fn check(index: &DatasetIndex) -> Result<()> {
         "put the samples of each class into a folder of its own, or give a table with a label column",
     )
     .at(&index.root))
+}
+
+/// Where each label comes once, it names the sample and no class: an identifier, a text, a measured number.
+fn refuse_values(index: &DatasetIndex) -> Result<()> {
+    let counts = index.counts();
+    if counts.len() < 3 || counts.iter().any(|count| *count != 1) {
+        return Ok(());
+    }
+    let number = grouped(counts.len());
+    let columns = index.layout.label_columns();
+    let (why, remedy) = match (&index.layout, columns.first()) {
+        (Layout::Names { .. }, _) => (
+            format!(
+                "each of the {number} classes at the beginning of the names comes once, and a class needs two samples at least"
+            ),
+            Remedy::from("begin the names of the files of one class with the same word"),
+        ),
+        (_, None) => (
+            format!("each of the {number} class folders holds one sample, and a class needs two at least"),
+            Remedy::from("put the samples of each class into one folder"),
+        ),
+        (_, Some(column)) => {
+            let are_numbers = index.classes.iter().all(|name| name.trim().parse::<f64>().is_ok());
+            let (what, remedy) = match are_numbers {
+                true => ("numbers", Columns::LabelOrNumber),
+                false => ("values", Columns::CheckLabel),
+            };
+            let why = format!(
+                "the label column “{column}” holds {number} different {what} in {number} rows; it is no class"
+            );
+            (why, remedy.into())
+        }
+    };
+    Err(Problem::input("the labels are no classes", why, remedy).at(&index.root))
 }
 
 fn fit(index: &DatasetIndex, train: &[usize], loss: &LossChoice) -> Result<Arc<dyn Task>> {

@@ -20,6 +20,7 @@ macro_rules! tasks {
 
 pub mod answer;
 pub mod confusion;
+pub mod coverage;
 pub mod detail;
 #[cfg(test)]
 mod goldens;

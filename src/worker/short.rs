@@ -2,7 +2,7 @@
 
 use super::protocol::Outcome;
 use crate::control::Control;
-use crate::jobs::{self, ModelSource};
+use crate::jobs::{self, ModelSource, Questions};
 use crate::problem::Result;
 use crate::project::Machine;
 use std::path::PathBuf;
@@ -27,7 +27,8 @@ impl Short {
                 Ok(Outcome::Filters { backbone, layer, tiles })
             }
             Self::Try { model, files, texts } => {
-                let predictions = jobs::predict(&model, &files, &texts, TOP, machine, control)?;
+                let questions = Questions { files: &files, texts: &texts, text_column: None };
+                let predictions = jobs::predict(&model, &questions, TOP, machine, control)?;
                 Ok(Outcome::Tried { predictions })
             }
         }

@@ -5,7 +5,7 @@ use frostline::backbone::mix;
 use frostline::control::{Control, Fact, Silent};
 use frostline::data::scan::ScanOptions;
 use frostline::hub;
-use frostline::jobs::{self, EvaluateWhat, ModelSource};
+use frostline::jobs::{self, EvaluateWhat, ModelSource, Questions};
 use frostline::problem::Problem;
 use frostline::project::{Machine, Project};
 use std::path::Path;
@@ -86,7 +86,8 @@ fn a_flipped_bit_is_never_another_answer() {
     let sample = plan.index.full_path(&plan.index.items[0]);
     let predict = || {
         let model = ModelSource::Export(export.clone());
-        let answers = jobs::predict(&model, std::slice::from_ref(&sample), &[], 9, &machine(), &Silent)?;
+        let questions = Questions { files: std::slice::from_ref(&sample), ..Questions::default() };
+        let answers = jobs::predict(&model, &questions, 9, &machine(), &Silent)?;
         Ok(format!("{answers:?}"))
     };
     for name in ["manifest.json", "head.safetensors"] {

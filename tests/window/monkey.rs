@@ -601,6 +601,7 @@ fn evaluation(dice: &mut Dice) -> Evaluation {
         })
         .collect();
     Evaluation {
+        coverage: Default::default(),
         task: TaskChoice::default(),
         split: Judged::Val,
         samples: answers.len() as u64,
@@ -620,11 +621,11 @@ fn evaluation(dice: &mut Dice) -> Evaluation {
 
 fn prediction(dice: &mut Dice, input: String) -> Prediction {
     match dice.below(3) {
-        0 => Prediction { input, answer: None, error: Some("it cannot be read".into()) },
+        0 => Prediction { input, error: Some("it cannot be read".into()), ..Prediction::default() },
         _ => {
             let label = |probability: f32| LabelProbability { label: "red".into(), probability };
             let answer = Answer::Classes { labels: vec![label(0.9), label(f32::NAN)] };
-            Prediction { input, answer: Some(answer), error: None }
+            Prediction { input, answer: Some(answer), ..Prediction::default() }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use frostline::control::{Control, Fact, Silent};
 use frostline::evaluate::{Answered, Evaluation, intervals};
-use frostline::jobs::{self, EvaluateWhat, ModelSource, NewProject, Prediction};
+use frostline::jobs::{self, EvaluateWhat, ModelSource, NewProject, Prediction, Questions};
 use frostline::problem::Problem;
 use frostline::project::Machine;
 use frostline::project::settings::{self, Value};
@@ -170,7 +170,9 @@ impl Recorded {
         }
         let files: Vec<PathBuf> = TRIED.iter().map(|class| first_file(&sample().join(class))).collect();
         let model = ModelSource::Run { project: folder, run: None };
-        let mut predictions = jobs::predict(&model, &files, &[], 5, &machine, &Silent).unwrap();
+        let mut predictions =
+            jobs::predict(&model, &Questions { files: &files, ..Questions::default() }, 5, &machine, &Silent)
+                .unwrap();
         for prediction in &mut predictions {
             let inside = Path::new(&prediction.input).strip_prefix(sample()).unwrap();
             prediction.input = inside.display().to_string();
@@ -197,5 +199,6 @@ fn ask_texts(home: &Path, machine: &Machine) -> Vec<Prediction> {
     let (project, _) = jobs::create(&new, &Silent).unwrap();
     jobs::train(&project, false, machine, &Silent).unwrap();
     let model = ModelSource::Run { project: folder, run: None };
-    jobs::predict(&model, &[], &[TRIED_TEXT.to_string()], 5, machine, &Silent).unwrap()
+    let texts = [TRIED_TEXT.to_string()];
+    jobs::predict(&model, &Questions { texts: &texts, ..Questions::default() }, 5, machine, &Silent).unwrap()
 }

@@ -22,6 +22,7 @@ pub const FACTS: Facts = Facts {
     ],
     is_named: |path: &Path| named_like_an_image(path),
     is_content: |bytes: &[u8]| Format::of(bytes).is_ok(),
+    is_bare_content: |bytes: &[u8]| Format::of(bytes).is_ok(),
     preview: preview::preview,
     golden: Golden::Files { extension: "png", count: 3, content: golden::png },
     input: InputWords {

@@ -97,6 +97,11 @@ pub(crate) fn named_like_an_image(path: &Path) -> bool {
     is_decoded || NOT_DECODED.contains(&extension.as_str())
 }
 
+/// Whether the first bytes of a file are those of no format that is known.
+pub(crate) fn is_unknown(bytes: &[u8]) -> bool {
+    Format::of(bytes) == Err(None)
+}
+
 /// An error where the file of a format that says how long it is does not go as far as that.
 pub(super) fn require_end(format: Format, bytes: &[u8], path: &Path) -> Result<(), ImageError> {
     match format {

@@ -34,7 +34,7 @@ use thiserror::Error;
 pub use facts::FACTS;
 pub use fault::Note;
 pub use format::Format;
-pub(crate) use format::named_like_an_image;
+pub(crate) use format::{is_unknown, named_like_an_image};
 pub use read::check_file;
 
 pub(crate) use super::facts::extension;

@@ -47,7 +47,7 @@ pub(super) fn to_rgb(image: DynamicImage, path: &Path) -> Result<Noted<Rgb>, Ima
 
 /// Samples of 16 bits as bytes; with two or four channels the last one is opacity.
 fn words_to_bytes(samples: &[u16], channels: usize) -> Noted<Vec<u8>> {
-    let is_opacity = |at: usize| channels % 2 == 0 && at % channels == channels - 1;
+    let is_opacity = |at: usize| channels.is_multiple_of(2) && at % channels == channels - 1;
     let of = |wants_opacity: bool| {
         let some = samples.iter().enumerate().filter(move |(at, _)| is_opacity(*at) == wants_opacity);
         some.map(|(_, value)| *value)

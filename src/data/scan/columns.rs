@@ -198,6 +198,38 @@ impl Columns {
     }
 }
 
+impl Columns {
+    /// The text alone, of a table that need not be labelled: what was asked for, or as [`Columns::choose`] finds it.
+    ///
+    /// # Errors
+    ///
+    /// When the column that was asked for is not there, or none can be told to be the text.
+    pub fn text_alone(path: &Path, choice: &Choice, table: Sampled) -> Result<Columns, ScanError> {
+        let names = table.names;
+        let asked = match &choice.options.text_column {
+            None => None,
+            Some(asked) => Some(position(names, asked).ok_or_else(|| ScanError::UnknownColumn {
+                path: path.to_owned(),
+                asked: asked.clone(),
+                available: names.to_vec(),
+            })?),
+        };
+        let label: Vec<usize> = by_name(names, &LABEL_NAMES).into_iter().collect();
+        let text = asked.or_else(|| by_name(names, &TEXT_NAMES)).or_else(|| table.longest(&label));
+        let text = text.ok_or_else(|| ScanError::UnclearColumn {
+            path: path.to_owned(),
+            what: "text",
+            available: names.to_vec(),
+        })?;
+        refuse_repeated(path, names, text, &[])?;
+        if asked.is_none() && table.holds_names_of_files(text) {
+            let column = names.get(text).map_or("", |name| name.trim()).to_owned();
+            return Err(ScanError::NamesOfFiles { path: path.to_owned(), column });
+        }
+        Ok(Columns { sample: text, holds: Holds::Texts, labels: Vec::new(), form: TargetForm::Name })
+    }
+}
+
 /// The label columns that were asked for, each once.
 fn asked_labels(path: &Path, names: &[String], asked: &[String]) -> Result<Vec<usize>, ScanError> {
     let mut found: Vec<(usize, &str)> = Vec::new();
@@ -268,6 +300,22 @@ pub(super) fn is_header(first: &[String], rest: &[Vec<String>], choice: &Choice)
                 && stands_above(name(column), TargetForm::Numbers, [].into_iter())
         }),
     }
+}
+
+/// The same of a table that need not be labelled: besides, one word without a space above texts of several words names
+/// them, where no cell beside it is a number.
+pub(super) fn is_header_of_texts(first: &[String], rest: &[Vec<String>], choice: &Choice) -> bool {
+    let unnamed = unnamed(first.len());
+    let table = Sampled { names: &unnamed, rows: rest, lists: &[] };
+    let stands_above_texts = |text: usize| {
+        let cells: Vec<&str> = rest.iter().filter_map(|row| row.get(text)).map(|cell| cell.trim()).collect();
+        let of_words = cells.iter().filter(|cell| cell.contains(' ')).count();
+        let name = first.get(text).map_or("", |name| name.trim());
+        !name.is_empty() && !name.contains(' ') && of_words * 5 >= cells.len().max(1) * 4
+    };
+    let is_number = |cell: &String| cell.trim().parse::<f64>().is_ok();
+    let named = || !first.iter().any(is_number) && table.longest(&[]).is_some_and(stands_above_texts);
+    is_header(first, rest, choice) || (choice.options.text_column.is_none() && named())
 }
 
 /// Whether `first` names the column: above few values that come again and again, a value of its own is a name, and so

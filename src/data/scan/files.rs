@@ -96,10 +96,18 @@ pub(super) fn kind(root: &Path, path: &Path, memory: &mut Memory) -> Option<Moda
     if let Some(modality) = Modality::of_name(path) {
         return Some(modality);
     }
-    match extension(path).as_str() {
-        "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json" | "md" | "html" | "xml" => None,
-        _ => memory.look(path, || first_bytes(&root.join(path)).map(|b| Modality::of_content(&b))),
-    }
+    let of_content = match extension(path).as_str() {
+        "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json" | "md" | "html" | "xml" => return None,
+        other if says_something(other) || text::is_read_me(path) => Modality::of_content,
+        _ => Modality::of_bare_content,
+    };
+    memory.look(path, || first_bytes(&root.join(path)).map(|bytes| of_content(&bytes)))
+}
+
+/// Whether what stands behind the last dot of a name is an extension, not a part of the name: a few letters, perhaps
+/// with digits behind. Mail folders name files `0001.ea7e79d3153e7469e7a9c3e0af6a357e`.
+fn says_something(extension: &str) -> bool {
+    extension.len() <= 5 && extension.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
 /// What the files consist of: what there is far more of.
@@ -126,7 +134,7 @@ pub(super) fn counted_kinds(kinds: impl Iterator<Item = Modality>) -> Vec<(Modal
     counts.into_iter().collect()
 }
 
-fn not_data(path: &Path, modality: Modality) -> Finding {
+pub(super) fn not_data(path: &Path, modality: Modality) -> Finding {
     let what = modality.facts().a_file;
     Finding {
         file: path.to_owned(),

@@ -20,6 +20,8 @@ pub(super) struct ClassFolders {
     folders: BTreeMap<PathBuf, ClassFolder>,
     parts: Vec<Part>,
     findings: Vec<Finding>,
+    /// Files outside of the class folders that are no samples.
+    beside: u64,
 }
 
 struct ClassFolder {
@@ -77,10 +79,11 @@ pub(super) fn recognise(
         }
     }
     let modality = files::modality(root, &files)?;
-    let findings = outside(&top, modality, &strays);
+    let (findings, unlabelled) = outside(&top, modality, &strays);
+    let beside = strays.len() as u64 - unlabelled;
     let parts: BTreeSet<Part> = folders.values().filter_map(|folder| folder.part).collect();
     let parts = parts.into_iter().collect();
-    Ok(Some(ClassFolders { modality, files, folders, parts, findings }))
+    Ok(Some(ClassFolders { modality, files, folders, parts, findings, beside }))
 }
 
 impl ClassFolders {
@@ -107,7 +110,7 @@ impl ClassFolders {
         memory: &mut Memory,
         control: &dyn Control,
     ) -> Result<Found, ScanError> {
-        let ClassFolders { modality, files, folders, parts, findings: of_layout } = self;
+        let ClassFolders { modality, files, folders, parts, findings: of_layout, beside } = self;
         findings.extend(of_layout);
         let samples = files::read(root, modality, files, &mut findings, memory, control)?;
         let holding: BTreeSet<(&str, Option<Part>)> =
@@ -121,7 +124,7 @@ impl ClassFolders {
             }
         }
         let layout = Layout::Folders { modality, items: 0, folders: used, parts };
-        Ok(Found { modality, samples, findings, layout })
+        Ok(Found { modality, samples, findings, layout, beside })
     }
 }
 
@@ -297,8 +300,8 @@ fn depth(path: &Path) -> usize {
     path.components().count()
 }
 
-/// A finding for each folder that holds samples of no class.
-fn outside(top: &Path, modality: Modality, strays: &[(&Path, Option<Modality>)]) -> Vec<Finding> {
+/// A finding for each folder that holds samples of no class, and how many these are.
+fn outside(top: &Path, modality: Modality, strays: &[(&Path, Option<Modality>)]) -> (Vec<Finding>, u64) {
     let mut folders: BTreeMap<&Path, (u64, &Path)> = BTreeMap::new();
     for (path, kind) in strays {
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -325,7 +328,8 @@ fn outside(top: &Path, modality: Modality, strays: &[(&Path, Option<Modality>)])
             remedy: format!("Move {it} into a folder named after the class."),
         }
     };
-    folders.into_iter().map(finding).collect()
+    let number = folders.values().map(|(number, _)| number).sum();
+    (folders.into_iter().map(finding).collect(), number)
 }
 
 fn empty(folder: PathBuf, modality: Modality) -> Finding {

@@ -93,10 +93,10 @@ fn read_named(
     memory: &mut Memory,
     control: &dyn Control,
 ) -> Result<Found, ScanError> {
-    named.tell_unnamed(root, &tree.files, memory);
+    let beside = named.tell_unnamed(root, &tree.files, memory);
     let mut found = named.read(root, memory, control)?;
     found.findings.extend(tree.findings);
-    Ok(found)
+    Ok(Found { beside, ..found })
 }
 
 fn other_reading(named: &NamedFiles, folders: &ClassFolders) -> Finding {

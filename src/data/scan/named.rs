@@ -97,8 +97,9 @@ impl NamedFiles {
         self.findings.push(finding);
     }
 
-    /// Notes the samples among `all` the files of a folder that no row names.
-    pub fn tell_unnamed(&mut self, root: &Path, all: &[PathBuf], memory: &mut Memory) {
+    /// Notes the samples among `all` the files of a folder that no row names; gives the number of files that are
+    /// neither these nor named.
+    pub fn tell_unnamed(&mut self, root: &Path, all: &[PathBuf], memory: &mut Memory) -> u64 {
         let named: BTreeSet<&Path> = self.files.iter().map(|file| file.path.as_path()).collect();
         let mut kinds = named.iter().filter_map(|path| Modality::of_name(path));
         let modality = kinds.next().unwrap_or(Modality::Image);
@@ -122,8 +123,11 @@ impl NamedFiles {
                 remedy: "Add a row for each file that shall be used.".to_owned(),
             }
         };
+        let unnamed: u64 = folders.values().map(|(number, _)| number).sum();
+        let beside = (all.len() as u64).saturating_sub(named.len() as u64 + unnamed);
         let findings: Vec<Finding> = folders.into_iter().map(finding).collect();
         self.findings.extend(findings);
+        beside
     }
 
     /// Reads the files, which lie below `base`.
@@ -145,7 +149,7 @@ impl NamedFiles {
             parts: parts.into_iter().collect(),
             is_root,
         };
-        Ok(Found { modality, samples, findings, layout })
+        Ok(Found { modality, samples, findings, layout, beside: 0 })
     }
 
     /// Keeps one row of those that say the same of a file, as tables with a row for each box or rater have it.

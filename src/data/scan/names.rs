@@ -23,6 +23,8 @@ pub(super) struct Names {
     files: Vec<LabelledFile>,
     findings: Vec<Finding>,
     modality: Modality,
+    /// How many other files there are.
+    beside: u64,
 }
 
 impl Names {
@@ -37,7 +39,9 @@ impl Names {
         for (path, _) in data.iter().filter(|(_, kind)| *kind == modality) {
             folders.entry(path.parent()?).or_default().push(path);
         }
-        PATTERNS.iter().find_map(|pattern| Self::by(*pattern, modality, &folders))
+        let names = PATTERNS.iter().find_map(|pattern| Self::by(*pattern, modality, &folders))?;
+        let total: usize = folders.values().map(Vec::len).sum();
+        Some(Names { beside: (tree.files.len() - total) as u64, ..names })
     }
 
     fn by(pattern: Pattern, modality: Modality, folders: &BTreeMap<&Path, Vec<&Path>>) -> Option<Names> {
@@ -78,7 +82,7 @@ impl Names {
                 nameless(first, format!("the {names} of {files} in the folder {place} {begin}"))
             }));
         }
-        let names = Names { files, findings, modality };
+        let names = Names { files, findings, modality, beside: 0 };
         let counts = names.counts();
         (counts.len() > 1 && counts.values().all(|count| *count > 1)).then_some(names)
     }
@@ -98,11 +102,11 @@ impl Names {
 
     /// Reads the files.
     pub fn read(self, root: &Path, memory: &mut Memory, control: &dyn Control) -> Result<Found, ScanError> {
-        let Names { files, mut findings, modality } = self;
+        let Names { files, mut findings, modality, beside } = self;
         let samples = files::read(root, modality, files, &mut findings, memory, control)?;
         let parts: BTreeSet<Part> = samples.iter().filter_map(|sample| sample.part).collect();
         let layout = Layout::Names { modality, items: 0, parts: parts.into_iter().collect() };
-        Ok(Found { modality, samples, findings, layout })
+        Ok(Found { modality, samples, findings, layout, beside })
     }
 }
 

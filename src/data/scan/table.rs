@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::cells::{self, Cell, VALUE_REMEDY};
-use super::columns::{Choice, Columns, Holds, is_header, is_label_name, position, unnamed};
+use super::columns::{
+    Choice, Columns, Holds, is_header, is_header_of_texts, is_label_name, position, unnamed,
+};
 use super::content::{self, Content};
 use super::dialect;
 use super::files::LabelledFile;
@@ -21,6 +23,14 @@ const MAX_BYTES: u64 = 2 << 30;
 /// Objects that are looked at to tell the keys.
 const SAMPLED_ROWS: usize = 1000;
 
+/// What is read of each row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wants {
+    Samples,
+    /// Labels need not be there.
+    Texts,
+}
+
 /// Reads one table.
 pub(super) struct Reader<'a> {
     full_path: PathBuf,
@@ -30,6 +40,7 @@ pub(super) struct Reader<'a> {
     /// What a column says of the row that is read.
     part_of_row: Option<Part>,
     around: &'a Around<'a>,
+    pub wants: Wants,
     control: &'a dyn Control,
     pub samples: Vec<Sample>,
     /// What the rows name, where they name files.
@@ -47,14 +58,20 @@ impl<'a> Reader<'a> {
         control: &'a dyn Control,
     ) -> Reader<'a> {
         let (samples, files, findings) = (Vec::new(), Vec::new(), Vec::new());
-        Reader { full_path, path, part, part_of_row: None, around, control, samples, files, findings }
+        let wants = Wants::Samples;
+        Reader { full_path, path, part, part_of_row: None, around, wants, control, samples, files, findings }
     }
 
     /// Reads all rows, and gives the names of the columns that were chosen and what they were taken for. Where only
     /// rows that hold something else are wanted, none are read.
     pub fn read(&mut self, choice: &Choice) -> Result<Choice, ScanError> {
         let unreadable = |why: String| ScanError::Unreadable { path: self.full_path.clone(), why };
-        let size = std::fs::metadata(&self.full_path).map_err(|e| unreadable(e.to_string()))?.len();
+        let about = std::fs::metadata(&self.full_path).map_err(|e| unreadable(e.to_string()))?;
+        if !about.is_file() {
+            // A pipe may never answer, a device never end.
+            return Err(unreadable("it is no ordinary file".to_owned()));
+        }
+        let size = about.len();
         if size > MAX_BYTES {
             return Err(unreadable(format!("it has {size} bytes, and at most {MAX_BYTES} are read")));
         }
@@ -95,7 +112,10 @@ impl<'a> Reader<'a> {
         if dialect::is_short_header(first, rest) {
             first.insert(0, "row".to_owned());
         }
-        let header = is_header(first, rest, choice);
+        let header = match self.wants {
+            Wants::Samples => is_header(first, rest, choice),
+            Wants::Texts => is_header_of_texts(first, rest, choice),
+        };
         // Texts with commas that nobody quoted make rows wider: then most of the rows decide.
         let width = if header { first.len() } else { dialect::usual_width(sample.iter().map(Vec::len)) };
         let names = if header { sample.remove(0) } else { unnamed(width) };
@@ -221,6 +241,9 @@ impl<'a> Reader<'a> {
         table: Sampled,
         places: Option<&Places>,
     ) -> Result<Columns, ScanError> {
+        if self.wants == Wants::Texts {
+            return Columns::text_alone(&self.full_path, choice, table);
+        }
         let around = places.map(|places| (places, self.standpoint()));
         let columns = Columns::choose(&self.full_path, choice, table, around)?;
         if choice.wanted.is_none_or(|wanted| wanted == columns.holds) {
@@ -234,6 +257,9 @@ impl<'a> Reader<'a> {
 
     /// The column that gives the parts; one that seems to and does not is told of.
     fn parts(&mut self, table: Sampled, columns: &Columns) -> Option<usize> {
+        if self.wants == Wants::Texts {
+            return None;
+        }
         let is_free = |column: usize| columns.sample != column && !columns.labels.contains(&column);
         let parts = table.parts().filter(|column| is_free(*column));
         let others = table.other_parts().filter(|(column, _)| parts.is_none() && is_free(*column));
@@ -270,7 +296,11 @@ impl<'a> Reader<'a> {
             return self.find(Some(line), FindingKind::EmptyText, why, remedy);
         }
         let form = chosen.form.unwrap_or_default();
-        let label = match cells::label(form, &chosen.options.label_columns, cells) {
+        let label = match self.wants {
+            Wants::Samples => cells::label(form, &chosen.options.label_columns, cells),
+            Wants::Texts => Ok(Label::Class(String::new())),
+        };
+        let label = match label {
             Ok(label) => label,
             Err(refused) => return self.find(Some(line), refused.kind, &refused.why, refused.remedy),
         };

@@ -8,9 +8,9 @@ use super::folders::part_of_folder;
 use super::known::Memory;
 use super::named::NamedFiles;
 use super::places::Around;
-use super::table::Reader;
+use super::table::{Reader, Wants};
 use super::walk::Tree;
-use super::{Found, ScanError, ScanOptions};
+use super::{Found, Sample, ScanError, ScanOptions};
 use crate::control::Control;
 use crate::data::facts::extension;
 use crate::data::index::{Finding, FindingKind, Layout, Modality, Part};
@@ -47,7 +47,28 @@ pub(super) fn scan_file(
     }
     let parts: BTreeSet<Part> = reader.samples.iter().filter_map(|sample| sample.part).collect();
     let layout = layout(vec![name], chosen, parts.into_iter().collect(), true);
-    Ok(Found { modality: Modality::Text, samples: reader.samples, findings: reader.findings, layout })
+    Ok(Found {
+        modality: Modality::Text,
+        samples: reader.samples,
+        findings: reader.findings,
+        layout,
+        beside: 0,
+    })
+}
+
+/// The rows of the table at `path`, whether or not it holds labels: none has one.
+pub(super) fn texts(
+    path: &Path,
+    text_column: Option<&str>,
+    control: &dyn Control,
+) -> Result<(Vec<Sample>, Vec<Finding>), ScanError> {
+    let name = PathBuf::from(path.file_name().unwrap_or_default());
+    let around = Around::files(path, &[], control);
+    let mut reader = Reader::new(path.to_owned(), name, None, &around, control);
+    reader.wants = Wants::Texts;
+    let options = ScanOptions { text_column: text_column.map(str::to_owned), ..ScanOptions::default() };
+    reader.read(&Choice::asked(&options))?;
+    Ok((reader.samples, reader.findings))
 }
 
 /// Reads the tables of texts right below `root`: those named after parts, or else all of them.
@@ -58,6 +79,7 @@ pub(super) fn scan_folder(
     control: &dyn Control,
 ) -> Result<Found, ScanError> {
     let around = Around::files(root, &[], control);
+    let all = tree.files.len() as u64;
     let top = tree.files.into_iter().filter(|path| path.components().count() == 1);
     let (tables, others): (Vec<PathBuf>, Vec<PathBuf>) = top.partition(|path| named_like_a_table(path));
     let tables = if tables.is_empty() {
@@ -65,12 +87,13 @@ pub(super) fn scan_folder(
     } else {
         tables
     };
+    let beside = all - tables.len() as u64;
     let asked = Choice::asked(options);
     let read = Read::all(root, in_order(tables), &asked, &around, control)?;
     let findings = tree.findings.into_iter().chain(read.findings).collect();
     let samples = read.tables.into_iter().flat_map(|table| table.reader.samples).collect();
     let layout = layout(read.files, read.chosen.unwrap_or_default(), read.parts, false);
-    Ok(Found { modality: Modality::Text, samples, findings, layout })
+    Ok(Found { modality: Modality::Text, samples, findings, layout, beside })
 }
 
 /// The tables below `root` that name files and label them, where there are any.

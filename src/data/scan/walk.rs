@@ -19,6 +19,11 @@ pub(super) struct Tree {
     pub findings: Vec<Finding>,
     /// What the disk notes of the files, where it does.
     pub stamps: BTreeMap<PathBuf, Stamp>,
+    /// Files that were passed over with a finding of their own: neither file nor folder, or without a name that can
+    /// be written.
+    pub refused: u64,
+    /// Files of systems and tools.
+    pub litter: u64,
 }
 
 impl Tree {
@@ -29,6 +34,8 @@ impl Tree {
             folders: BTreeSet::new(),
             findings: Vec::new(),
             stamps: BTreeMap::new(),
+            refused: 0,
+            litter: 0,
         };
         let mut seen = BTreeSet::new();
         let mut open = vec![PathBuf::new()];
@@ -42,7 +49,10 @@ impl Tree {
                 continue;
             }
             match list(&root.join(&folder)) {
-                Ok(Listed { names, passed_over }) => {
+                Ok(Listed { names, passed_over, special, litter }) => {
+                    tree.litter += litter;
+                    tree.refused += special.len() as u64;
+                    tree.findings.extend(special.into_iter().map(|name| no_file(folder.join(name))));
                     tree.findings.extend(
                         passed_over.into_iter().map(|(name, files)| dotted(folder.join(name), files)),
                     );
@@ -50,8 +60,10 @@ impl Tree {
                         let path = folder.join(&name);
                         if name.to_str().is_none() {
                             tree.findings.push(nameless(&path));
+                            tree.refused += if is_folder { files_below(&root.join(&path)) } else { 1 };
                         } else if is_folder && is_ours(&root.join(&path)) {
                             // Kept among the data, it would become a class.
+                            tree.litter += files_below(&root.join(&path));
                         } else if is_folder {
                             tree.folders.insert(path.clone());
                             open.push(path);
@@ -103,6 +115,17 @@ fn nameless(path: &Path) -> Finding {
     }
 }
 
+/// A pipe may never answer, a device never end.
+fn no_file(path: PathBuf) -> Finding {
+    Finding {
+        file: PathBuf::from(path.to_string_lossy().into_owned()),
+        line: None,
+        kind: FindingKind::NotData,
+        reason: "is no ordinary file (a pipe, a socket or a device), so it is never opened".to_owned(),
+        remedy: "Move it out of the data, or put a file in its place.".to_owned(),
+    }
+}
+
 /// A folder whose name begins with a dot may be a class that is called so.
 fn dotted(folder: PathBuf, files: usize) -> Finding {
     let files = counted(files as u64, "file");
@@ -121,16 +144,22 @@ struct Listed {
     names: Vec<(OsString, bool, Option<Stamp>)>,
     /// Folders that are hidden and that no system or tool is known to make, with the number of files in them.
     passed_over: Vec<(OsString, usize)>,
+    /// Pipes, sockets, devices.
+    special: Vec<OsString>,
+    /// Files that are hidden, and those in hidden folders.
+    litter: u64,
 }
 
 /// The content of a folder. Links are followed; what is neither file nor folder is passed over.
 fn list(folder: &Path) -> std::io::Result<Listed> {
-    let (mut names, mut passed_over) = (Vec::new(), Vec::new());
+    let (mut names, mut passed_over, mut special, mut litter) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         if hidden(&entry.file_name().to_string_lossy()) {
             let files = files_in_unknown(&entry);
             passed_over.extend((files > 0).then(|| (entry.file_name(), files)));
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            litter += if is_folder { files_below(&entry.path()) } else { 1 };
             continue;
         }
         match std::fs::metadata(entry.path()) {
@@ -138,13 +167,29 @@ fn list(folder: &Path) -> std::io::Result<Listed> {
             Ok(about) if about.is_file() => names.push((entry.file_name(), false, Stamp::of(&about))),
             // A dead link is reported when it is read.
             Err(_) => names.push((entry.file_name(), false, None)),
-            Ok(_) => {}
+            Ok(_) => special.push(entry.file_name()),
         }
     }
     // Links in loops are resolved to the first name that leads there, so the order matters.
     names.sort_unstable_by(|a, b| (&b.0, b.1).cmp(&(&a.0, a.1)));
     passed_over.sort_unstable();
-    Ok(Listed { names, passed_over })
+    special.sort_unstable();
+    Ok(Listed { names, passed_over, special, litter })
+}
+
+/// How many files lie below a folder that is passed over; links in it are not followed.
+fn files_below(folder: &Path) -> u64 {
+    let (mut found, mut open) = (0, vec![folder.to_owned()]);
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                open.push(entry.path());
+            } else {
+                found += 1;
+            }
+        }
+    }
+    found
 }
 
 /// The visible files in a hidden folder, none where a system or a tool is known to have made it.

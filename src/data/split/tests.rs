@@ -10,6 +10,7 @@ use crate::data::target::Target;
 fn index(items: &[(usize, u32, Option<Part>)]) -> DatasetIndex {
     let classes = items.iter().map(|item| item.0 + 1).max().unwrap_or(0);
     DatasetIndex {
+        files: Default::default(),
         version: INDEX_VERSION,
         root: PathBuf::from("/data"),
         modality: Modality::Image,

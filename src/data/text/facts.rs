@@ -8,6 +8,36 @@ use crate::data::facts::{
     extension,
 };
 
+/// Whether the first bytes of a file may be words: no sign that steers a machine is among them.
+fn looks_like_words(bytes: &[u8]) -> bool {
+    let is_sign = |byte: &u8| *byte >= 0x20 && *byte != 0x7f || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
+    !bytes.is_empty() && bytes.iter().all(is_sign) && crate::data::image::is_unknown(bytes)
+}
+
+/// Whether a file speaks of the others by its name, as programmers call such files.
+pub(crate) fn is_read_me(path: &Path) -> bool {
+    const STEMS: [&str; 16] = [
+        "readme",
+        "license",
+        "licence",
+        "copying",
+        "notice",
+        "changelog",
+        "changes",
+        "authors",
+        "contributing",
+        "todo",
+        "makefile",
+        "dockerfile",
+        "sha256sums",
+        "md5sums",
+        "checksums",
+        "citation",
+    ];
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
+    STEMS.contains(&stem.as_str())
+}
+
 /// A sample is words; networks are encoders of transformers.
 pub const FACTS: Facts = Facts {
     name: "text",
@@ -17,9 +47,14 @@ pub const FACTS: Facts = Facts {
     files: "texts (.txt)",
     carrier: Carrier::Words,
     beside: Beside::ReadMe,
-    extensions: &["txt"],
-    is_named: |path: &Path| matches!(extension(path).as_str(), "txt" | "text"),
+    extensions: &["txt", "text", "md", "log"],
+    is_named: |path: &Path| match extension(path).as_str() {
+        "txt" | "text" | "log" => true,
+        "md" => !is_read_me(path),
+        _ => false,
+    },
     is_content: |_| false,
+    is_bare_content: looks_like_words,
     preview: |_, _| None,
     golden: Golden::Words(&[
         "The quick brown fox jumps over the lazy dog.",

@@ -19,13 +19,15 @@ pub fn check_file(full: &Path, path: &Path) -> Checked {
         remedy: remedy.to_owned(),
     };
     let found = |kind, reason, remedy| Checked::LeftOut(finding(kind, reason, remedy));
-    let size = std::fs::metadata(full).map(|about| about.len());
-    let bytes = match size {
-        Ok(size) if size > MAX_TEXT_BYTES => {
+    let about = std::fs::metadata(full);
+    let bytes = match about.map(|about| (about.is_file(), about.len())) {
+        // A pipe may never answer, a device never end.
+        Ok((false, _)) => Err(std::io::Error::other("it is no ordinary file")),
+        Ok((true, size)) if size > MAX_TEXT_BYTES => {
             let reason = format!("the text has {size} bytes, and at most {MAX_TEXT_BYTES} are read");
             return found(FindingKind::TooLarge, reason, "Cut it into several texts.");
         }
-        Ok(_) => std::fs::read(full),
+        Ok((true, _)) => std::fs::read(full),
         Err(error) => Err(error),
     };
     let bytes = match bytes {

@@ -63,10 +63,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             answer(ui, scene, prediction, modality);
         }
         if let Some(more) = predictions.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-            dim(
-                ui,
-                format!("and {more} more that are not shown; ask about fewer files at a time to see them"),
-            );
+            dim(ui, format!("and {more} more"));
         }
     });
 }
@@ -118,7 +115,7 @@ fn answer(ui: &mut Ui, scene: &Scene, prediction: &Prediction, modality: Modalit
             super::data::tile(ui, scene, modality, Path::new(&prediction.input), egui::vec2(96.0, 96.0));
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = 2.0;
-                question(ui, &prediction.input, modality);
+                question(ui, prediction, modality);
                 ui.add_space(4.0);
                 if let Some(error) = &prediction.error {
                     ui.label(RichText::new(error).color(tokens.error));
@@ -164,8 +161,18 @@ fn probabilities(
     }
 }
 
-/// What was asked: a text, or a file's name with its path at the pointer.
-fn question(ui: &mut Ui, input: &str, modality: Modality) {
+/// What was asked: a text, with where its row stands, or a file's name with its path at the pointer.
+fn question(ui: &mut Ui, prediction: &Prediction, modality: Modality) {
+    let input = &prediction.input;
+    if let Some(line) = prediction.line {
+        let path = Path::new(input);
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        if let Some(text) = &prediction.text {
+            ui.label(text.chars().take(300).collect::<String>());
+        }
+        dim(ui, format!("{name}, line {line}")).on_hover_text(input);
+        return;
+    }
     if modality.facts().carrier == Carrier::Words {
         ui.label(input.chars().take(300).collect::<String>());
         return;

@@ -74,6 +74,7 @@ fn index(targets: &[Target], outputs: usize) -> DatasetIndex {
         part: None,
     };
     DatasetIndex {
+        files: Default::default(),
         version: INDEX_VERSION,
         root: "/data".into(),
         modality: Modality::Text,

@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::codecs;
-use super::layout::{ChunkKind, Colours, Layout, Planes, SampleFormat};
+use super::layout::{ChunkKind, Colours, Layout, Part, Planes, SampleFormat};
 use super::rows;
 use crate::data::image::MAX_PIXELS;
 
@@ -14,33 +14,6 @@ pub(super) enum Samples {
     Words(Vec<u16>),
     /// All others; whole numbers above 2^24 are rounded.
     Floats(Vec<f32>),
-}
-
-/// The part of a picture that one chunk fills.
-pub(super) struct Part {
-    pub number: usize,
-    /// Columns and rows that are stored.
-    pub columns: usize,
-    pub rows: usize,
-    /// Samples of a stored pixel.
-    pub samples: usize,
-}
-
-impl Part {
-    /// Bytes of a row as stored.
-    pub fn row_bytes(&self, layout: &Layout) -> usize {
-        (self.columns * self.samples * layout.bits).div_ceil(8)
-    }
-
-    /// Bytes of the chunk once decompressed.
-    pub fn bytes(&self, layout: &Layout) -> usize {
-        match layout.colours {
-            Colours::YCbCr { across, down } if across * down > 1 && !layout.is_picture_coded() => {
-                self.columns.div_ceil(across) * self.rows.div_ceil(down) * (across * down + 2)
-            }
-            _ => self.row_bytes(layout) * self.rows,
-        }
-    }
 }
 
 /// Where the pixels of a chunk belong.

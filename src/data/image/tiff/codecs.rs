@@ -7,8 +7,7 @@ use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat};
 
 use super::Fault;
 use super::ccitt;
-use super::chunks::Part;
-use super::layout::{Colours, Compression, Fill, Layout};
+use super::layout::{Colours, Compression, Fill, Layout, Part};
 
 /// The most memory that a dictionary may take, as much as the best settings of the usual programs.
 const MAX_DICTIONARY: u64 = 128 << 20;
@@ -97,8 +96,7 @@ fn lzw(stored: &[u8], needed: usize) -> Result<Vec<u8>, Fault> {
     };
     let mut out = vec![0; needed];
     let (mut taken, mut filled) = (0, 0);
-    loop {
-        let (Some(input), Some(rest)) = (stored.get(taken..), out.get_mut(filled..)) else { break };
+    while let (Some(input), Some(rest)) = (stored.get(taken..), out.get_mut(filled..)) {
         if rest.is_empty() {
             break;
         }

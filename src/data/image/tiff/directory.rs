@@ -55,33 +55,35 @@ struct Field {
 const MAX_PICTURES: usize = 10_000;
 
 /// The tags that are read, by their numbers in the specification.
-pub(super) mod tag {
-    pub const NEW_SUBFILE_TYPE: u16 = 254;
-    pub const WIDTH: u16 = 256;
-    pub const HEIGHT: u16 = 257;
-    pub const BITS: u16 = 258;
-    pub const COMPRESSION: u16 = 259;
-    pub const PHOTOMETRIC: u16 = 262;
-    pub const FILL_ORDER: u16 = 266;
-    pub const STRIP_OFFSETS: u16 = 273;
-    pub const ORIENTATION: u16 = 274;
-    pub const SAMPLES: u16 = 277;
-    pub const ROWS_PER_STRIP: u16 = 278;
-    pub const STRIP_BYTES: u16 = 279;
-    pub const PLANAR: u16 = 284;
-    pub const T4_OPTIONS: u16 = 292;
-    pub const PREDICTOR: u16 = 317;
-    pub const COLOUR_MAP: u16 = 320;
-    pub const TILE_WIDTH: u16 = 322;
-    pub const TILE_HEIGHT: u16 = 323;
-    pub const TILE_OFFSETS: u16 = 324;
-    pub const TILE_BYTES: u16 = 325;
-    pub const SUB_DIRECTORIES: u16 = 330;
-    pub const EXTRA_SAMPLES: u16 = 338;
-    pub const SAMPLE_FORMAT: u16 = 339;
-    pub const JPEG_TABLES: u16 = 347;
-    pub const SUBSAMPLING: u16 = 530;
-    pub const DNG_VERSION: u16 = 50706;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub(super) enum Tag {
+    NewSubfileType = 254,
+    Width = 256,
+    Height = 257,
+    Bits = 258,
+    Compression = 259,
+    Photometric = 262,
+    FillOrder = 266,
+    StripOffsets = 273,
+    Orientation = 274,
+    Samples = 277,
+    RowsPerStrip = 278,
+    StripBytes = 279,
+    Planar = 284,
+    T4Options = 292,
+    Predictor = 317,
+    ColourMap = 320,
+    TileWidth = 322,
+    TileHeight = 323,
+    TileOffsets = 324,
+    TileBytes = 325,
+    SubDirectories = 330,
+    ExtraSamples = 338,
+    SampleFormat = 339,
+    JpegTables = 347,
+    Subsampling = 530,
+    DngVersion = 50706,
 }
 
 impl<'a> Directory<'a> {
@@ -137,8 +139,8 @@ impl<'a> Directory<'a> {
     }
 
     /// Whether there is such a tag.
-    pub fn has(&self, tag: u16) -> bool {
-        self.fields.contains_key(&tag)
+    pub fn has(&self, tag: Tag) -> bool {
+        self.fields.contains_key(&(tag as u16))
     }
 
     /// The whole numbers of a tag; none where it is absent.
@@ -146,26 +148,28 @@ impl<'a> Directory<'a> {
     /// # Errors
     ///
     /// The values lie beyond the end of the file.
-    pub fn numbers(&self, tag: u16) -> Result<Vec<u64>, Fault> {
-        let Some(Field { width, .. }) = self.fields.get(&tag) else {
+    pub fn numbers(&self, tag: Tag) -> Result<Vec<u64>, Fault> {
+        let Some(Field { width, .. }) = self.fields.get(&(tag as u16)) else {
             return Ok(Vec::new());
         };
         Ok(self.raw(tag)?.chunks_exact(*width).map(|value| self.order.number(value)).collect())
     }
 
     /// The first number of a tag.
-    pub fn number(&self, tag: u16) -> Result<Option<u64>, Fault> {
+    pub fn number(&self, tag: Tag) -> Result<Option<u64>, Fault> {
         Ok(self.numbers(tag)?.first().copied())
     }
 
     /// The bytes of a tag; none where it is absent.
-    pub fn raw(&self, tag: u16) -> Result<&'a [u8], Fault> {
-        let Some(Field { width, count, at }) = self.fields.get(&tag) else {
+    pub fn raw(&self, tag: Tag) -> Result<&'a [u8], Fault> {
+        let Some(Field { width, count, at }) = self.fields.get(&(tag as u16)) else {
             return Ok(&[]);
         };
         let end = count.checked_mul(*width).and_then(|size| size.checked_add(*at));
         let found = end.and_then(|end| self.bytes.get(*at..end));
-        found.ok_or_else(|| Fault::Truncated(format!("the values of its TIFF tag {tag} are not there")))
+        found.ok_or_else(|| {
+            Fault::Truncated(format!("the values of its TIFF tag {} are not there", tag as u16))
+        })
     }
 
     /// Pictures behind this one that are not smaller copies of it.
@@ -176,7 +180,7 @@ impl<'a> Directory<'a> {
                 break;
             };
             // Bit 0: a smaller copy; bit 2: a mask of another picture.
-            let kind = directory.number(tag::NEW_SUBFILE_TYPE).ok().flatten().unwrap_or(0);
+            let kind = directory.number(Tag::NewSubfileType).ok().flatten().unwrap_or(0);
             found += usize::from(kind & 0b101 == 0);
             next = directory.next;
         }

@@ -1,7 +1,7 @@
 //! What the tags of a picture mean: its samples, their colours, how they are packed, or why it is not read.
 
 use super::Fault;
-use super::directory::{Directory, Order, tag};
+use super::directory::{Directory, Order, Tag};
 use ::image::metadata::Orientation;
 
 /// A picture that can be read.
@@ -99,6 +99,33 @@ pub(super) enum ChunkKind {
     Tile,
 }
 
+/// The part of a picture that one chunk fills.
+pub(super) struct Part {
+    pub number: usize,
+    /// Columns and rows that are stored.
+    pub columns: usize,
+    pub rows: usize,
+    /// Samples of a stored pixel.
+    pub samples: usize,
+}
+
+impl Part {
+    /// Bytes of a row as stored.
+    pub fn row_bytes(&self, layout: &Layout) -> usize {
+        (self.columns * self.samples * layout.bits).div_ceil(8)
+    }
+
+    /// Bytes of the chunk once decompressed.
+    pub fn bytes(&self, layout: &Layout) -> usize {
+        match layout.colours {
+            Colours::YCbCr { across, down } if across * down > 1 && !layout.is_picture_coded() => {
+                self.columns.div_ceil(across) * self.rows.div_ceil(down) * (across * down + 2)
+            }
+            _ => self.row_bytes(layout) * self.rows,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
     Absent,
@@ -145,11 +172,11 @@ pub(super) enum Fill {
 
 /// Width and height.
 pub(super) fn size(directory: &Directory) -> Result<(usize, usize), Fault> {
-    let side = |tag: u16| {
+    let side = |tag: Tag| {
         let number = directory.number(tag)?.and_then(|number| usize::try_from(number).ok());
         number.ok_or_else(|| Fault::Damaged("its header gives no size".to_owned()))
     };
-    Ok((side(tag::WIDTH)?, side(tag::HEIGHT)?))
+    Ok((side(Tag::Width)?, side(Tag::Height)?))
 }
 
 impl<'a> Layout<'a> {
@@ -162,18 +189,18 @@ impl<'a> Layout<'a> {
         refuse_raw(directory)?;
         let (width, height) = size(directory)?;
         let bits = bits(directory)?;
-        let samples = directory.number(tag::SAMPLES)?.unwrap_or(1);
+        let samples = directory.number(Tag::Samples)?.unwrap_or(1);
         let samples = usize::try_from(samples).ok().filter(|number| (1..=64).contains(number));
         let samples = samples.ok_or_else(|| unsupported("more than 64 samples a pixel"))?;
         let compression = compression(directory)?;
         let colours = colours(directory, bits, samples)?;
         let alpha = alpha(directory, &colours, samples)?;
         let format = sample_format(directory, bits)?;
-        let planes = match directory.number(tag::PLANAR)? {
+        let planes = match directory.number(Tag::Planar)? {
             Some(2) if samples > 1 => Planes::Apart,
             _ => Planes::Together,
         };
-        let predictor = match directory.number(tag::PREDICTOR)? {
+        let predictor = match directory.number(Tag::Predictor)? {
             None | Some(0 | 1) => Predictor::Absent,
             // As libtiff has it, the tag means nothing beside other compressions.
             Some(_) if !compression.takes_differences() => Predictor::Absent,
@@ -181,11 +208,11 @@ impl<'a> Layout<'a> {
             Some(3) if format == SampleFormat::Float => Predictor::Float,
             Some(other) => return Err(unsupported(&format!("predictor {other}"))),
         };
-        let fill = match directory.number(tag::FILL_ORDER)? {
+        let fill = match directory.number(Tag::FillOrder)? {
             Some(2) => Fill::LowFirst,
             _ => Fill::HighFirst,
         };
-        let orientation = directory.number(tag::ORIENTATION)?.and_then(|number| u8::try_from(number).ok());
+        let orientation = directory.number(Tag::Orientation)?.and_then(|number| u8::try_from(number).ok());
         let orientation = orientation.and_then(Orientation::from_exif).unwrap_or(Orientation::NoTransforms);
         let layout = Layout {
             width,
@@ -201,7 +228,7 @@ impl<'a> Layout<'a> {
             compression,
             predictor,
             fill,
-            jpeg_tables: directory.raw(tag::JPEG_TABLES)?,
+            jpeg_tables: directory.raw(Tag::JpegTables)?,
             orientation,
         };
         layout.check()?;
@@ -255,8 +282,8 @@ impl<'a> Layout<'a> {
 
 /// A camera's own file holds a small preview first, which is not the picture.
 fn refuse_raw(directory: &Directory) -> Result<(), Fault> {
-    let is_preview = directory.number(tag::NEW_SUBFILE_TYPE)?.unwrap_or(0) & 1 == 1;
-    if directory.has(tag::DNG_VERSION) || (is_preview && directory.has(tag::SUB_DIRECTORIES)) {
+    let is_preview = directory.number(Tag::NewSubfileType)?.unwrap_or(0) & 1 == 1;
+    if directory.has(Tag::DngVersion) || (is_preview && directory.has(Tag::SubDirectories)) {
         return Err(Fault::Unsupported("a camera's raw file (DNG, NEF or the like)".to_owned()));
     }
     Ok(())
@@ -267,7 +294,7 @@ fn unsupported(what: &str) -> Fault {
 }
 
 fn bits(directory: &Directory) -> Result<usize, Fault> {
-    let all = directory.numbers(tag::BITS)?;
+    let all = directory.numbers(Tag::Bits)?;
     let bits = all.first().copied().unwrap_or(1);
     if all.iter().any(|other| *other != bits) {
         let all: Vec<String> = all.iter().map(u64::to_string).collect();
@@ -278,7 +305,7 @@ fn bits(directory: &Directory) -> Result<usize, Fault> {
 }
 
 fn sample_format(directory: &Directory, bits: usize) -> Result<SampleFormat, Fault> {
-    match directory.number(tag::SAMPLE_FORMAT)? {
+    match directory.number(Tag::SampleFormat)? {
         // 4 is "undefined", which is read as if nothing were said.
         None | Some(0 | 1 | 4) => Ok(SampleFormat::Unsigned),
         Some(2) => Ok(SampleFormat::Signed),
@@ -290,7 +317,7 @@ fn sample_format(directory: &Directory, bits: usize) -> Result<SampleFormat, Fau
 }
 
 fn colours(directory: &Directory, bits: usize, samples: usize) -> Result<Colours, Fault> {
-    let colours = match directory.number(tag::PHOTOMETRIC)? {
+    let colours = match directory.number(Tag::Photometric)? {
         // Bare scans leave it out.
         None if samples >= 3 => Colours::Rgb,
         None | Some(1) => Colours::Black0,
@@ -300,7 +327,7 @@ fn colours(directory: &Directory, bits: usize, samples: usize) -> Result<Colours
         Some(4) => return Err(unsupported("a transparency mask instead of a picture")),
         Some(5) => Colours::Cmyk,
         Some(6) => {
-            let [across, down] = match directory.numbers(tag::SUBSAMPLING)?.as_slice() {
+            let [across, down] = match directory.numbers(Tag::Subsampling)?.as_slice() {
                 [across, down, ..] => [*across, *down],
                 _ => [2, 2],
             };
@@ -329,7 +356,7 @@ fn colours(directory: &Directory, bits: usize, samples: usize) -> Result<Colours
 }
 
 fn palette(directory: &Directory, bits: usize) -> Result<Colours, Fault> {
-    let map = directory.numbers(tag::COLOUR_MAP)?;
+    let map = directory.numbers(Tag::ColourMap)?;
     let length = 1usize << bits.min(16);
     if bits > 16 || map.len() < 3 * length {
         return Err(Fault::Damaged(format!(
@@ -349,7 +376,7 @@ fn alpha(directory: &Directory, colours: &Colours, samples: usize) -> Result<Alp
     if samples <= colours.samples() {
         return Ok(Alpha::Absent);
     }
-    Ok(match directory.number(tag::EXTRA_SAMPLES)? {
+    Ok(match directory.number(Tag::ExtraSamples)? {
         // Inks have spot colours beside them.
         None if matches!(colours, Colours::Cmyk) => Alpha::Absent,
         Some(0) => Alpha::Absent,
@@ -360,11 +387,11 @@ fn alpha(directory: &Directory, colours: &Colours, samples: usize) -> Result<Alp
 }
 
 fn compression(directory: &Directory) -> Result<Compression, Fault> {
-    let number = directory.number(tag::COMPRESSION)?.unwrap_or(1);
+    let number = directory.number(Tag::Compression)?.unwrap_or(1);
     let name = match number {
         1 => return Ok(Compression::Absent),
         2 => return Ok(Compression::CcittRle),
-        3 if directory.number(tag::T4_OPTIONS)?.unwrap_or(0) & 1 == 1 => {
+        3 if directory.number(Tag::T4Options)?.unwrap_or(0) & 1 == 1 => {
             return Ok(Compression::CcittGroup3Mixed);
         }
         3 => return Ok(Compression::CcittGroup3),
@@ -393,16 +420,16 @@ fn compression(directory: &Directory) -> Result<Compression, Fault> {
 }
 
 fn chunks(directory: &Directory, width: usize, height: usize) -> Result<Chunks, Fault> {
-    let side = |tag: u16| Ok(directory.number(tag)?.and_then(|side| usize::try_from(side).ok()));
-    if directory.has(tag::TILE_WIDTH) || directory.has(tag::TILE_OFFSETS) {
-        let sides = side(tag::TILE_WIDTH)?.zip(side(tag::TILE_HEIGHT)?);
+    let side = |tag: Tag| Ok(directory.number(tag)?.and_then(|side| usize::try_from(side).ok()));
+    if directory.has(Tag::TileWidth) || directory.has(Tag::TileOffsets) {
+        let sides = side(Tag::TileWidth)?.zip(side(Tag::TileHeight)?);
         let plausible = |side: &usize| (1..=65_536).contains(side);
         let sides = sides.filter(|(width, height)| plausible(width) && plausible(height));
         let (width, height) = sides.ok_or_else(|| Fault::Damaged("its tiles have no size".to_owned()))?;
-        let (offsets, sizes) = (directory.numbers(tag::TILE_OFFSETS)?, directory.numbers(tag::TILE_BYTES)?);
+        let (offsets, sizes) = (directory.numbers(Tag::TileOffsets)?, directory.numbers(Tag::TileBytes)?);
         return Ok(Chunks { width, height, kind: ChunkKind::Tile, offsets, sizes });
     }
-    let rows = side(tag::ROWS_PER_STRIP)?.filter(|rows| *rows > 0).unwrap_or(height).min(height);
-    let (offsets, sizes) = (directory.numbers(tag::STRIP_OFFSETS)?, directory.numbers(tag::STRIP_BYTES)?);
+    let rows = side(Tag::RowsPerStrip)?.filter(|rows| *rows > 0).unwrap_or(height).min(height);
+    let (offsets, sizes) = (directory.numbers(Tag::StripOffsets)?, directory.numbers(Tag::StripBytes)?);
     Ok(Chunks { width, height: rows, kind: ChunkKind::Strip, offsets, sizes })
 }

@@ -2,9 +2,8 @@
 
 use half::f16;
 
-use super::chunks::Part;
 use super::directory::Order;
-use super::layout::{Layout, Predictor, SampleFormat};
+use super::layout::{Layout, Part, Predictor, SampleFormat};
 
 /// Where the samples of a row go.
 pub(super) struct Spread {

@@ -59,6 +59,9 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             let text = "The best epoch was chosen on these samples. A test set kept aside judges fairer.";
             banner(ui, tokens.warning, "These scores flatter a little.", text);
         }
+        for sentence in view.evaluation.rests_on() {
+            banner(ui, Tokens::of(ui.ctx()).warning, "What these scores rest on.", &sentence);
+        }
         match &view.evaluation.detail {
             Detail::Classes(detail) => classes::show(ui, scene, view, detail, out),
             Detail::Labels(detail) => labels::show(ui, detail),
