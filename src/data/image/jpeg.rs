@@ -103,7 +103,12 @@ impl Structure {
             let segment = bytes.get(at + 2..at + length.max(2)).ok_or_else(cut)?;
             at += length.max(2);
             match marker {
-                0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
+                0xc3 | 0xc7 | 0xcb | 0xcf => return Err(rare("lossless compression", path)),
+                _ if is_frame(marker) && segment.first().is_some_and(|bits| *bits != 8) => {
+                    let bits = segment.first().copied().unwrap_or_default();
+                    return Err(rare(&format!("{bits} bits a value"), path));
+                }
+                _ if is_frame(marker) => {
                     let word = |i: usize| Some(u16::from_be_bytes([*segment.get(i)?, *segment.get(i + 1)?]));
                     size = word(3).zip(word(1)).map(|(w, h)| (usize::from(w), usize::from(h)));
                 }
@@ -126,4 +131,14 @@ impl Structure {
     pub fn require_end(&self, path: &Path) -> Result<(), ImageError> {
         if self.ends { Ok(()) } else { Err(truncated("the end mark of the JPEG is missing", path)) }
     }
+}
+
+/// Whether a marker begins the description of the picture.
+fn is_frame(marker: u8) -> bool {
+    matches!(marker, 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf)
+}
+
+fn rare(what: &str, path: &Path) -> ImageError {
+    let what = format!("a JPEG with {what}");
+    ImageError::Unsupported { path: path.to_owned(), what, remedy: "Save it as an ordinary JPEG, or as PNG." }
 }

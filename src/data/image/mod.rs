@@ -166,6 +166,12 @@ pub fn check(bytes: &[u8], path: &Path) -> Result<(Header, Vec<Note>), ImageErro
             format::require_end(format, bytes, path)?;
             Vec::new()
         }
+        Format::Tiff if header.width * header.height > DECODED_PIXELS => {
+            let notes = contained(format, path, || {
+                tiff::notes_of_header(bytes).map_err(|fault| fault.at(format, path))
+            })?;
+            notes.map_or_else(|| decode_noted(bytes, path).map(|noted| noted.notes), Ok)?
+        }
         // What is assumed of values shows when they are read.
         Format::Png | Format::Tiff | Format::Netpbm => decode_noted(bytes, path)?.notes,
         Format::WebP | Format::Gif | Format::Bmp if header.width * header.height <= DECODED_PIXELS => {

@@ -119,6 +119,48 @@ fn what_is_assumed_is_said() {
 }
 
 #[test]
+fn twelve_bits_in_a_png_are_scaled() {
+    let image =
+        ::image::ImageBuffer::<::image::Luma<u16>, _>::from_fn(16, 2, |x, _| ::image::Luma([x as u16 * 273]));
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, ::image::ImageFormat::Png).unwrap();
+    let (bytes, path) = (bytes.into_inner(), Path::new("a.png"));
+    let expected: Vec<u8> = (0..16u8).flat_map(|x| [x * 17; 3]).collect();
+    assert_eq!(decode_bytes(&bytes, path).unwrap().pixels[..48], expected);
+    let (_, notes) = check(&bytes, path).unwrap();
+    assert!(notes[0].reason.contains("read as 12 bits"), "{notes:?}");
+}
+
+#[test]
+fn a_jpeg_of_a_rare_kind_is_named() {
+    let (_, jpeg, _) = files().swap_remove(0);
+    let at = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    let mut twelve = jpeg.clone();
+    twelve[at + 4] = 12;
+    let mut lossless = jpeg;
+    lossless[at + 1] = 0xc3;
+    for (bytes, expected) in
+        [(twelve, "a JPEG with 12 bits a value"), (lossless, "a JPEG with lossless compression")]
+    {
+        for error in [check(&bytes, Path::new("a.jpg")).err(), decode_bytes(&bytes, Path::new("a.jpg")).err()]
+        {
+            assert_eq!(error.unwrap().reason(), format!("cannot be read here: it is {expected}"));
+        }
+    }
+}
+
+#[test]
+fn a_tiff_may_not_ask_for_any_memory() {
+    // A picture of 23 x 18 that says 9,000 x 9,000 with 64 samples of 64 bits.
+    let mut bytes = with_tag("raw.tif", 256, 9000);
+    for (tag, value) in [(257u16, 9000u16), (277, 64)] {
+        let at = bytes.windows(2).rposition(|pair| pair == tag.to_le_bytes()).unwrap();
+        bytes[at + 8..at + 10].copy_from_slice(&value.to_le_bytes());
+    }
+    assert!(decode_bytes(&bytes, Path::new("a.tif")).is_err());
+}
+
+#[test]
 fn an_animation_is_said_to_be_one() {
     use ::image::codecs::gif::GifEncoder;
     let mut bytes = Vec::new();

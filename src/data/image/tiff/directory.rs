@@ -138,6 +138,11 @@ impl<'a> Directory<'a> {
         Ok(Directory { bytes, order, form, fields, next })
     }
 
+    /// Whether these bytes stand at that place of the file.
+    pub fn starts_with(&self, at: usize, mark: &[u8]) -> bool {
+        self.bytes.get(at..).is_some_and(|rest| rest.starts_with(mark))
+    }
+
     /// Whether there is such a tag.
     pub fn has(&self, tag: Tag) -> bool {
         self.fields.contains_key(&(tag as u16))

@@ -283,8 +283,9 @@ impl<'a> Layout<'a> {
 /// A camera's own file holds a small preview first, which is not the picture.
 fn refuse_raw(directory: &Directory) -> Result<(), Fault> {
     let is_preview = directory.number(Tag::NewSubfileType)?.unwrap_or(0) & 1 == 1;
-    if directory.has(Tag::DngVersion) || (is_preview && directory.has(Tag::SubDirectories)) {
-        return Err(Fault::Unsupported("a camera's raw file (DNG, NEF or the like)".to_owned()));
+    let is_canons = directory.starts_with(8, b"CR");
+    if is_canons || directory.has(Tag::DngVersion) || (is_preview && directory.has(Tag::SubDirectories)) {
+        return Err(Fault::Unsupported("a camera's raw file (DNG, NEF, CR2 or the like)".to_owned()));
     }
     Ok(())
 }
