@@ -82,6 +82,7 @@ fn a_tiff_that_is_not_read_is_named_in_its_own_terms() {
     let cannot = |what: &str| format!("cannot be read here: it is a TIFF with {what}");
     check("raw.tif", 259, 34887, &cannot("LERC compression"));
     check("raw.tif", 259, 6, &cannot("old-style JPEG compression"));
+    check("grey_alpha.tif", 259, 7, &cannot("JPEG compression of grey with opacity"));
     check("raw.tif", 259, 777, &cannot("compression 777, which is not known here"));
     check("raw.tif", 262, 8, &cannot("CIE L*a*b* colours"));
     check("raw.tif", 262, 32803, &cannot("a camera's raw sensor values (CFA)"));

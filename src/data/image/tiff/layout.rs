@@ -260,6 +260,9 @@ impl<'a> Layout<'a> {
         if self.is_picture_coded() && !is_byte {
             return Err(unsupported(&format!("{} bits a sample in a JPEG", self.bits)));
         }
+        if self.compression == Compression::Jpeg && self.planes == Planes::Together && self.samples == 2 {
+            return Err(unsupported("JPEG compression of grey with opacity"));
+        }
         if matches!(self.colours, Colours::YCbCr { .. }) && !is_byte {
             return Err(unsupported(&format!("YCbCr colours of {} bits a sample", self.bits)));
         }
