@@ -3,7 +3,8 @@
 use super::answers::AnswerFormat;
 use super::settings::SettingArgs;
 use crate::data::modality::Modality;
-use crate::data::scan::LayoutChoice;
+use crate::data::scan::{LayoutChoice, ScanOptions, Separator, TextEncoding, Writing};
+use crate::data::target::TargetKind;
 use crate::task::{TASKS, TaskChoice};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -157,6 +158,42 @@ pub struct Columns {
     /// Column of a table that holds the label; several, given one by one, hold a label (1 or 0) or a number each
     #[arg(long, value_name = "C", allow_hyphen_values = true)]
     pub label_column: Vec<String>,
+    /// What stands between two fields of a table; found out where not given
+    #[arg(long, value_parser = separators())]
+    pub separator: Option<Separator>,
+    /// Line of a table that names its columns, 0 for none; found out where not given
+    #[arg(long, value_name = "N")]
+    pub header_line: Option<u32>,
+    /// Encoding of a table, as windows-1252; UTF-8 and UTF-16 are found out
+    #[arg(long, value_name = "NAME", value_parser = encoding)]
+    pub encoding: Option<TextEncoding>,
+}
+
+impl Columns {
+    /// What is said of the data, whose labels are to be `target`.
+    pub fn options(&self, target: Option<TargetKind>) -> ScanOptions {
+        let Columns { layout, text_column, file_column, label_column, .. } = self.clone();
+        let label_columns = label_column;
+        ScanOptions { layout, text_column, file_column, label_columns, writing: writing(self), target }
+    }
+}
+
+/// How a table is written.
+fn writing(columns: &Columns) -> Writing {
+    let Columns { separator, header_line, encoding, .. } = columns;
+    Writing { separator: *separator, header_line: *header_line, encoding: *encoding }
+}
+
+/// What stands between two fields.
+fn separators() -> impl clap::builder::TypedValueParser<Value = Separator> {
+    PossibleValuesParser::new(Separator::ALL.map(Separator::name)).try_map(|name| {
+        Separator::ALL.into_iter().find(|separator| separator.name() == name).ok_or("no such separator")
+    })
+}
+
+fn encoding(label: &str) -> Result<TextEncoding, String> {
+    TextEncoding::named(label)
+        .ok_or_else(|| "there is no such encoding; utf-8, windows-1252 and shift_jis are some".to_owned())
 }
 
 /// The ways to read a folder.

@@ -306,9 +306,7 @@ fn runs(project: &Path, json: bool) -> Result<u8> {
 }
 
 fn options(columns: &Columns, task: Option<TaskChoice>) -> ScanOptions {
-    let Columns { layout, text_column, file_column, label_column } = columns.clone();
-    let target = task.map(|task| task.target);
-    ScanOptions { layout, text_column, file_column, label_columns: label_column, target }
+    columns.options(task.map(|task| task.target))
 }
 
 fn machine_of(machine: &MachineArgs) -> crate::problem::Result<Machine> {

@@ -15,12 +15,15 @@ mod error;
 mod files;
 mod folders;
 mod forms;
+pub mod glance;
+mod head;
 mod jsonl;
 mod known;
 mod layouts;
 mod named;
 mod names;
 mod options;
+mod packed;
 mod places;
 mod records;
 mod sampled;
@@ -35,7 +38,7 @@ use std::path::Path;
 
 pub use error::ScanError;
 pub use known::KnownFiles;
-pub use options::{LayoutChoice, ScanOptions};
+pub use options::{LayoutChoice, ScanOptions, Separator, TextEncoding, Writing};
 pub use unlabelled::{Content, Unlabelled, unlabelled};
 pub use walk::{HEAD_FILE, MANIFEST_FILE, RECIPE_FILE};
 

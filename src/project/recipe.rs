@@ -1,7 +1,7 @@
 //! Everything the user chose, as one TOML file that the window and the command line share.
 
 use crate::data::index::Layout;
-use crate::data::scan::{LayoutChoice, ScanOptions};
+use crate::data::scan::{LayoutChoice, ScanOptions, Writing};
 use crate::optim::{OptimiserChoice, ScheduleChoice};
 use crate::task::{ClassWeights, LossChoice, TaskChoice};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,9 @@ pub struct DataChoice {
     /// The column that names the files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_column: Option<String>,
+    /// How a table is written, where that was said.
+    #[serde(default, skip_serializing_if = "Writing::is_found_out")]
+    pub writing: Writing,
     /// One, or a column for each label or number; a single one is written as a string, none not at all.
     #[serde(
         default,
@@ -56,9 +59,9 @@ impl DataChoice {
     /// The data at `path`, to be read as `options` say and, where they say nothing, as a scan found it: so every later
     /// scan reads the same columns, whatever else it is told.
     pub fn new(path: PathBuf, options: &ScanOptions, layout: &Layout) -> Self {
-        let ScanOptions { layout: asked, text_column, file_column, label_columns, target: _ } =
+        let ScanOptions { layout: asked, text_column, file_column, label_columns, writing, target: _ } =
             options.clone();
-        let mut choice = Self { path, layout: asked, text_column, file_column, label_columns };
+        let mut choice = Self { path, layout: asked, text_column, file_column, writing, label_columns };
         match layout {
             Layout::Table { text_column, label_columns, .. } if !label_columns.is_empty() => {
                 choice.text_column.get_or_insert_with(|| text_column.clone());
@@ -179,8 +182,10 @@ impl TrainingChoice {
 impl Recipe {
     /// How its data is to be read.
     pub fn scan_options(&self) -> ScanOptions {
-        let DataChoice { path: _, layout, text_column, file_column, label_columns } = self.data.clone();
-        ScanOptions { layout, text_column, file_column, label_columns, target: Some(self.task.target) }
+        let DataChoice { path: _, layout, text_column, file_column, writing, label_columns } =
+            self.data.clone();
+        let target = Some(self.task.target);
+        ScanOptions { layout, text_column, file_column, label_columns, writing, target }
     }
 }
 

@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 
+use super::options::TextEncoding;
+
 /// A table as its readers take it, and what was done for that.
 pub(super) struct Content<'a> {
     pub bytes: Cow<'a, [u8]>,
+    /// The encoding that it was read in.
+    pub encoding: &'static str,
     /// What was read around: the line, and what is said of it.
     pub passed_over: Vec<(Option<u64>, String)>,
 }
@@ -13,17 +17,32 @@ pub(super) struct Content<'a> {
 #[derive(Debug)]
 pub(super) struct NoText(pub &'static str);
 
-/// Reads UTF-16 as UTF-8, drops a byte order mark and single NUL bytes, and ends lines with a line feed where they
+/// Reads the `encoding` that the user names, or else UTF-16, as UTF-8, drops a byte order mark and single NUL bytes, and ends lines with a line feed where they
 /// end with a carriage return alone. Bytes that are no UTF-8 stay as they are: they cost their row only.
 ///
 /// # Errors
 ///
 /// For what is no text at all, or UTF-16 that is broken.
-pub(super) fn decode(bytes: &[u8]) -> Result<Content<'_>, NoText> {
+pub(super) fn decode(bytes: &[u8], encoding: Option<TextEncoding>) -> Result<Content<'_>, NoText> {
     let mut passed_over = Vec::new();
-    let mut text = match wide(bytes) {
-        Some((content, unit)) => Cow::Owned(from_utf16(content, unit)?),
-        None => Cow::Borrowed(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)),
+    let mut name = "UTF-8";
+    let mut text = match encoding {
+        Some(TextEncoding(encoding)) => {
+            name = encoding.name();
+            let (text, has_faults) = encoding.decode_with_bom_removal(bytes);
+            if has_faults {
+                let said = format!("bytes that mean nothing in {} are read as “\u{fffd}”", encoding.name());
+                passed_over.push((None, said));
+            }
+            Cow::Owned(text.into_owned().into_bytes())
+        }
+        None => match wide(bytes) {
+            Some((content, unit)) => {
+                name = "UTF-16";
+                Cow::Owned(from_utf16(content, unit)?)
+            }
+            None => Cow::Borrowed(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)),
+        },
     };
     let zeros = text.iter().filter(|byte| **byte == 0).count();
     if zeros > 0 {
@@ -32,13 +51,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Content<'_>, NoText> {
         if zeros > text.len().div_ceil(BYTES_PER_ZERO) {
             return Err(NoText("is no text: it is full of NUL bytes"));
         }
-        passed_over = lines_with_zeros(&text);
+        passed_over.extend(lines_with_zeros(&text));
         text.to_mut().retain(|byte| *byte != 0);
     }
     if !text.contains(&b'\n') && text.contains(&b'\r') {
         text.to_mut().iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
     }
-    Ok(Content { bytes: text, passed_over })
+    Ok(Content { bytes: text, encoding: name, passed_over })
 }
 
 /// How two bytes make a unit of UTF-16.
@@ -84,7 +103,7 @@ mod tests {
     use super::*;
 
     fn check(bytes: &[u8], expected: &str, passed_over: usize) {
-        let content = decode(bytes).unwrap();
+        let content = decode(bytes, None).unwrap();
         assert_eq!(String::from_utf8_lossy(&content.bytes), expected);
         assert_eq!(content.passed_over.len(), passed_over);
     }
@@ -105,17 +124,29 @@ mod tests {
     }
 
     #[test]
+    fn an_encoding_that_is_named_is_read() {
+        let read = |bytes: &[u8], label: &str| {
+            let content = decode(bytes, TextEncoding::named(label)).unwrap();
+            (String::from_utf8(content.bytes.into_owned()).unwrap(), content.passed_over.len())
+        };
+        assert_eq!(read(b"s\xfc\xdf,a\n", "latin1"), ("süß,a\n".to_owned(), 0));
+        assert_eq!(read(b"\x93x\x94", "windows-1252"), ("“x”".to_owned(), 0));
+        assert_eq!(read(b"\x83e\x83X\x83g", "shift_jis"), ("テスト".to_owned(), 0));
+        assert_eq!(read(b"s\xfc,a", "utf-8"), ("s\u{fffd},a".to_owned(), 1));
+    }
+
+    #[test]
     fn a_single_zero_is_passed_over_and_said() {
         let long = format!("text,label\ngo\0od,a\n{}", "fine words,b\n".repeat(20));
-        let content = decode(long.as_bytes()).unwrap();
+        let content = decode(long.as_bytes(), None).unwrap();
         assert_eq!(content.passed_over, [(Some(2), "a NUL byte is passed over".to_owned())]);
         assert_eq!(content.bytes.as_ref(), long.replace('\0', "").as_bytes());
     }
 
     #[test]
     fn what_is_no_text_is_refused() {
-        assert!(decode(&[0, 1, 2, 0, 3, 0, 0, 4]).is_err());
-        assert!(decode(b"\xff\xfea\0b").is_err(), "half a unit");
-        assert!(decode(b"\xff\xfe\x00\xd8a\0").is_err(), "half a pair");
+        assert!(decode(&[0, 1, 2, 0, 3, 0, 0, 4], None).is_err());
+        assert!(decode(b"\xff\xfea\0b", None).is_err(), "half a unit");
+        assert!(decode(b"\xff\xfe\x00\xd8a\0", None).is_err(), "half a pair");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::options::{Separator, Writing};
 use super::records::{Dialect, Quoting, Records, Row};
 
 /// Rows that are looked at to tell the dialect.
@@ -22,7 +23,36 @@ pub(super) struct Told {
 
 /// Tells the dialect of the table `bytes`. What a line `sep=;` says is believed; else the delimiter is what parts most
 /// of the first rows into the same number of fields, above one, and the header with them.
-pub(super) fn tell(bytes: &[u8], tabs_expected: bool) -> Told {
+pub(super) fn tell(bytes: &[u8], tabs_expected: bool, writing: &Writing) -> Told {
+    if !writing.is_found_out() {
+        return as_said(bytes, tabs_expected, writing);
+    }
+    find_out(bytes, tabs_expected)
+}
+
+/// What the user says, the rest found out.
+fn as_said(bytes: &[u8], tabs_expected: bool, writing: &Writing) -> Told {
+    let found = find_out(bytes, tabs_expected);
+    let delimiter = writing.separator.map_or(found.dialect.delimiter, Separator::byte);
+    let (begin, line) = match writing.header_line {
+        Some(line) => begin_of_line(bytes, line.max(1).into()),
+        None => (found.dialect.begin, found.dialect.line),
+    };
+    let dialect = Probe::of(bytes, Dialect { delimiter, begin, line, quoting: Quoting::Doubled }).dialect;
+    let titles = |line: u64| (1..line).map(|above| (above, "a title above the header")).collect();
+    let above = if writing.header_line.is_some() { titles(line) } else { found.above };
+    Told { dialect, above }
+}
+
+/// Where the line with that number, from 1, begins, or the end, with the number of the line there.
+fn begin_of_line(bytes: &[u8], line: u64) -> (usize, u64) {
+    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    let begin = std::iter::once(0).chain(ends).zip(1u64..).find(|(_, number)| *number == line);
+    begin.unwrap_or((bytes.len(), line))
+}
+
+/// As [`tell`], where nothing is said.
+fn find_out(bytes: &[u8], tabs_expected: bool) -> Told {
     if let Some((delimiter, begin)) = separator_line(bytes) {
         let said = Dialect { delimiter, quoting: Quoting::Doubled, begin, line: 2 };
         let above = vec![(1, "the line that names the separator")];
@@ -207,7 +237,7 @@ mod tests {
     use super::*;
 
     fn told(text: &str) -> (char, Quoting, u64, usize) {
-        let told = tell(text.as_bytes(), false);
+        let told = tell(text.as_bytes(), false, &Writing::default());
         let Dialect { delimiter, quoting, line, .. } = told.dialect;
         (char::from(delimiter), quoting, line, told.above.len())
     }

@@ -1,6 +1,7 @@
 //! What the user says about the data.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::data::target::TargetKind;
 
@@ -18,8 +19,104 @@ pub struct ScanOptions {
     pub file_column: Option<String>,
     /// The column or key of a table that holds the label; several where each holds a label or a number of its own.
     pub label_columns: Vec<String>,
+    /// How a table is written, where that is not to be found out.
+    #[serde(skip_serializing_if = "Writing::is_found_out")]
+    pub writing: Writing,
     /// What the labels are to be taken for.
     pub target: Option<TargetKind>,
+}
+
+/// How a table is written. Nothing said means: find out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Writing {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub separator: Option<Separator>,
+    /// The line that names the columns, from 1; 0 for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header_line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<TextEncoding>,
+}
+
+impl Writing {
+    /// Whether nothing is said.
+    pub fn is_found_out(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What stands between two fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Separator {
+    Comma,
+    Semicolon,
+    Tab,
+    Bar,
+}
+
+impl Separator {
+    pub const ALL: [Separator; 4] = [Separator::Comma, Separator::Semicolon, Separator::Tab, Separator::Bar];
+
+    /// As it is written in files and on the command line, and called in the window.
+    pub fn name(self) -> &'static str {
+        match self {
+            Separator::Comma => "comma",
+            Separator::Semicolon => "semicolon",
+            Separator::Tab => "tab",
+            Separator::Bar => "bar",
+        }
+    }
+
+    pub(super) fn byte(self) -> u8 {
+        match self {
+            Separator::Comma => b',',
+            Separator::Semicolon => b';',
+            Separator::Tab => b'\t',
+            Separator::Bar => b'|',
+        }
+    }
+}
+
+/// An encoding of characters, by its name or another label of the WHATWG's standard.
+/// <https://encoding.spec.whatwg.org/#names-and-labels>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextEncoding(pub(super) &'static encoding_rs::Encoding);
+
+impl TextEncoding {
+    /// Those that tables usually have.
+    pub const USUAL: [TextEncoding; 7] = [
+        TextEncoding(encoding_rs::UTF_8),
+        TextEncoding(encoding_rs::WINDOWS_1252),
+        TextEncoding(encoding_rs::WINDOWS_1250),
+        TextEncoding(encoding_rs::WINDOWS_1251),
+        TextEncoding(encoding_rs::UTF_16LE),
+        TextEncoding(encoding_rs::SHIFT_JIS),
+        TextEncoding(encoding_rs::GB18030),
+    ];
+
+    /// The encoding that is called so.
+    pub fn named(label: &str) -> Option<Self> {
+        encoding_rs::Encoding::for_label(label.trim().as_bytes()).map(Self)
+    }
+
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+}
+
+impl Serialize for TextEncoding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.name().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TextEncoding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let label = String::deserialize(deserializer)?;
+        Self::named(&label).ok_or_else(|| D::Error::custom(format!("there is no encoding “{label}”")))
+    }
 }
 
 impl ScanOptions {

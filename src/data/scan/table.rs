@@ -3,25 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use super::cells::{self, Cell, VALUE_REMEDY};
-use super::columns::{
-    Choice, Columns, Holds, is_header, is_header_of_texts, is_label_name, position, unnamed,
-};
+use super::columns::{Choice, Columns, Holds, position};
 use super::content::{self, Content};
-use super::dialect;
 use super::files::LabelledFile;
+use super::head::{Head, RecordHead};
 use super::places::{Around, Place, Places, Standpoint};
 use super::records::{Records, Row};
 use super::sampled::Sampled;
-use super::{Label, Sample, ScanError, ScanOptions, jsonl};
+use super::{Label, Sample, ScanError, ScanOptions, jsonl, packed};
 use crate::control::{Control, Fact};
 use crate::data::facts::extension;
 use crate::data::index::{Digest, Finding, FindingKind, Part, portable};
 
 /// The most bytes of a table that are read, 2 GiB.
 const MAX_BYTES: u64 = 2 << 30;
-
-/// Objects that are looked at to tell the keys.
-const SAMPLED_ROWS: usize = 1000;
 
 /// What is read of each row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,24 +60,15 @@ impl<'a> Reader<'a> {
     /// Reads all rows, and gives the names of the columns that were chosen and what they were taken for. Where only
     /// rows that hold something else are wanted, none are read.
     pub fn read(&mut self, choice: &Choice) -> Result<Choice, ScanError> {
-        let unreadable = |why: String| ScanError::Unreadable { path: self.full_path.clone(), why };
-        let about = std::fs::metadata(&self.full_path).map_err(|e| unreadable(e.to_string()))?;
-        if !about.is_file() {
-            // A pipe may never answer, a device never end.
-            return Err(unreadable("it is no ordinary file".to_owned()));
-        }
-        let size = about.len();
-        if size > MAX_BYTES {
-            return Err(unreadable(format!("it has {size} bytes, and at most {MAX_BYTES} are read")));
-        }
-        let bytes = std::fs::read(&self.full_path).map_err(|e| unreadable(e.to_string()))?;
-        let Content { bytes: content, passed_over } = match content::decode(&bytes) {
-            Ok(content) => content,
-            Err(content::NoText(reason)) => {
-                self.find(None, FindingKind::NotUtf8, reason, "Save the table as CSV in UTF-8.");
-                return Ok(choice.clone());
-            }
-        };
+        let bytes = load(&self.full_path)?;
+        let Content { bytes: content, passed_over, .. } =
+            match content::decode(&bytes, choice.options.writing.encoding) {
+                Ok(content) => content,
+                Err(content::NoText(reason)) => {
+                    self.find(None, FindingKind::NotUtf8, reason, "Save the table as CSV in UTF-8.");
+                    return Ok(choice.clone());
+                }
+            };
         if content.trim_ascii().is_empty() {
             self.find(None, FindingKind::Empty, "has no rows", "Choose a table with rows.");
             return Ok(choice.clone());
@@ -91,35 +77,26 @@ impl<'a> Reader<'a> {
             self.find(line, FindingKind::PassedOver, &what, "Nothing needs to be done: the row is read.");
         }
         let content = content.as_ref();
-        match extension(&self.path).as_str() {
+        match extension(&packed::unpacked_name(&self.path)).as_str() {
             "csv" | "tsv" | "tab" | "txt" => self.read_records(content, choice),
             _ => self.read_json(content, choice),
         }
     }
 
     fn read_records(&mut self, bytes: &[u8], choice: &Choice) -> Result<Choice, ScanError> {
-        let told = dialect::tell(bytes, extension(&self.path) != "csv");
-        for (line, what) in told.above {
+        let tabs_expected = extension(&packed::unpacked_name(&self.path)) != "csv";
+        let Some(Head { names, rows, records, .. }) =
+            Head::of_records(bytes, tabs_expected, choice, self.wants)
+        else {
+            self.find(None, FindingKind::BadRow, "has no row that can be read", ROW_REMEDY);
+            return Ok(choice.clone());
+        };
+        let RecordHead { dialect, width, header, above } = records;
+        for (line, what) in above {
             let (what, remedy) =
                 (format!("{what} is passed over"), "Nothing needs to be done: the rows below are read.");
             self.find(Some(line), FindingKind::PassedOver, &what, remedy);
         }
-        let mut sample = dialect::sample(bytes, told.dialect);
-        let Some((first, rest)) = sample.split_first_mut() else {
-            self.find(None, FindingKind::BadRow, "has no row that can be read", ROW_REMEDY);
-            return Ok(choice.clone());
-        };
-        if dialect::is_short_header(first, rest) {
-            first.insert(0, "row".to_owned());
-        }
-        let header = match self.wants {
-            Wants::Samples => is_header(first, rest, choice),
-            Wants::Texts => is_header_of_texts(first, rest, choice),
-        };
-        // Texts with commas that nobody quoted make rows wider: then most of the rows decide.
-        let width = if header { first.len() } else { dialect::usual_width(sample.iter().map(Vec::len)) };
-        let names = if header { sample.remove(0) } else { unnamed(width) };
-        let rows: Vec<Vec<String>> = sample.into_iter().filter(|row| row.len() == width).collect();
         let table = Sampled { names: &names, rows: &rows, lists: &[] };
         let places = self.around.places(table)?;
         let columns = self.choose(choice, table, places)?;
@@ -129,7 +106,7 @@ impl<'a> Reader<'a> {
             return Ok(chosen);
         }
 
-        let mut records = Records::new(bytes, told.dialect, Some(width));
+        let mut records = Records::new(bytes, dialect, Some(width));
         let mut number = 0;
         while let Some(row) = records.next() {
             self.go_on(number, records.position() as u64, bytes.len() as u64)?;
@@ -175,7 +152,7 @@ impl<'a> Reader<'a> {
     }
 
     fn read_json(&mut self, bytes: &[u8], choice: &Choice) -> Result<Choice, ScanError> {
-        let (names, rows, lists) = json_sample(bytes);
+        let Head { names, rows, lists, .. } = Head::of_objects(bytes);
         if names.is_empty() {
             let why = match bytes.trim_ascii_start().first() {
                 Some(b'[') => "is a JSON list that holds no object, or is broken",
@@ -333,7 +310,7 @@ impl<'a> Reader<'a> {
     }
 
     fn not_utf8(&mut self, line: u64) {
-        let remedy = "Save the table as CSV in UTF-8.";
+        let remedy = "Save the table as CSV in UTF-8, or say its encoding (often windows-1252).";
         self.find(Some(line), FindingKind::NotUtf8, "the row is not UTF-8", remedy);
     }
 
@@ -353,6 +330,22 @@ impl<'a> Reader<'a> {
         }
         Ok(())
     }
+}
+
+/// The bytes of a table, unpacked.
+pub(super) fn load(path: &Path) -> Result<Vec<u8>, ScanError> {
+    let unreadable = |why: String| ScanError::Unreadable { path: path.to_owned(), why };
+    let about = std::fs::metadata(path).map_err(|e| unreadable(e.to_string()))?;
+    if !about.is_file() {
+        // A pipe may never answer, a device never end.
+        return Err(unreadable("it is no ordinary file".to_owned()));
+    }
+    let size = about.len();
+    if size > MAX_BYTES {
+        return Err(unreadable(format!("it has {size} bytes, and at most {MAX_BYTES} are read")));
+    }
+    let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
+    packed::unpack(bytes, MAX_BYTES).map_err(unreadable)
 }
 
 const ROW_REMEDY: &str = "Put texts that hold quotes, commas or line breaks in double quotes, and \
@@ -376,51 +369,11 @@ fn chosen(names: &[String], columns: &Columns, choice: &Choice) -> Choice {
     };
     let options = ScanOptions {
         layout: choice.options.layout,
+        writing: choice.options.writing.clone(),
         text_column,
         file_column,
         label_columns: columns.labels.iter().filter_map(label).collect(),
         target: Some(columns.form.kind()),
     };
     Choice { options, form: Some(columns.form), wanted: choice.wanted }
-}
-
-/// The keys of the first objects, in the order in which they come up, their values as text, and the numbers of the
-/// keys whose values are mostly lists.
-fn json_sample(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>, Vec<usize>) {
-    let mut names: Vec<String> = Vec::new();
-    let mut objects = Vec::new();
-    for line in jsonl::lines(bytes).take(SAMPLED_ROWS) {
-        if let jsonl::Line::Object { object, .. } = line {
-            for name in object.keys() {
-                if !names.contains(name) && names.len() < 1000 {
-                    names.push(name.clone());
-                }
-            }
-            objects.push(object);
-        }
-    }
-    let text = |value: Option<&serde_json::Value>| match (value, jsonl::cell(value)) {
-        (Some(serde_json::Value::String(text)), _) => text.clone(),
-        (_, Cell::Text(text)) => text,
-        (_, Cell::Absent | Cell::List(_) | Cell::Other(_)) => String::new(),
-    };
-    // Lists with one label in each are a way to write the label.
-    let cell_of = |object: &serde_json::Map<String, serde_json::Value>, name: &String| {
-        let value = object.get(name);
-        match jsonl::cell(value) {
-            Cell::List(mut one) if one.len() == 1 && is_label_name(name) => one.pop().unwrap_or_default(),
-            _ => text(value),
-        }
-    };
-    let rows =
-        objects.iter().map(|object| names.iter().map(|name| cell_of(object, name)).collect()).collect();
-    let has_lists = |name: &String| {
-        let cells: Vec<Cell> = objects.iter().map(|object| jsonl::cell(object.get(name))).collect();
-        let lists = cells.iter().filter(|cell| matches!(cell, Cell::List(_))).count();
-        let is_several = |cell: &Cell| matches!(cell, Cell::List(parts) if parts.len() != 1);
-        let are_labels = !is_label_name(name) || cells.iter().any(is_several);
-        are_labels && lists * 2 >= cells.iter().filter(|cell| **cell != Cell::Absent).count()
-    };
-    let lists = (0..names.len()).filter(|column| names.get(*column).is_some_and(has_lists)).collect();
-    (names, rows, lists)
 }

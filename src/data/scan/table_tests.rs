@@ -98,3 +98,44 @@ fn names_of_files_are_no_texts() {
     assert_eq!(refused(&format!("text,label\n{}", rows(" is a picture"))), None);
     assert_eq!(refused(&format!("image,label\n{}", rows(" is a picture"))), None);
 }
+
+#[test]
+fn a_packed_table_is_read_as_it_was() {
+    use std::io::Write;
+    let text: String = (0..40).map(|n| format!("visit {n} was fine\t{}\n", ["neg", "pos"][n % 2])).collect();
+    let text = format!("text\tlabel\n{text}");
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(text.as_bytes()).unwrap();
+    assert_eq!(labels_of("a.tsv.gz", &packer.finish().unwrap()), ["neg 20", "pos 20"]);
+    let level = ruzstd::encoding::CompressionLevel::Fastest;
+    let packed = ruzstd::encoding::compress_to_vec(text.as_bytes(), level);
+    assert_eq!(labels_of("train.tsv.zst", &packed), ["neg 20", "pos 20"]);
+    // In a folder, by its part, and cut short.
+    let train = folder(&[("train.tsv.zst", packed.as_slice()), ("test.tsv", text.as_bytes())]);
+    let index = scan(train.path(), &ScanOptions::default(), &Silent).unwrap();
+    assert_eq!(index.items.len(), 80);
+    let cut = folder(&[("a.tsv.zst", &packed[..packed.len() - 9])]);
+    let refused = scan(&cut.path().join("a.tsv.zst"), &ScanOptions::default(), &Silent).unwrap_err();
+    assert!(matches!(&refused, ScanError::Unreadable { why, .. } if why.contains("compressed")), "{refused}");
+}
+
+#[test]
+fn what_is_said_of_a_table_is_obeyed() {
+    let read = |text: &[u8], writing: Writing| {
+        let root = folder(&[("a.csv", text)]);
+        let options = ScanOptions { writing, ..ScanOptions::default() };
+        scan(&root.path().join("a.csv"), &options, &Silent).unwrap()
+    };
+    let rows: String = (0..40).map(|n| format!("schön {n}, gut;{}\n", ["süß", "sauer"][n % 2])).collect();
+    let latin: Vec<u8> = format!("text;label\n{rows}").chars().map(|c| c as u8).collect();
+    let encoding = TextEncoding::named("latin1");
+    let index = read(&latin, Writing { encoding, ..Writing::default() });
+    assert_eq!(index.classes, ["sauer", "süß"]);
+    assert_eq!(index.items[0].text.as_deref(), Some("schön 0, gut"));
+    let separator = Some(Separator::Semicolon);
+    let said = Writing { separator, header_line: Some(0), encoding };
+    assert_eq!(read(&latin, said).items.len(), 41);
+    let titled = format!("a;b\nc;d\ntext;label\n{rows}");
+    let index = read(titled.as_bytes(), Writing { header_line: Some(3), ..Writing::default() });
+    assert_eq!((index.items.len(), index.items[0].line), (40, Some(4)));
+}

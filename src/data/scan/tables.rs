@@ -7,6 +7,7 @@ use super::columns::{Choice, Holds};
 use super::folders::part_of_folder;
 use super::known::Memory;
 use super::named::NamedFiles;
+use super::packed::unpacked_name;
 use super::places::Around;
 use super::table::{Reader, Wants};
 use super::walk::Tree;
@@ -20,7 +21,7 @@ const MOST_TABLES: usize = 8;
 
 /// Whether a file name says that it is a table.
 pub(super) fn named_like_a_table(path: &Path) -> bool {
-    matches!(extension(path).as_str(), "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json")
+    matches!(extension(&unpacked_name(path)).as_str(), "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json")
 }
 
 /// Whether texts that lie beside each other are tables for all that: each is named after a part, as in `train.txt` and
@@ -124,6 +125,12 @@ pub(super) fn naming_files(
     Ok(NamedFiles::of_several(read))
 }
 
+/// The first of the tables among `files` in the order in which they are read.
+pub(super) fn first(files: &[PathBuf]) -> Option<PathBuf> {
+    let tables: Vec<PathBuf> = files.iter().filter(|path| named_like_a_table(path)).cloned().collect();
+    in_order(tables).into_iter().next().map(|(_, path)| path)
+}
+
 /// A table that is to be read.
 pub(super) struct Table<'a> {
     pub part: Option<Part>,
@@ -212,6 +219,7 @@ fn layout(files: Vec<PathBuf>, chosen: Choice, parts: Vec<Part>, is_root: bool) 
 
 /// The part that a table is named after (`train.csv`, `reviews_test.tsv`, `dev-0001.jsonl`), or else its folder.
 fn part_of(path: &Path) -> Option<Part> {
+    let path = &unpacked_name(path);
     let stem = path.file_stem()?.to_string_lossy().into_owned();
     let words: Vec<&str> = stem.split(['-', '_', '.', ' ']).collect();
     let named = Part::from_name(words.first()?).or_else(|| Part::from_name(words.last()?));

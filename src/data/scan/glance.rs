@@ -1,0 +1,263 @@
+//! A look at a table before it is read: its first rows, what its columns hold, and what each would be taken for.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::columns::{Choice, Columns, Holds};
+use super::content;
+use super::head::{Head, RecordHead};
+use super::options::{ScanOptions, Separator};
+use super::packed::unpacked_name;
+use super::places::{Around, Standpoint};
+use super::records::{Records, Row};
+use super::sampled::Sampled;
+use super::table::{Wants, load};
+use super::walk::Tree;
+use super::{ScanError, jsonl, tables};
+use crate::control::Control;
+use crate::data::facts::extension;
+
+/// Rows that are shown.
+const ROWS: usize = 10;
+
+/// The most characters of a cell that are shown.
+const CELL: usize = 200;
+
+/// What a look at a table shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableGlance {
+    pub file: PathBuf,
+    pub columns: Vec<ColumnGlance>,
+    /// The first ten.
+    pub rows: Vec<GlanceRow>,
+    /// Lines above the header, which are passed over.
+    pub above: Vec<u64>,
+    /// The line that names the columns; `None` where none does.
+    pub header_line: Option<u64>,
+    /// `None` for JSON.
+    pub separator: Option<Separator>,
+    pub encoding: &'static str,
+    /// The rows that were looked at, from all over the table.
+    pub looked_at: usize,
+    pub roles: Roles,
+    /// Why it cannot be told what the columns are.
+    pub unclear: Option<String>,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnGlance {
+    pub name: String,
+    /// Rows that have something in it, of those that were looked at.
+    pub filled: usize,
+    /// Different values among these.
+    pub distinct: usize,
+    /// Words in a cell, on average.
+    pub words: f64,
+}
+
+/// A row with the line on which it begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GlanceRow {
+    pub line: u64,
+    pub cells: Vec<String>,
+}
+
+/// What the columns are taken for, by their numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roles {
+    pub text: Option<usize>,
+    pub file: Option<usize>,
+    pub labels: Vec<usize>,
+    pub part: Option<usize>,
+    /// What would be the text or the label if not these.
+    pub next_text: Option<usize>,
+    pub next_label: Option<usize>,
+}
+
+/// Looks at the table at `root`, or at the first of those in it, as `options` say.
+///
+/// # Errors
+///
+/// There is no table, it cannot be read, or the user stopped.
+pub fn glance(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result<TableGlance, ScanError> {
+    let (file, around) = if root.is_dir() {
+        let tree = Tree::walk(root, control)?;
+        let first = tables::first(&tree.files).ok_or_else(|| ScanError::NotADataset {
+            path: root.to_owned(),
+            why: "there is no table in it".to_owned(),
+        })?;
+        (first, Around::files(root, &tree.files, control))
+    } else {
+        let folder = root.parent().unwrap_or(Path::new(""));
+        (PathBuf::from(root.file_name().unwrap_or_default()), Around::folder(folder, control))
+    };
+    let full = if root.is_dir() { root.join(&file) } else { root.to_owned() };
+    let unreadable = |why: &str| ScanError::Unreadable { path: full.clone(), why: why.to_owned() };
+    let bytes = load(&full)?;
+    let content = content::decode(&bytes, options.writing.encoding).map_err(|why| unreadable(why.0))?;
+    let choice = Choice::asked(options);
+    let ending = extension(&unpacked_name(&file));
+    let looked = match ending.as_str() {
+        "csv" | "tsv" | "tab" | "txt" => of_records(&content.bytes, ending != "csv", &choice),
+        _ => of_objects(&content.bytes),
+    };
+    let Looked { names, sample, lists, rows, above, header_line, separator } =
+        looked.ok_or_else(|| unreadable("no row can be read"))?;
+    let table = Sampled { names: &names, rows: &sample, lists: &lists };
+    let from = Standpoint { folder: file.parent().unwrap_or(Path::new("")), part: None };
+    let places = around.places(table)?.map(|places| (places, from));
+    let (roles, unclear) = match Columns::choose(&full, &choice, table, places) {
+        Ok(columns) => (roles(&columns, table), None),
+        Err(error) => (Roles { part: table.parts(), ..Roles::default() }, Some(error.to_string())),
+    };
+    let columns = (0..names.len()).map(|column| of_column(table, column)).collect();
+    let (encoding, looked_at) = (content.encoding, sample.len());
+    Ok(TableGlance {
+        file,
+        columns,
+        rows,
+        above,
+        header_line,
+        separator,
+        encoding,
+        looked_at,
+        roles,
+        unclear,
+    })
+}
+
+struct Looked {
+    names: Vec<String>,
+    sample: Vec<Vec<String>>,
+    lists: Vec<usize>,
+    rows: Vec<GlanceRow>,
+    above: Vec<u64>,
+    header_line: Option<u64>,
+    separator: Option<Separator>,
+}
+
+fn of_records(bytes: &[u8], tabs_expected: bool, choice: &Choice) -> Option<Looked> {
+    let Head { names, rows: sample, lists, records } =
+        Head::of_records(bytes, tabs_expected, choice, Wants::Samples)?;
+    let RecordHead { dialect, width, header, above } = records;
+    let all = Records::new(bytes, dialect, Some(width)).filter_map(|row| match row {
+        Row::Record { line, fields } => Some((line, fields)),
+        Row::Broken { .. } => None,
+    });
+    let mut all = all.take(ROWS + usize::from(header));
+    let header_line = if header { all.next().map(|(line, _)| line) } else { None };
+    let shown = |field: Vec<u8>| cut(&String::from_utf8_lossy(&field));
+    let rows = all
+        .map(|(line, fields)| GlanceRow { line, cells: fields.into_iter().map(shown).collect() })
+        .collect();
+    let separator = Separator::ALL.into_iter().find(|separator| separator.byte() == dialect.delimiter);
+    let above = above.into_iter().map(|(line, _)| line).collect();
+    Some(Looked { names, sample, lists, rows, above, header_line, separator })
+}
+
+fn of_objects(bytes: &[u8]) -> Option<Looked> {
+    let Head { names, rows: sample, lists, .. } = Head::of_objects(bytes);
+    let shown = |value: Option<&serde_json::Value>| match value {
+        None | Some(serde_json::Value::Null) => String::new(),
+        Some(serde_json::Value::String(text)) => cut(text),
+        Some(other) => cut(&other.to_string()),
+    };
+    let rows = jsonl::lines(bytes).filter_map(|line| match line {
+        jsonl::Line::Object { line, object } => {
+            Some(GlanceRow { line, cells: names.iter().map(|name| shown(object.get(name))).collect() })
+        }
+        jsonl::Line::Bad { .. } | jsonl::Line::NotUtf8 { .. } => None,
+    });
+    let rows: Vec<GlanceRow> = rows.take(ROWS).collect();
+    let (above, header_line, separator) = (Vec::new(), None, None);
+    (!names.is_empty()).then_some(Looked { names, sample, lists, rows, above, header_line, separator })
+}
+
+fn roles(columns: &Columns, table: Sampled) -> Roles {
+    let (text, file) = match columns.holds {
+        Holds::Texts => (Some(columns.sample), None),
+        Holds::Files => (None, Some(columns.sample)),
+    };
+    let is_free = |column: &usize| columns.sample != *column && !columns.labels.contains(column);
+    Roles {
+        text,
+        file,
+        labels: columns.labels.clone(),
+        part: table.parts().filter(is_free),
+        next_text: table.next_longest(columns),
+        next_label: table.next_fewest(columns),
+    }
+}
+
+fn of_column(table: Sampled, column: usize) -> ColumnGlance {
+    let cells = table.cells(column);
+    let words: usize = cells.iter().map(|cell| cell.split_whitespace().count()).sum();
+    ColumnGlance {
+        name: table.names.get(column).map_or("", |name| name.trim()).to_owned(),
+        filled: cells.len(),
+        distinct: cells.iter().collect::<BTreeSet<_>>().len(),
+        words: words as f64 / cells.len().max(1) as f64,
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(CELL).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::Silent;
+    use crate::data::scan::Writing;
+    use crate::data::scan::tests::folder;
+
+    fn look(name: &str, text: &str, options: &ScanOptions) -> TableGlance {
+        let root = folder(&[(name, text.as_bytes())]);
+        glance(&root.path().join(name), options, &Silent).unwrap()
+    }
+
+    fn tickets() -> String {
+        let row = |n: u32| {
+            let (team, fold) =
+                (["billing", "delivery"][n as usize % 2], ["train", "test"][n as usize / 2 % 2]);
+            format!("{n};Card {n} declined;My card {n} was refused at the till, twice;{team};{fold}\n")
+        };
+        let rows: String = (1..=40).map(row).collect();
+        format!("Export of all tickets\n\nid;subject;message;team;fold\n{rows}")
+    }
+
+    #[test]
+    fn the_first_rows_and_what_the_columns_are_taken_for_are_shown() {
+        let glance = look("tickets.csv", &tickets(), &ScanOptions::default());
+        assert_eq!(glance.above, [1]);
+        assert_eq!((glance.header_line, glance.separator), (Some(3), Some(Separator::Semicolon)));
+        assert_eq!((glance.rows.len(), glance.rows[0].line), (10, 4));
+        assert_eq!(glance.rows[0].cells[1], "Card 1 declined");
+        let roles = &glance.roles;
+        assert_eq!((roles.text, roles.labels.as_slice(), roles.part), (Some(2), &[3][..], Some(4)));
+        assert_eq!(roles.next_text, Some(1));
+        assert_eq!((glance.columns[3].filled, glance.columns[3].distinct), (40, 2));
+    }
+
+    #[test]
+    fn what_is_said_of_the_writing_counts() {
+        let writing =
+            Writing { separator: Some(Separator::Comma), header_line: Some(0), ..Writing::default() };
+        let glance = look("a.csv", "one,two\nthree,four\n", &ScanOptions { writing, ..Default::default() });
+        assert_eq!((glance.header_line, glance.rows.len()), (None, 2));
+        let glance = look(
+            "a.jsonl",
+            "{\"text\":\"a b\",\"label\":1}\n{\"text\":\"c d\",\"label\":0}",
+            &Default::default(),
+        );
+        assert_eq!(
+            (glance.separator, glance.rows[1].cells.as_slice()),
+            (None, &["c d".to_owned(), "0".to_owned()][..])
+        );
+        // Where nothing can be told, that is said, and the rows are shown all the same.
+        let unclear = look("a.csv", "alpha,beta,gamma\nx y,z w,u v\np q,r s,t t\n", &ScanOptions::default());
+        assert!(unclear.unclear.is_some() || !unclear.roles.labels.is_empty());
+        assert!(!unclear.rows.is_empty());
+    }
+}

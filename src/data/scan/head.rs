@@ -1,0 +1,102 @@
+//! What a first look at a table shows: the names of its columns, and rows from all over it.
+
+use super::cells::Cell;
+use super::columns::{Choice, is_header, is_header_of_texts, is_label_name, unnamed};
+use super::records::Dialect;
+use super::table::Wants;
+use super::{dialect, jsonl};
+
+/// Objects that are looked at to tell the keys.
+const SAMPLED_ROWS: usize = 1000;
+
+/// What a first look shows; `R` is how records are written.
+pub(super) struct Head<R> {
+    pub names: Vec<String>,
+    pub rows: Vec<Vec<String>>,
+    /// Columns that hold JSON lists.
+    pub lists: Vec<usize>,
+    pub records: R,
+}
+
+/// How records are written.
+pub(super) struct RecordHead {
+    pub dialect: Dialect,
+    pub width: usize,
+    /// Whether the first row names the columns.
+    pub header: bool,
+    /// Lines above that, and what stands there.
+    pub above: Vec<(u64, &'static str)>,
+}
+
+impl Head<RecordHead> {
+    /// `None` where no row can be read.
+    pub fn of_records(bytes: &[u8], tabs_expected: bool, choice: &Choice, wants: Wants) -> Option<Self> {
+        let writing = &choice.options.writing;
+        let told = dialect::tell(bytes, tabs_expected, writing);
+        let mut sample = dialect::sample(bytes, told.dialect);
+        let (first, rest) = sample.split_first_mut()?;
+        if dialect::is_short_header(first, rest) {
+            first.insert(0, "row".to_owned());
+        }
+        let header = match (writing.header_line, wants) {
+            (Some(line), _) => line != 0,
+            (None, Wants::Samples) => is_header(first, rest, choice),
+            (None, Wants::Texts) => is_header_of_texts(first, rest, choice),
+        };
+        // Texts with commas that nobody quoted make rows wider: then most of the rows decide.
+        let width = if header { first.len() } else { dialect::usual_width(sample.iter().map(Vec::len)) };
+        let names = if header { sample.remove(0) } else { unnamed(width) };
+        let rows: Vec<Vec<String>> = sample.into_iter().filter(|row| row.len() == width).collect();
+        let records = RecordHead { dialect: told.dialect, width, header, above: told.above };
+        Some(Head { names, rows, lists: Vec::new(), records })
+    }
+}
+
+impl Head<()> {
+    /// Of JSON objects; there are no names where there is no object.
+    pub fn of_objects(bytes: &[u8]) -> Self {
+        let (names, rows, lists) = sample_of_objects(bytes);
+        Head { names, rows, lists, records: () }
+    }
+}
+
+/// The keys of the first objects, in the order in which they come up, their values as text, and the numbers of the
+/// keys whose values are mostly lists.
+fn sample_of_objects(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>, Vec<usize>) {
+    let mut names: Vec<String> = Vec::new();
+    let mut objects = Vec::new();
+    for line in jsonl::lines(bytes).take(SAMPLED_ROWS) {
+        if let jsonl::Line::Object { object, .. } = line {
+            for name in object.keys() {
+                if !names.contains(name) && names.len() < 1000 {
+                    names.push(name.clone());
+                }
+            }
+            objects.push(object);
+        }
+    }
+    let text = |value: Option<&serde_json::Value>| match (value, jsonl::cell(value)) {
+        (Some(serde_json::Value::String(text)), _) => text.clone(),
+        (_, Cell::Text(text)) => text,
+        (_, Cell::Absent | Cell::List(_) | Cell::Other(_)) => String::new(),
+    };
+    // Lists with one label in each are a way to write the label.
+    let cell_of = |object: &serde_json::Map<String, serde_json::Value>, name: &String| {
+        let value = object.get(name);
+        match jsonl::cell(value) {
+            Cell::List(mut one) if one.len() == 1 && is_label_name(name) => one.pop().unwrap_or_default(),
+            _ => text(value),
+        }
+    };
+    let rows =
+        objects.iter().map(|object| names.iter().map(|name| cell_of(object, name)).collect()).collect();
+    let has_lists = |name: &String| {
+        let cells: Vec<Cell> = objects.iter().map(|object| jsonl::cell(object.get(name))).collect();
+        let lists = cells.iter().filter(|cell| matches!(cell, Cell::List(_))).count();
+        let is_several = |cell: &Cell| matches!(cell, Cell::List(parts) if parts.len() != 1);
+        let are_labels = !is_label_name(name) || cells.iter().any(is_several);
+        are_labels && lists * 2 >= cells.iter().filter(|cell| **cell != Cell::Absent).count()
+    };
+    let lists = (0..names.len()).filter(|column| names.get(*column).is_some_and(has_lists)).collect();
+    (names, rows, lists)
+}

@@ -1,0 +1,118 @@
+//! Tables that are compressed: `reviews.csv.gz`, `tickets.tsv.zst`.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use ruzstd::decoding::StreamingDecoder;
+
+use crate::data::facts::extension;
+use crate::units;
+
+/// How a file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    Gzip,
+    Zstandard,
+}
+
+impl Packing {
+    fn of_name(path: &Path) -> Option<Packing> {
+        match extension(path).as_str() {
+            "gz" => Some(Packing::Gzip),
+            "zst" | "zstd" => Some(Packing::Zstandard),
+            _ => None,
+        }
+    }
+
+    fn of_content(bytes: &[u8]) -> Option<Packing> {
+        match bytes {
+            [0x1f, 0x8b, 8, ..] => Some(Packing::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Packing::Zstandard),
+            _ => None,
+        }
+    }
+}
+
+/// The name that the file has once it is unpacked.
+pub(super) fn unpacked_name(path: &Path) -> PathBuf {
+    match Packing::of_name(path) {
+        Some(_) => path.with_extension(""),
+        None => path.to_owned(),
+    }
+}
+
+/// The content of a file, unpacked where it is packed, whatever its name says; at most `limit` bytes.
+///
+/// # Errors
+///
+/// Why it cannot be unpacked.
+pub(super) fn unpack(bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>, String> {
+    let Some(packing) = Packing::of_content(&bytes) else {
+        return Ok(bytes);
+    };
+    let mut content = Vec::new();
+    let read = match packing {
+        Packing::Gzip => MultiGzDecoder::new(bytes.as_slice()).take(limit + 1).read_to_end(&mut content),
+        Packing::Zstandard => read_frames(&bytes, limit, &mut content),
+    };
+    match read {
+        Ok(_) if content.len() as u64 > limit => {
+            Err(format!("it has more than {} unpacked, and no more is read", units::bytes(limit)))
+        }
+        Ok(_) => Ok(content),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Err("it is compressed and ends too early: it may have been cut short".to_owned())
+        }
+        Err(error) => Err(format!("it is compressed and cannot be unpacked: {error}")),
+    }
+}
+
+/// All frames of Zstandard, one after another, as the program joins files.
+fn read_frames(bytes: &[u8], limit: u64, content: &mut Vec<u8>) -> std::io::Result<usize> {
+    let mut rest = bytes;
+    let mut total = 0;
+    while !rest.is_empty() && content.len() as u64 <= limit {
+        let mut frame = StreamingDecoder::new(&mut rest).map_err(std::io::Error::other)?;
+        total += frame.by_ref().take(limit + 1 - content.len() as u64).read_to_end(content)?;
+    }
+    Ok(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        packer.write_all(text).unwrap();
+        packer.finish().unwrap()
+    }
+
+    fn zstandard(text: &[u8]) -> Vec<u8> {
+        ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest)
+    }
+
+    #[test]
+    fn packed_files_are_unpacked_whole() {
+        let text = "text,label\nfine words,a\n".repeat(1000);
+        for packed in [gzip(text.as_bytes()), zstandard(text.as_bytes())] {
+            assert_eq!(unpack(packed.clone(), 1 << 20).unwrap(), text.as_bytes());
+            let twice = [packed.clone(), packed.clone()].concat();
+            assert_eq!(unpack(twice, 1 << 20).unwrap(), text.repeat(2).as_bytes());
+            assert!(unpack(packed.clone(), 100).unwrap_err().contains("no more is read"));
+            let cut = packed[..packed.len() / 2].to_vec();
+            assert!(unpack(cut, 1 << 20).unwrap_err().starts_with("it is compressed and"));
+        }
+        assert_eq!(unpack(b"a,b".to_vec(), 10).unwrap(), b"a,b");
+    }
+
+    #[test]
+    fn names_lose_the_ending_of_the_packing() {
+        assert_eq!(unpacked_name(Path::new("x/a.csv.gz")), Path::new("x/a.csv"));
+        assert_eq!(unpacked_name(Path::new("a.tsv.ZST")), Path::new("a.tsv"));
+        assert_eq!(unpacked_name(Path::new("a.csv")), Path::new("a.csv"));
+    }
+}
