@@ -107,6 +107,7 @@ pub fn record(run: &str, epochs: Vec<frostline::project::run::EpochRecord>) -> R
         best_epoch: Some(1),
         epochs,
         seconds: 60.0,
+        warm_seconds: 0.0,
         failure: None,
         failure_kind: None,
     }

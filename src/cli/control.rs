@@ -122,9 +122,9 @@ impl Control for Console {
             return;
         }
         match &fact {
-            Fact::Cache { items, bytes, seconds, .. } => {
+            Fact::Cache { items, computed, bytes, seconds } => {
                 self.note(&format!(
-                    "frozen layers: {items} samples, {} cached, {}",
+                    "frozen layers: {computed} of {items} samples computed, {} cached, {}",
                     show::bytes(*bytes),
                     show::duration(*seconds)
                 ));

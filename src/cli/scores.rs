@@ -192,6 +192,7 @@ mod tests {
         confusion[1][2] = 7;
         let untested = labels.iter().step_by(3).cloned().collect();
         Evaluation {
+            also_tested: Default::default(),
             task: TaskChoice::default(),
             split: Judged::Val,
             samples: classes as u64,

@@ -33,6 +33,9 @@ pub struct Evaluation {
     pub detail: Detail,
     /// The best epoch was chosen by these very samples, so the scores flatter a little.
     pub chosen_on_these_samples: bool,
+    /// Other runs that were scored on the same test samples before: whoever chose between them chose by these samples.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also_tested: Vec<String>,
     /// Samples that could not be decoded.
     pub unusable: u64,
     /// What the scores rest on.
@@ -93,6 +96,8 @@ impl<'de> Deserialize<'de> for Evaluation {
             split: Judged,
             samples: u64,
             chosen_on_these_samples: bool,
+            #[serde(default)]
+            also_tested: Vec<String>,
             unusable: u64,
             #[serde(default)]
             untested: Vec<String>,
@@ -120,6 +125,7 @@ impl<'de> Deserialize<'de> for Evaluation {
             scores: scores.collect(),
             detail: written.detail,
             chosen_on_these_samples: written.chosen_on_these_samples,
+            also_tested: written.also_tested,
             unusable: written.unusable,
             coverage: Coverage { untested: written.untested, majority: written.majority },
             answers: Vec::new(),
@@ -225,6 +231,7 @@ pub fn evaluate(
         scores: found.scores,
         detail: found.detail,
         chosen_on_these_samples: split == Judged::Val,
+        also_tested: Vec::new(),
         unusable,
         coverage,
         answers,

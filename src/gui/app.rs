@@ -115,6 +115,11 @@ impl App {
                 Effect::Pause(job, paused) => self.worker.pause(job, paused),
                 Effect::PickFolder(purpose) => self.pick(context, purpose, true),
                 Effect::PickFile(purpose) => self.pick(context, purpose, false),
+                Effect::ShowFolder(folder) => {
+                    if let Err(problem) = super::dialogs::show_folder(&folder) {
+                        self.session.fail("The folder was not opened", &problem, None);
+                    }
+                }
                 Effect::Quit => {
                     self.may_close = true;
                     context.send_viewport_cmd(ViewportCommand::Close);

@@ -1,9 +1,10 @@
 //! The system's dialogs for folders and files, each on a thread of its own.
 
-use crate::session::{Action, Job, Model, Open, Purpose};
+use crate::problem::{Problem, Result};
+use crate::session::{Action, Job, Model, Open, Purpose, free_beside};
 use crate::worker::EvaluateOn;
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A dialog that is closed sooner was never seen.
@@ -68,6 +69,28 @@ impl Dialogs {
     }
 }
 
+/// Shows a folder in the system's file manager.
+///
+/// # Errors
+/// There is none, or the folder is gone.
+pub fn show_folder(folder: &Path) -> Result<()> {
+    let program = match std::env::consts::OS {
+        "windows" => "explorer",
+        "macos" => "open",
+        _ => "xdg-open",
+    };
+    let remedy = "open it with the system's own file manager";
+    let fail = |why: String| Problem::other("could not show the folder", why, remedy).at(folder);
+    if !folder.is_dir() {
+        return Err(fail("it is not there any more".to_string()));
+    }
+    let started = std::process::Command::new(program).arg(folder).spawn();
+    let mut child = started.map_err(|e| fail(format!("{program}: {e}")))?;
+    // Whoever began a program must hear of its end, or it stays behind as a zombie.
+    let reap = std::thread::Builder::new().name("folder".into()).spawn(move || child.wait());
+    reap.map(drop).map_err(|e| fail(e.to_string()))
+}
+
 /// What a chosen path means.
 pub fn action_for(purpose: Purpose, paths: Vec<PathBuf>) -> Option<Action> {
     let first = paths.first().cloned()?;
@@ -76,6 +99,8 @@ pub fn action_for(purpose: Purpose, paths: Vec<PathBuf>) -> Option<Action> {
         Purpose::TestSet => Job::Evaluate(EvaluateOn::Data(first)).into(),
         Purpose::Try => Job::TryFiles(paths).into(),
         Purpose::Backbone(keep) => Model::AddLocalModel(first, keep).into(),
-        Purpose::Export => Job::SetExportPath(first.join("export").display().to_string()).into(),
+        Purpose::Export => {
+            Job::SetExportPath(free_beside(&first.join("export")).display().to_string()).into()
+        }
     })
 }

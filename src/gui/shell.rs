@@ -208,15 +208,17 @@ fn job_row(ui: &mut Ui, session: &Session, out: &mut Actions) {
     ui.add(egui::ProgressBar::new(job.done as f32).desired_width(280.0).desired_height(6.0).fill(tokens.ice));
     let mut parts = vec![format!("{:.0} %", 100.0 * job.done)];
     match &job.phase {
-        Phase::Named(words) if !job.can_pause => parts.push(words.clone()),
-        Phase::Named(_) | Phase::Starting | Phase::Training => {}
+        Phase::Named(words) => parts.push(words.clone()),
+        Phase::Starting | Phase::Training => {}
     }
-    parts.extend(job.rate.map(|rate| format!("{rate:.0} samples/s")));
-    parts.extend(job.seconds_left.map(|s| format!("{} left", duration(s))));
+    parts.extend(job.count.map(|(done, total)| format!("{done} of {total}")));
+    parts.extend(job.rate.map(|rate| format!("{rate:.0} {}", job.rate_words)));
+    let left = if job.can_pause && job.count.is_some() { "left in all" } else { "left" };
+    parts.extend(job.seconds_left.map(|s| format!("{} {left}", duration(s))));
     if job.stopping {
         parts = vec![if job.can_pause { "stopping after this batch" } else { "stopping" }.to_string()];
     } else if job.paused {
-        parts.push("paused".to_string());
+        parts = vec![format!("{:.0} %", 100.0 * job.done), "paused".to_string()];
     }
     ui.label(RichText::new(parts.join("   ")).color(tokens.dim));
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {

@@ -84,7 +84,10 @@ fn evaluate_run(
         )
         .at(run.folder()));
     }
-    let evaluation = crate::evaluate::evaluate(&model, &index, &items, judged, control)?;
+    let mut evaluation = crate::evaluate::evaluate(&model, &index, &items, judged, control)?;
+    if judged == Judged::Test {
+        evaluation.also_tested = project.note_tested(&run.name())?;
+    }
     if evaluation.unusable > 0 {
         forget_if_changed(project, &index, items);
     }

@@ -80,13 +80,15 @@ fn start_run(
     let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
     let plan = Plan::new(recipe, index, backbone, machine.clone(), None)?;
     warn(&plan, control);
+    let began = Instant::now();
     let (features, unusable) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
+    let warm_seconds = began.elapsed().as_secs_f64();
     forget_if_changed(project, &plan.index, unusable.keys().copied());
     let plan = plan.without(&unusable.into_keys().collect::<Vec<_>>())?;
     let run = project.new_run()?;
     write_atomically(&run.recipe_path(), plan.recipe.to_toml()?.as_bytes(), "write the recipe of the run")?;
     run.write_split(&SplitRecord::new(&plan.index, &plan.split))?;
-    let record = new_record(&plan, &run);
+    let record = RunRecord { warm_seconds, ..new_record(&plan, &run) };
     run.write_record(&record)?;
     let (run, record) = execute(&plan, &weights, &features, run, record, control)
         .inspect_err(|problem| forget_if_changed(project, &plan.index, items_of(&plan.index, problem)))?;
@@ -118,7 +120,9 @@ fn resume_run(
         let what = "threads, instruction set or version differ from those of the first session: the result will be as good, but not the same to the last bit";
         control.report(Fact::warning(what));
     }
+    let began = Instant::now();
     let (features, unusable) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
+    record.warm_seconds += began.elapsed().as_secs_f64();
     forget_if_changed(project, &plan.index, unusable.keys().copied());
     if let Some(problem) = unusable.into_values().next() {
         // It was usable when the run began, and a run must end on the samples it began with.
@@ -264,6 +268,7 @@ fn new_record(plan: &Plan, run: &Run) -> RunRecord {
         best_digest: None,
         reading: Some(Reading::of(&plan.backbone)),
         seconds: 0.0,
+        warm_seconds: 0.0,
         failure: None,
         failure_kind: None,
     }

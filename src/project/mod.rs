@@ -14,6 +14,7 @@ mod recipe_file;
 pub mod run;
 pub mod sealed;
 pub mod settings;
+mod tested;
 
 pub use device::Machine;
 pub use folder::{Project, ProjectLock};

@@ -9,6 +9,7 @@
 //! | `history.jsonl` | one line a step and one an epoch |
 //! | `checkpoint.safetensors` | all that is needed to go on; replaced in one step |
 //! | `best-NNNN.safetensors` | the trained tensors after the best epoch |
+//! | `errors.json` | how wrong that epoch is on each validation sample |
 
 use super::reading::Reading;
 use super::sealed::{read_sealed, write_sealed};
@@ -18,7 +19,7 @@ use crate::data::index::{DatasetIndex, Digest};
 use crate::data::scan::RECIPE_FILE;
 use crate::data::split::Split;
 use crate::problem::{Cause, Problem, Result};
-use crate::task::TaskRecord;
+use crate::task::{Errors, TaskRecord};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -69,6 +70,9 @@ pub struct RunRecord {
     pub reading: Option<Reading>,
     /// Training time over all sessions of this run.
     pub seconds: f64,
+    /// What the frozen layers took before that, over all sessions; 0 in records that do not say.
+    #[serde(default)]
+    pub warm_seconds: f64,
     /// Why it failed, if it did.
     pub failure: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,6 +117,14 @@ pub struct Environment {
     pub simd: String,
     pub device: String,
     pub system: String,
+}
+
+/// `errors.json`: how wrong the best epoch is on each validation sample.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct ErrorsRecord {
+    version: u32,
+    epoch: u32,
+    errors: Errors,
 }
 
 /// `split.json`.
@@ -214,6 +226,23 @@ impl Run {
     /// Replaces `run.json`.
     pub fn write_record(&self, record: &RunRecord) -> Result<()> {
         write_sealed(&self.folder.join("run.json"), record, "write the record of the run")
+    }
+
+    /// How wrong the epoch `best` is on each validation sample; `None` where that was not kept, or is damaged: then
+    /// nothing is said of the run.
+    pub fn errors(&self, best: u32) -> Option<Errors> {
+        let record: ErrorsRecord = read_sealed(&self.errors_path(), "read the errors of the run").ok()?;
+        (record.epoch == best).then_some(record.errors)
+    }
+
+    /// Writes `errors.json`.
+    pub fn write_errors(&self, epoch: u32, errors: Errors) -> Result<()> {
+        let record = ErrorsRecord { version: RUN_VERSION, epoch, errors };
+        write_sealed(&self.errors_path(), &record, "write the errors of the run")
+    }
+
+    fn errors_path(&self) -> PathBuf {
+        self.folder.join("errors.json")
     }
 
     /// Reads `split.json`.

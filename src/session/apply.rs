@@ -2,6 +2,7 @@
 
 use super::action::{Action, Job};
 use super::data_view::DataView;
+use super::open::free_beside;
 use super::projects;
 use super::undo::{Merge, Undo};
 use super::{Effect, JobView, Offer, OpenProject, Phase, Session, Step, Toast, ToastKind, Unsaved};
@@ -16,6 +17,10 @@ use crate::worker::{Aside, Begin, Command, EvaluateOn, Long, Request, Short};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// What a rate counts where the network itself sees the samples, and where only what lies above their cached features does.
+pub(super) const SAMPLES: &str = "samples/s";
+pub(super) const CACHED: &str = "cached samples/s";
 
 impl Session {
     /// Does what the user asked for, as far as it needs no window and no worker; what is left comes back.
@@ -220,12 +225,25 @@ impl Session {
             asked.run = Some(run.clone());
         }
         self.show_job(request.job, &format!("Run {}", run.trim_start_matches('0')), true);
+        let seconds = self.seconds_of_epochs(recipe, is_resumed);
         if let Some(view) = &mut self.job {
             view.length = (recipe.training.epochs.max(1), steps);
+            view.epochs_seconds = seconds;
         }
         self.begin_live_run(&run, is_resumed);
         self.step = Step::Train;
         (effects, request)
+    }
+
+    /// What the epochs of `recipe` will take, or those that are left of the newest run.
+    fn seconds_of_epochs(&self, recipe: &Recipe, is_resumed: bool) -> Option<f64> {
+        let backbone = self.backbones.iter().find(|backbone| backbone.id == recipe.backbone.id)?;
+        self.calibrations.get(&backbone.id)?;
+        let mask = FreezeMask::from_patterns(&backbone.tree, &recipe.freeze.thaw).ok()?;
+        let estimate = self.estimate_for(recipe, backbone, &mask)?;
+        let newest = self.project.as_ref().and_then(|project| project.runs.last());
+        let done = newest.filter(|_| is_resumed).map_or(0, |run| run.epochs.len() as u32);
+        Some(estimate.epoch_seconds * f64::from(recipe.training.epochs.saturating_sub(done)))
     }
 
     pub(super) fn highest_run(&self) -> u32 {
@@ -269,6 +287,8 @@ impl Session {
             self.fail("Nothing was exported", &problem, None);
             return Vec::new();
         }
+        // An export never takes the place of another.
+        let out = if is_export(&out) { free_beside(&out) } else { out };
         let request = self.request(Long::Export { project, run, out }.into());
         self.show_job(request.job, "Exporting", false);
         if let Some(view) = &mut self.job {
@@ -285,13 +305,16 @@ impl Session {
             name: name.to_string(),
             phase: Phase::Starting,
             done: 0.0,
+            count: None,
             rate: None,
+            rate_words: SAMPLES,
             seconds_left: None,
             paused: false,
             stopping: false,
             can_pause,
             can_stop: true,
             length: (1, 1.0),
+            epochs_seconds: None,
             started: Instant::now(),
             done_at_start: 0.0,
         });

@@ -32,9 +32,29 @@ pub fn thinned(curve: &[[f64; 2]], visible: RangeInclusive<f64>, columns: usize)
     kept
 }
 
+/// The height of `curve` (ascending x) at `x`, between two points on the straight line; `None` beyond its ends.
+pub fn value_at(curve: &[[f64; 2]], x: f64) -> Option<f64> {
+    let after = curve.partition_point(|point| point[0] < x);
+    let [right, high] = *curve.get(after)?;
+    if right == x {
+        return Some(high);
+    }
+    let [left, low] = *curve.get(after.checked_sub(1)?)?;
+    Some(low + (high - low) * (x - left) / (right - left))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_curve_has_a_height_between_its_points() {
+        let curve = [[1.0, 10.0], [2.0, 20.0], [4.0, 0.0]];
+        let heights = [0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 4.1].map(|x| value_at(&curve, x));
+        let expected = [None, Some(10.0), Some(15.0), Some(20.0), Some(10.0), Some(0.0), None];
+        assert_eq!(heights, expected);
+        assert_eq!((value_at(&[], 1.0), value_at(&curve, f64::NAN)), (None, None));
+    }
 
     fn curve(points: usize) -> Vec<[f64; 2]> {
         (0..points).map(|n| [n as f64 / 100.0, (n as f64 / 50.0).sin()]).collect()

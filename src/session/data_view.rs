@@ -1,6 +1,6 @@
 //! Which samples a screen shows.
 
-use crate::data::index::{DatasetIndex, Finding, FindingKind, Item, Part};
+use crate::data::index::{DatasetIndex, Finding, FindingKind, Item, Part, portable};
 use crate::data::numbers::{Histogram, NumberSummary};
 use crate::data::split::Split;
 use crate::data::target::TargetKind;
@@ -111,6 +111,11 @@ impl DataView {
         Some(sum.div_ceil(self.lengths.len().max(1))).filter(|mean| *mean > 0)
     }
 
+    /// Samples that something was found about: as many as the filter leaves.
+    pub fn found(&self) -> usize {
+        self.items.iter().filter(|item| item.has_finding).count()
+    }
+
     /// The part that item `number` belongs to.
     pub fn part_of(&self, number: usize) -> Option<Part> {
         self.items.get(number)?.part
@@ -166,8 +171,7 @@ fn finding_groups(findings: &[Finding]) -> Vec<FindingGroup> {
                 .take(3)
                 .map(|f| {
                     let line = f.line.map(|n| format!(", line {n}")).unwrap_or_default();
-                    let name = f.file.file_name().unwrap_or(f.file.as_os_str()).to_string_lossy();
-                    format!("{name}{line}: {}", f.reason)
+                    format!("{}{line}: {}", portable(&f.file), f.reason)
                 })
                 .collect();
             let more = members.len().saturating_sub(3);
@@ -338,5 +342,20 @@ mod tests {
         assert_eq!(view.sentence, "6 images in 2 folders = 2 classes. Your files are never changed.");
         let groups: Vec<_> = view.findings.iter().map(|g| (g.title.as_str(), g.count)).collect();
         assert_eq!(groups, [("2 duplicates", 2), ("1 file has a wrong ending", 1)]);
+        assert_eq!(view.found(), 3);
+    }
+
+    /// What is left out is no sample that a filter could leave, and files of one name lie in several folders.
+    #[test]
+    fn findings_say_where_their_file_lies() {
+        let mut index = index();
+        index.findings = vec![
+            finding("cat/1.png", FindingKind::Truncated),
+            finding("dog/1.png", FindingKind::Truncated),
+            finding("5.png", FindingKind::WronglyNamed),
+        ];
+        let view = DataView::new(&index);
+        assert_eq!(view.findings[0].text, "cat/1.png: odd\ndog/1.png: odd");
+        assert_eq!(view.found(), 1);
     }
 }

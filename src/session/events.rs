@@ -1,6 +1,6 @@
 //! What each event of the worker changes.
 
-use super::apply::capitalised;
+use super::apply::{CACHED, SAMPLES, capitalised};
 use super::runs::RunView;
 use super::{Asked, Effect, JobView, Phase, Session, ToastKind};
 use crate::control::{Fact, Progress, WarningKind};
@@ -89,11 +89,12 @@ impl Session {
                 self.on_download(job, *all_bytes, *all_total, *bytes_per_second);
             }
             Fact::Scan { .. } => {}
-            Fact::Cache { items, bytes, seconds, .. } => {
-                let what = format!(
-                    "{items} samples through the frozen layers in {seconds:.1} s, {bytes} bytes cached"
-                );
-                self.log.push(what);
+            Fact::Cache { items, computed, bytes, seconds } => {
+                let (took, size) = (crate::units::duration(*seconds), crate::units::bytes(*bytes));
+                self.log.push(format!(
+                    "{computed} of {items} samples through the frozen layers in {took}, {size} cached"
+                ));
+                self.on_training(job, &fact);
             }
             Fact::Warning { what, kind } => {
                 self.log.push(what.clone());
@@ -110,16 +111,19 @@ impl Session {
 
     fn on_progress(&mut self, job: JobId, what: &str, done: u64, total: u64) {
         let Some(job) = self.job.as_mut().filter(|shown| shown.id == job) else { return };
-        let elapsed = job.started.elapsed().as_secs_f64();
         let phase = Phase::Named(what.to_string());
         if job.phase != phase {
             job.phase = phase;
             job.started = std::time::Instant::now();
         }
+        let elapsed = job.started.elapsed().as_secs_f64();
+        (job.count, job.rate_words) = (Some((done, total)), SAMPLES);
         job.done = done as f64 / total.max(1) as f64;
         job.rate = (elapsed > 0.2).then(|| done as f64 / elapsed);
         let left = total.saturating_sub(done) as f64;
-        job.seconds_left = job.rate.filter(|r| *r > 0.0).map(|r| left / r);
+        // Of a training, the epochs that follow are waited for as well.
+        let seconds_left = job.rate.filter(|r| *r > 0.0).map(|r| left / r);
+        job.seconds_left = seconds_left.map(|seconds| seconds + job.epochs_seconds.unwrap_or(0.0));
     }
 
     fn on_training(&mut self, job: JobId, fact: &Fact) {
@@ -144,7 +148,7 @@ fn follow(run: &mut RunView, view: Option<&mut JobView>, fact: &Fact, epochs: u3
             let Some(view) = view else { return };
             if view.phase != Phase::Training {
                 view.phase = Phase::Training;
-                view.rate = None;
+                (view.rate, view.count) = (None, None);
                 view.started = std::time::Instant::now();
                 view.done_at_start = (position - 1.0 / per_epoch) / f64::from(epochs);
             }
@@ -158,8 +162,10 @@ fn follow(run: &mut RunView, view: Option<&mut JobView>, fact: &Fact, epochs: u3
             run.add_epoch(record.clone());
             if let Some(view) = view {
                 view.rate = Some(record.samples_per_second);
+                view.rate_words = if run.is_cached() { CACHED } else { SAMPLES };
             }
         }
-        Fact::Progress(_) | Fact::Scan { .. } | Fact::Cache { .. } | Fact::Warning { .. } => {}
+        Fact::Cache { seconds, .. } => run.warm_seconds += seconds,
+        Fact::Progress(_) | Fact::Scan { .. } | Fact::Warning { .. } => {}
     }
 }

@@ -41,6 +41,7 @@ use crate::train::estimate::{Calibration, Estimate, Workload, estimate};
 use crate::worker::{Aside, BackboneFacts, Command, EvaluateOn, JobId, Long, Request};
 use data_view::DataView;
 use layers::LayersView;
+pub use open::free_beside;
 use projects::Remembered;
 pub use remedies::Offer;
 use runs::RunView;
@@ -189,8 +190,12 @@ pub struct JobView {
     /// What it does just now.
     pub phase: Phase,
     pub done: f64,
-    /// Samples or items a second.
+    /// Of the part that it does now: samples that are done, and all.
+    pub count: Option<(u64, u64)>,
+    /// Samples a second.
     pub rate: Option<f64>,
+    /// What the rate counts: where features are cached the network itself sees none of the samples.
+    pub rate_words: &'static str,
     pub seconds_left: Option<f64>,
     pub paused: bool,
     pub stopping: bool,
@@ -200,6 +205,8 @@ pub struct JobView {
     pub can_stop: bool,
     /// Epochs of a training and steps in each, by the recipe that it began with.
     length: (u32, f64),
+    /// What the epochs will take, as far as that can be told before.
+    epochs_seconds: Option<f64>,
     /// When this part of the work began, and how much was done then.
     started: std::time::Instant,
     done_at_start: f64,
@@ -253,6 +260,8 @@ pub enum Effect {
     Pause(JobId, bool),
     PickFolder(Purpose),
     PickFile(Purpose),
+    /// In the system's file manager.
+    ShowFolder(PathBuf),
     Quit,
 }
 
@@ -377,6 +386,11 @@ impl Session {
     /// Whether a training runs, or is about to.
     pub fn is_training(&self) -> bool {
         self.has_asked(|command| matches!(command, Command::Long(Long::Train { .. })))
+    }
+
+    /// Whether a run is being scored.
+    pub fn is_evaluating(&self) -> bool {
+        self.has_asked(|command| matches!(command, Command::Long(Long::Evaluate { .. })))
     }
 
     /// Whether all that was changed is on the disk.

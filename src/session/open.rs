@@ -184,7 +184,7 @@ impl Session {
 }
 
 /// `path`, or the next name beside it that is free: an export never takes the place of another.
-pub(super) fn free_beside(path: &Path) -> PathBuf {
+pub fn free_beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     // Behind `birds-2` comes `birds-3`.
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -4,7 +4,7 @@ use super::layers::thawed_words;
 use super::open::free_beside;
 use super::projects::Recent;
 use super::runs::{RunView, tell_differences};
-use super::{Asked, Effect, EvaluationView, Exported, KnownFilters, Session, Step};
+use super::{Asked, Effect, EvaluationView, Exported, KnownFilters, Offer, Open, Session, Step, ToastKind};
 use crate::evaluate::Evaluation;
 use crate::problem::Problem;
 use crate::project::run::FailureKind;
@@ -75,10 +75,13 @@ impl Session {
             Command::Long(Long::UseDevice { .. }) => self.on_device_refused(),
             Command::Disk(Disk::SaveRecipe { project, .. }) => self.on_recipe_not_written(project),
             Command::Long(Long::Train { .. }) => {
+                let words = if state == RunState::Failed { "failed" } else { "stopped" };
                 if let Some(run) = self.run_of(asked) {
+                    let status = format!("Run {} {words} {}", run.number(), run.after_words());
                     run.state = state;
                     run.failure = (state == RunState::Failed).then(|| problem.to_string());
                     run.failure_kind = (state == RunState::Failed).then(|| FailureKind::of(problem));
+                    self.status = status;
                 }
                 // The disk knows best what is left of it.
                 return self.read_runs();
@@ -143,6 +146,7 @@ impl Session {
             Outcome::Hub(answer) => self.on_hub_answer(answer),
             Outcome::Exported { out, bytes, labels, thawed, golden } => {
                 self.status = format!("Exported {}", crate::units::bytes(bytes));
+                self.tell_exported(&out);
                 if let Some(project) = &mut self.project {
                     project.export_path = free_beside(&out).display().to_string();
                 }
@@ -152,6 +156,15 @@ impl Session {
                 Vec::new()
             }
         }
+    }
+
+    /// Says where an export lies; the step itself says it, too.
+    fn tell_exported(&mut self, out: &Path) {
+        if self.step == Step::Export {
+            return;
+        }
+        let offer = Offer { text: "Open folder".into(), action: Open::ShowFolder(out.to_path_buf()).into() };
+        self.toast_with(ToastKind::Note, "Exported and checked", &out.display().to_string(), Some(offer));
     }
 
     fn on_backbones(&mut self, backbones: Vec<BackboneFacts>, problems: Vec<Problem>) -> Vec<Effect> {
@@ -223,12 +236,17 @@ impl Session {
             Some(backbone.cuts.get(cut)?.name.clone())
         });
         let Some(project) = &mut self.project else { return };
-        let validation = project.split.as_ref().map_or(0, |s| s.validation.len());
+        let (validation, test) =
+            project.split.as_ref().map_or((0, 0), |s| (s.validation.len(), s.test.len()));
         match project.runs.last_mut().filter(|_| resume) {
             Some(run) => run.state = RunState::Running,
             None => {
                 let run = RunView::live(name, frostline, validation, &project.recipe.task);
-                project.runs.push(RunView { recipe: Some(project.recipe.clone()), ..run });
+                project.runs.push(RunView {
+                    recipe: Some(project.recipe.clone()),
+                    test_samples: test,
+                    ..run
+                });
             }
         }
         project.selected_run = Some(name.to_string());
@@ -257,9 +275,20 @@ impl Session {
 
     pub(super) fn remember_project(&mut self) {
         let Some(project) = &self.project else { return };
-        let result = self.judged_run().map_or("Not trained yet".to_string(), |run| {
-            format!("Run {}: {}", run.number(), run.chief.format(run.best_score.unwrap_or(0.0)))
-        });
+        let unfinished = |run: &RunView| match run.state {
+            RunState::Running => format!("Run {} has begun", run.number()),
+            RunState::Stopped => format!("Run {} stopped {}", run.number(), run.after_words()),
+            RunState::Failed | RunState::Finished => {
+                format!("Run {} failed {}", run.number(), run.after_words())
+            }
+        };
+        let result = match (self.judged_run(), project.runs.last()) {
+            (Some(run), _) => {
+                format!("Run {}: {}", run.number(), run.chief.format(run.best_score.unwrap_or(0.0)))
+            }
+            (None, Some(run)) => unfinished(run),
+            (None, None) => "Not trained yet".to_string(),
+        };
         let every = (project.index.items.len() / CARD_SAMPLES).max(1);
         let samples: Vec<_> = project.index.items.iter().step_by(every).take(CARD_SAMPLES).collect();
         let recent = Recent {

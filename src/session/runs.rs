@@ -4,9 +4,9 @@ use crate::backbone::CutName;
 use crate::control::EpochRecord;
 use crate::project::run::FailureKind;
 use crate::project::{Recipe, RunRecord, RunState, settings};
-use crate::task::{Interval, ScoreKind, TaskKind, best_epoch};
+use crate::task::paired::LEVEL;
+use crate::task::{Errors, Interval, Paired, ScoreKind, TaskKind, best_epoch, paired};
 use crate::worker::protocol::{CURVE_POINTS, RunHistory};
-use std::cmp::Ordering;
 
 /// Weight of the past in the smoothed loss.
 const SMOOTHING: f64 = 0.9;
@@ -44,6 +44,11 @@ pub struct RunView {
     /// The cut at which the frozen ground ends.
     pub frostline: Option<CutName>,
     pub validation_samples: usize,
+    pub test_samples: usize,
+    /// What the frozen layers took, before the training itself.
+    pub warm_seconds: f64,
+    /// How wrong the best epoch is on each validation sample; not known while it trains.
+    pub errors: Option<Errors>,
     pub failure: Option<String>,
     pub failure_kind: Option<FailureKind>,
 }
@@ -89,6 +94,9 @@ impl RunView {
             difference: String::new(),
             frostline,
             validation_samples,
+            test_samples: 0,
+            warm_seconds: 0.0,
+            errors: None,
             failure: None,
             failure_kind: None,
         }
@@ -103,7 +111,7 @@ impl RunView {
         for [position, loss] in history.step_losses {
             view.add_step(position, loss);
         }
-        view.recipe = history.recipe;
+        (view.recipe, view.errors) = (history.recipe, history.errors);
         view.finish(&record);
         view
     }
@@ -119,7 +127,8 @@ impl RunView {
             self.add_epoch(epoch.clone());
         }
         self.state = record.state;
-        self.seconds = record.seconds;
+        (self.seconds, self.warm_seconds) = (record.seconds, record.warm_seconds);
+        self.test_samples = record.test_samples;
         self.failure.clone_from(&record.failure);
         self.failure_kind = record.failure_kind;
     }
@@ -127,6 +136,31 @@ impl RunView {
     /// Its name as people say it: `3` for `0003`.
     pub fn number(&self) -> &str {
         self.name.trim_start_matches('0')
+    }
+
+    /// When it ended, or stands: `after epoch 3`.
+    pub fn after_words(&self) -> String {
+        match self.epochs.last() {
+            Some(last) => format!("after epoch {}", last.epoch),
+            None => "before its first epoch ended".to_string(),
+        }
+    }
+
+    /// How long it took in all, the frozen layers included.
+    pub fn all_seconds(&self) -> f64 {
+        self.seconds + self.warm_seconds
+    }
+
+    /// Whether its epochs begin at features that are computed once: what they count is then not what the network sees.
+    pub fn is_cached(&self) -> bool {
+        let cut = self.frostline.as_ref();
+        self.recipe.as_ref().is_some_and(|recipe| recipe.cache.enabled)
+            && cut.is_some_and(|cut| *cut != CutName::Input)
+    }
+
+    /// How it compares with `other` sample by sample, where both answered the same ones.
+    pub fn paired_with(&self, other: &Self) -> Option<Paired> {
+        paired(self.errors.as_ref()?, other.errors.as_ref()?).filter(|_| self.compares_with(other))
     }
 
     /// Notes a step; `position` is in epochs. A run that goes on repeats what came after its checkpoint. Beyond a
@@ -185,9 +219,11 @@ impl RunView {
     /// Whether `other` was trained with the same backbone and judged on as many samples by the same score.
     pub fn compares_with(&self, other: &Self) -> bool {
         let backbone = |run: &Self| run.recipe.as_ref().map(|recipe| recipe.backbone.id.clone());
+        let split = |run: &Self| run.recipe.as_ref().map(|recipe| recipe.split);
         self.chief == other.chief
             && self.validation_samples == other.validation_samples
             && backbone(self) == backbone(other)
+            && split(self) == split(other)
     }
 
     /// The 95 % interval of the best score, where that is a share of samples.
@@ -203,7 +239,8 @@ pub fn alarms(run: &RunView, probe: Option<&RunView>) -> Vec<Alarm> {
         let text = "The loss is no longer a number. Lower the learning rate and train again.";
         alarms.push(alarm(AlarmKind::Bad, "Diverged.", text.to_string()));
     }
-    if !run.is_past_warmup() {
+    // What a head alone does is the probe, and early values say little.
+    if run.frostline == Some(CutName::Head) || !run.is_past_warmup() {
         return alarms;
     }
     if let Some(epoch) = overfitting_since(&run.val_loss) {
@@ -217,32 +254,31 @@ pub fn alarms(run: &RunView, probe: Option<&RunView>) -> Vec<Alarm> {
     alarms
 }
 
-/// How `run` compares with one that trained the head only; worse or better only where chance hardly explains it.
+/// How `run` compares with one that trained the head only, by a paired test over the same samples; nothing where there is
+/// no such test.
 fn beside_probe(run: &RunView, probe: &RunView) -> Option<Alarm> {
     let (own, frozen) = (run.best_score?, probe.best_score?);
-    let (gain, difference) = (run.chief.gain(own, frozen), run.chief.format_difference(own - frozen));
-    let trained =
+    let Paired { better, worse, chance } = run.paired_with(probe)?;
+    let difference = run.chief.format_difference(own - frozen);
+    let scored =
         format!("run {} that trained the head only ({})", probe.number(), probe.chief.format(frozen));
-    let is_chance = run.interval().is_none_or(|interval| interval.holds(frozen));
-    Some(match gain.total_cmp(&0.0) {
-        _ if gain.abs() <= run.chief.grain() => {
-            alarm(AlarmKind::Note, "As good as the frozen probe.", format!("The same as {trained}."))
-        }
-        Ordering::Less if is_chance => {
-            let text = format!("{difference} below {trained}, which may be chance.");
-            alarm(AlarmKind::Note, "About as good as the frozen probe.", text)
-        }
-        Ordering::Less => {
-            let text = format!("{difference} below {trained}. Thaw less, or lower the learning rate.");
+    let counted = format!("{better} samples are answered better, {worse} worse");
+    let side = if run.chief.gain(own, frozen) < 0.0 { "below" } else { "above" };
+    let text = match run.chief.gain(own, frozen).abs() <= run.chief.grain() {
+        true => format!("The same as {scored}: {counted}"),
+        false => format!("{difference} {side} {scored}: {counted}"),
+    };
+    Some(match (chance < LEVEL, better < worse) {
+        (false, _) => alarm(
+            AlarmKind::Note,
+            "About as good as the frozen probe.",
+            format!("{text}, which may be chance."),
+        ),
+        (true, true) => {
+            let text = format!("{text}. Thaw less, or lower the learning rate.");
             alarm(AlarmKind::Warning, "Below the frozen probe.", text)
         }
-        Ordering::Equal | Ordering::Greater if is_chance => {
-            let text = format!("{difference} above {trained}, which may be chance.");
-            alarm(AlarmKind::Note, "About as good as the frozen probe.", text)
-        }
-        Ordering::Equal | Ordering::Greater => {
-            alarm(AlarmKind::Good, "Ahead of the frozen probe.", format!("{difference} above {trained}."))
-        }
+        (true, false) => alarm(AlarmKind::Good, "Ahead of the frozen probe.", format!("{text}.")),
     })
 }
 
@@ -315,24 +351,56 @@ mod tests {
         assert_eq!((view.best_epoch, view.best_score), (Some(3), Some(0.8)));
     }
 
+    /// A run of the head only beside [`run`], which answers so many of 100 samples better and worse than it.
+    fn beside(view: &mut RunView, better: usize, worse: usize) -> RunView {
+        let wrong = |first: usize, last: usize| {
+            Errors((0..100).map(|n| f32::from(u8::from((first..last).contains(&n)))).collect())
+        };
+        view.errors = Some(wrong(better, better + worse));
+        RunView {
+            best_score: Some(0.6),
+            errors: Some(wrong(0, better)),
+            ..RunView::live("0001", Some(CutName::Head), 100, &classify::KIND)
+        }
+    }
+
     #[test]
     fn alarms_speak_when_they_should() {
-        let titles = |losses: &[f64], accuracies: &[f64], probe: f64| {
-            let probe = RunView {
-                name: "0001".into(),
-                best_score: Some(probe),
-                ..RunView::live("0001", Some(CutName::Head), 100, &classify::KIND)
-            };
-            alarms(&run(losses, accuracies), Some(&probe)).into_iter().map(|a| a.title).collect::<Vec<_>>()
+        let titles = |losses: &[f64], better, worse| {
+            let mut view = run(losses, &vec![0.6; losses.len()]);
+            let probe = beside(&mut view, better, worse);
+            alarms(&view, Some(&probe)).into_iter().map(|a| a.title).collect::<Vec<_>>()
         };
-        let same = "As good as the frozen probe.";
-        assert_eq!(titles(&[0.9, 0.5, 0.6, 0.7, 0.8], &[0.6; 5], 0.6), ["Overfitting since epoch 2.", same]);
-        assert_eq!(titles(&[0.9, 0.8, 0.7], &[0.5; 3], 0.7), ["Below the frozen probe."]);
-        assert_eq!(titles(&[0.9, 0.8, 0.7], &[0.8; 3], 0.6), ["Ahead of the frozen probe."]);
-        // Five of a hundred samples are chance, whichever way.
-        let about = ["About as good as the frozen probe."];
-        assert_eq!(titles(&[0.9, 0.8, 0.82], &[0.55; 3], 0.6), about);
-        assert_eq!(titles(&[0.9, 0.8, 0.82], &[0.65; 3], 0.6), about);
+        let same = "About as good as the frozen probe.";
+        assert_eq!(titles(&[0.9, 0.5, 0.6, 0.7, 0.8], 0, 0), ["Overfitting since epoch 2.", same]);
+        // Of eleven that differ nine are chance, of ten all but one are not.
+        assert_eq!(titles(&[0.9, 0.8, 0.7], 2, 9), [same]);
+        assert_eq!(titles(&[0.9, 0.8, 0.7], 9, 2), [same]);
+        assert_eq!(titles(&[0.9, 0.8, 0.7], 1, 9), ["Below the frozen probe."]);
+        assert_eq!(titles(&[0.9, 0.8, 0.7], 9, 1), ["Ahead of the frozen probe."]);
+    }
+
+    #[test]
+    fn nothing_is_said_without_evidence() {
+        let losses = [0.9, 0.5, 0.6, 0.7, 0.8];
+        let mut view = run(&losses, &[0.3; 5]);
+        let mut probe = beside(&mut view, 0, 40);
+        assert_eq!(alarms(&view, Some(&probe)).len(), 2);
+        // Other samples, or an older record.
+        probe.errors = Some(Errors(vec![0.0; 99]));
+        assert_eq!(alarms(&view, Some(&probe)).len(), 1);
+        probe.errors = None;
+        assert_eq!(alarms(&view, Some(&probe)).len(), 1);
+        // A head alone is no worse than itself, and has nothing to thaw less of.
+        view.frostline = Some(CutName::Head);
+        assert!(alarms(&view, Some(&probe)).is_empty());
+    }
+
+    #[test]
+    fn time_counts_the_frozen_layers_too() {
+        let mut view = run(&[0.9, 0.8], &[0.5; 2]);
+        view.warm_seconds = 5.0;
+        assert_eq!(view.all_seconds(), 7.0);
     }
 
     #[test]

@@ -45,6 +45,7 @@ mod tests {
                 largest_class_accuracy: 0.5,
             }),
             chosen_on_these_samples: true,
+            also_tested: Vec::new(),
             unusable: 0,
             answers: (0..right + wrong).map(answer).collect(),
             intervals: Vec::new(),

@@ -76,6 +76,7 @@ fn requests(effects: &[Effect]) -> Vec<&Request> {
             | Effect::Pause(..)
             | Effect::PickFolder(_)
             | Effect::PickFile(_)
+            | Effect::ShowFolder(_)
             | Effect::Quit => None,
         }
     }
@@ -250,4 +251,43 @@ fn every_remedy_of_the_window_can_be_done_there() {
         let offer = session.offer(None, &Problem::input("it is odd", "it is", remedy.clone())).unwrap();
         assert_eq!(session.why_not(&offer.action), None, "{remedy:?}");
     }
+}
+
+/// Frozen layers and epochs are waited for as one, and the count is told with its rate.
+#[test]
+fn the_warm_up_says_how_long_all_of_it_takes() {
+    let mut session = opened();
+    let calibration = Calibration { segments: vec![0.01; 64] };
+    session.calibrations.insert("one".into(), calibration);
+    session.apply(Job::Train);
+    let (job, epochs) = {
+        let view = session.job.as_mut().unwrap();
+        view.phase = Phase::Named("computing the frozen layers".into());
+        view.started = std::time::Instant::now() - std::time::Duration::from_secs(10);
+        (view.id, view.epochs_seconds.unwrap())
+    };
+    let fact = crate::control::Fact::progress("computing the frozen layers", 100, 300);
+    session.on_event(Event::Fact { job, fact });
+    let view = session.job.as_ref().unwrap();
+    assert_eq!((view.count, view.rate_words), (Some((100, 300)), "samples/s"));
+    let (rate, left) = (view.rate.unwrap(), view.seconds_left.unwrap());
+    assert!((rate - 10.0).abs() < 0.5 && (left - 20.0 - epochs).abs() < 1.0, "{rate} a second, {left} s");
+    assert!(epochs > 0.0);
+}
+
+#[test]
+fn an_export_says_where_it_lies() {
+    let mut session = opened();
+    let asked = Asked {
+        command: Long::Export { project: "/project".into(), run: Some("0001".into()), out: "/out".into() }
+            .into(),
+        project: Some("/project".into()),
+        run: None,
+    };
+    let out = Outcome::Exported { out: "/out".into(), bytes: 1, labels: 2, thawed: 0, golden: 3 };
+    session.on_outcome(asked, out);
+    let toast = session.toasts.last().unwrap();
+    assert_eq!((toast.text.as_str(), toast.offer.as_ref().unwrap().text.as_str()), ("/out", "Open folder"));
+    let action = toast.offer.clone().unwrap().action;
+    assert!(matches!(&session.apply(action)[0], Effect::ShowFolder(folder) if folder == Path::new("/out")));
 }

@@ -25,6 +25,7 @@ pub mod detail;
 #[cfg(test)]
 mod goldens;
 pub mod interval;
+pub mod paired;
 pub mod score;
 mod setup;
 
@@ -37,6 +38,7 @@ tasks! {
 pub use answer::{Answer, LabelProbability, NamedNumber};
 pub use detail::{Detail, Evaluated, Verdict};
 pub use interval::Interval;
+pub use paired::{Errors, Paired, paired};
 pub use score::{Direction, Format, ScoreKind, best_epoch};
 pub use setup::{TaskChoice, TaskRecord};
 

@@ -13,6 +13,7 @@ use crate::problem::{Problem, Result};
 use crate::project::Plan;
 use crate::project::run::Run;
 use crate::remedy::Remedy;
+use crate::task::paired::{Errors, error};
 use crate::task::{Case, best_epoch};
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
@@ -97,7 +98,7 @@ pub fn fit(
             samples_per_second: (progress.samples_in_epoch - samples_before) as f64
                 / trained_seconds.max(1e-9),
         };
-        keep_if_best(plan, run, top, progress, &record)?;
+        keep_if_best(plan, run, top, progress, &record, validation.errors)?;
         close_epoch(progress, record.clone());
         let fact = Fact::Epoch(record);
         history.add(&fact)?;
@@ -111,26 +112,30 @@ pub fn fit(
     Ok(Ending::Finished)
 }
 
-/// Loss and scores on the validation samples.
+/// Loss and scores on the validation samples, and how wrong each answer is.
 pub struct Validation {
     pub loss: f64,
     pub scores: Scores,
+    pub errors: Errors,
 }
 
 /// Runs `top` over the validation samples, nothing dropped, nothing recorded.
 pub fn validate(plan: &Plan, features: &Features, top: &Top) -> Result<Validation> {
     let mut tally = plan.task.tally();
-    let mut loss_sum = 0.0;
+    let (mut loss_sum, mut errors) = (0.0, Vec::with_capacity(plan.split.validation.len()));
     for items in plan.split.validation.chunks(VALIDATION_BATCH) {
         let targets = targets(plan, items);
         let output = top.predict(&features.batch(plan, items)?)?;
         loss_sum +=
             f64::from(plan.task.plain_loss(&output, &targets)?.to_scalar::<f32>()?) * items.len() as f64;
         for (row, truth) in output.to_vec2::<f32>()?.iter().zip(targets) {
-            tally.add(Case { output: row, predicted: &plan.task.decide(row), truth });
+            let predicted = plan.task.decide(row);
+            tally.add(Case { output: row, predicted: &predicted, truth });
+            errors.push(error(&predicted, truth));
         }
     }
-    Ok(Validation { loss: loss_sum / plan.split.validation.len().max(1) as f64, scores: tally.scores() })
+    let loss = loss_sum / plan.split.validation.len().max(1) as f64;
+    Ok(Validation { loss, scores: tally.scores(), errors: Errors(errors) })
 }
 
 /// One optimiser step on one batch with its boundary states; `step` steps were made before. Returns the mean loss of
@@ -188,11 +193,13 @@ fn keep_if_best(
     top: &Top,
     progress: &mut Progress,
     record: &EpochRecord,
+    errors: Errors,
 ) -> Result<()> {
     let epochs = progress.epochs.iter().chain(std::iter::once(record));
     let best = best_epoch(epochs, plan.task.kind().chief());
     if best.is_some_and(|best| best.epoch == record.epoch) {
         let digest = checkpoint::save_trained(&run.best_path(record.epoch), top, "write the best epoch")?;
+        run.write_errors(record.epoch, errors)?;
         (progress.best_epoch, progress.best_digest) = (Some(record.epoch), Some(digest));
     }
     Ok(())

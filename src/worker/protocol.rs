@@ -14,6 +14,7 @@ use crate::jobs::{Opened, Prediction};
 use crate::problem::Problem;
 use crate::project::device::{DeviceName, DeviceOffer};
 use crate::project::{Recipe, Run, RunRecord};
+use crate::task::Errors;
 use crate::train::estimate::Calibration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -198,6 +199,9 @@ pub struct RunHistory {
     pub recipe: Option<Recipe>,
     /// (epochs trained so far, loss of the step), at most [`CURVE_POINTS`] of them.
     pub step_losses: Vec<[f64; 2]>,
+    /// How wrong the best epoch is on each validation sample, where that is known.
+    #[serde(default)]
+    pub errors: Option<Errors>,
 }
 
 impl RunHistory {
@@ -211,7 +215,8 @@ impl RunHistory {
         let steps = text.lines().filter_map(|line| serde_json::from_str::<StepLine>(line).ok());
         let all: Vec<[f64; 2]> = steps.map(|s| [s.step as f64 / steps_per_epoch, s.loss]).collect();
         let every = all.len().div_ceil(CURVE_POINTS).max(1);
-        Some(Self { record, recipe, step_losses: all.into_iter().step_by(every).collect() })
+        let errors = record.best_epoch.and_then(|best| run.errors(best));
+        Some(Self { record, recipe, step_losses: all.into_iter().step_by(every).collect(), errors })
     }
 }
 

@@ -6,6 +6,7 @@ mod access;
 mod flows;
 mod harness;
 mod hostile;
+mod judging;
 mod layout;
 mod monkey;
 mod raster;

@@ -613,6 +613,7 @@ fn evaluation(dice: &mut Dice) -> Evaluation {
             largest_class_accuracy: dice.share(),
         }),
         chosen_on_these_samples: dice.below(2) == 0,
+        also_tested: Vec::new(),
         unusable: 0,
         intervals: Vec::new(),
         answers,

@@ -53,15 +53,21 @@ fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                 }
             }
         });
-        let findings = project.index.findings.len();
-        if findings > 0 {
-            let text = format!("{findings} finding{}", if findings == 1 { "" } else { "s" });
+        let found = project.data.found();
+        if found > 0 {
+            let text = format!("{} with findings", units::grouped(found));
             let edge = if project.data.findings_only { tokens.warning } else { tokens.line };
             let button = egui::Button::new(RichText::new(text).color(tokens.warning))
                 .stroke(Stroke::new(1.0, edge))
                 .selected(project.data.findings_only)
                 .fill(tokens.raised);
-            if ui.add(button).on_hover_text("Show only samples that something was found about").clicked() {
+            if ui
+                .add(button)
+                .on_hover_text(
+                    "Show only the samples that something was found about; all findings stand on the right",
+                )
+                .clicked()
+            {
                 out.push(View::FilterFindings(!project.data.findings_only));
             }
         }

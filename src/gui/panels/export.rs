@@ -52,6 +52,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             ui.add_space(theme::SPACE);
             let text = format!("{} golden inputs gave the same logits after a reload. {} in {}.", done.golden, bytes(done.bytes), done.out.display());
             banner(ui, tokens.ok, "Written and checked.", &text);
+            action_button(ui, scene.session, &Open::ShowFolder(done.out.clone()), "Open folder", false, out);
         }
     });
 }
@@ -86,7 +87,11 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
         }
     }
     if let Some(done) = scene.session.export_of_run() {
-        fact_row(ui, "Trained tensors", &done.thawed.to_string());
+        let trained = match done.thawed {
+            0 => "those of the head".to_string(),
+            thawed => format!("the head's and {thawed} more"),
+        };
+        fact_row(ui, "Trained tensors", &trained);
     }
     if let Some(run) = run {
         fact_row(ui, "Validation", &run.best_words());

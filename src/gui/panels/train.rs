@@ -1,7 +1,7 @@
 //! Train: the recipe, live curves, earlier runs, what went wrong.
 
 use super::super::theme::{self, Tokens};
-use super::super::widgets::{action_button, banner, card, fact_row, page_head, section, text_in};
+use super::super::widgets::{action_button, banner, card, dim, fact_row, page_head, section, text_in};
 use super::super::{Actions, Scene};
 use super::curves::curves;
 use super::duration;
@@ -9,17 +9,17 @@ use super::recipe_form::recipe_form;
 use crate::backbone::CutName;
 use crate::project::RunState;
 use crate::session::runs::{AlarmKind, RunView, alarms};
-use crate::session::{Job, OpenProject, View};
-use crate::task::Format;
+use crate::session::{Job, JobView, OpenProject, Phase, View};
+use crate::task::{Format, Paired};
 use egui::{Align, Color32, CornerRadius, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 
 /// Buttons, curves, alarms, runs.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let Some(project) = &scene.session.project else { return };
     let shown = shown_run(scene);
-    page_head(ui, "Train", &sentence(project, shown), |ui| buttons(ui, scene, out));
+    page_head(ui, "Train", &sentence(scene, project, shown), |ui| buttons(ui, scene, out));
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        curves(ui, project, shown);
+        curves(ui, project, shown, shown.and_then(|run| probe(project, run)));
         if let Some(run) = shown {
             for alarm in alarms(run, probe(project, run)) {
                 let tokens = Tokens::of(ui.ctx());
@@ -57,7 +57,19 @@ fn probe<'p>(project: &'p OpenProject, run: &RunView) -> Option<&'p RunView> {
     })
 }
 
-fn sentence(project: &OpenProject, run: Option<&RunView>) -> String {
+/// What the frozen layers are computed for, and how long all of it takes; only while they are.
+fn warming(job: &JobView, epochs: u32) -> Option<String> {
+    let (Phase::Named(words), Some((done, total))) = (&job.phase, job.count) else { return None };
+    let rate = job.rate.map(|rate| format!(", {rate:.0} a second")).unwrap_or_default();
+    let left = job.seconds_left.map(|s| format!("; about {} in all", duration(s))).unwrap_or_default();
+    let mut words = words.clone();
+    if let Some(first) = words.get(..1).map(str::to_uppercase) {
+        words.replace_range(..1, &first);
+    }
+    Some(format!("{words}, once for each sample: {done} of {total}{rate}. Then {epochs} epochs{left}."))
+}
+
+fn sentence(scene: &Scene, project: &OpenProject, run: Option<&RunView>) -> String {
     let Some(run) = run else {
         return "Nothing has been trained yet. The values on the right are a good start.".to_string();
     };
@@ -70,10 +82,19 @@ fn sentence(project: &OpenProject, run: Option<&RunView>) -> String {
     };
     match run.state {
         RunState::Running => {
+            let job = scene.session.job.as_ref().filter(|job| job.can_pause);
+            if let Some(words) = job.and_then(|job| warming(job, epochs)) {
+                return words;
+            }
+            if job.is_some_and(|job| job.paused) {
+                return format!("Run {} is paused {}. {best}", run.number(), run.after_words());
+            }
             let epoch = (run.val_loss.len() as u32 + 1).min(epochs);
             format!("Epoch {epoch} of {epochs}. {best}")
         }
-        _ => format!("Run {}. {best}", run.number()),
+        RunState::Stopped => format!("Run {} was stopped {}. {best}", run.number(), run.after_words()),
+        RunState::Failed => format!("Run {} failed {}. {best}", run.number(), run.after_words()),
+        RunState::Finished => format!("Run {}. {best}", run.number()),
     }
 }
 
@@ -110,14 +131,16 @@ fn runs_table(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actio
         let shown = shown_run(scene).map(|r| r.name.clone());
         row(
             ui,
-            ["Run", "What differed", "Validation", "Time", "State"],
+            ["Run", "What differed", "Validation", "Time in all", "State"],
             theme::caption(),
             [tokens.dim; 5],
             None,
         );
         for run in project.runs.iter().rev() {
             let validation = run.best_words();
+            let job = scene.session.job.as_ref().filter(|job| job.can_pause);
             let (state, colour) = match run.state {
+                RunState::Running if job.is_some_and(|job| job.paused) => ("paused", tokens.warning),
                 RunState::Running => ("running", tokens.ice),
                 RunState::Finished => ("done", tokens.ok),
                 RunState::Stopped => ("stopped", tokens.warning),
@@ -126,7 +149,8 @@ fn runs_table(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actio
             let name = format!("Run {}", run.number());
             let colours = [tokens.text, tokens.dim, tokens.text, tokens.dim, colour];
             let selected = shown.as_deref() == Some(&run.name);
-            let cells = [name.as_str(), run.difference.as_str(), &validation, &duration(run.seconds), state];
+            let cells =
+                [name.as_str(), run.difference.as_str(), &validation, &duration(run.all_seconds()), state];
             let response = row(ui, cells, theme::body(), colours, Some(selected));
             response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &name));
             if response.clicked() {
@@ -167,7 +191,11 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     section(ui, "Now");
     let job = scene.session.job.as_ref().filter(|j| j.can_pause);
     let run = shown_run(scene);
-    fact_row(ui, "Speed", &job.and_then(|j| j.rate).map_or("-".into(), |r| format!("{r:.0} samples/s")));
+    let speed = job.and_then(|j| Some(format!("{:.0} {}", j.rate?, j.rate_words)));
+    fact_row(ui, "Speed", &speed.unwrap_or("-".into()));
+    if let Some(run) = run.filter(|run| run.warm_seconds > 0.0) {
+        fact_row(ui, "Frozen layers", &duration(run.warm_seconds));
+    }
     let last = |values: &[[f64; 2]], digits: usize| {
         values.last().map_or("-".to_string(), |p| format!("{:.digits$}", p[1]))
     };
@@ -184,4 +212,28 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         fact_row(ui, "Memory, about", &super::bytes(estimate.memory_bytes));
         fact_row(ui, "Cache", &super::bytes(estimate.cache_bytes));
     }
+    if let Some((run, probe)) = run.and_then(|run| Some((run, probe(project, run)?))) {
+        against(ui, run, probe);
+    }
+}
+
+/// The probe's own score beside the run's, and what a test over the same samples says.
+fn against(ui: &mut Ui, run: &RunView, probe: &RunView) {
+    ui.add_space(theme::SPACE);
+    section(ui, "Against the probe");
+    fact_row(ui, &format!("Run {}, head only", probe.number()), &probe.best_words());
+    fact_row(ui, &format!("Run {}", run.number()), &run.best_words());
+    let Some(Paired { better, worse, chance }) = run.paired_with(probe) else {
+        dim(ui, "Whether the difference is chance is told when the run has ended.");
+        return;
+    };
+    let of = |count: usize| format!("{count} of {}", run.validation_samples);
+    fact_row(ui, "Better here", &of(better));
+    fact_row(ui, "Worse here", &of(worse));
+    let response = ui.scope(|ui| fact_row(ui, "Chance of that by luck", &luck(chance))).response;
+    response.on_hover_text("Exact sign test over the same samples; for right and wrong it is McNemar's test");
+}
+
+fn luck(chance: f64) -> String {
+    if chance < 0.001 { "below 0.1 %".to_string() } else { format!("{:.1} %", 100.0 * chance) }
 }

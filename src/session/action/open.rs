@@ -27,6 +27,8 @@ group! {
         ReadAs { path: PathBuf, reading: Box<ScanOptions> } => Hidden [
             Open::ReadAs { path: "photos".into(), reading: Box::default() },
         ],
+        /// In the system's file manager.
+        ShowFolder(PathBuf) => Hidden [Open::ShowFolder("export".into())],
     }
 }
 
@@ -67,6 +69,7 @@ impl Open {
             Self::CloseProject => ("Close the project", "Back to the start; everything is saved"),
             Self::OpenPath(_) => ("Open", "Data, a project or an exported head"),
             Self::ReadAs { .. } => ("Read it so", "Read the data again in this way"),
+            Self::ShowFolder(_) => ("Open folder", "Show it in the system's file manager"),
         };
         (text.to_string(), tooltip)
     }
@@ -83,7 +86,11 @@ impl Open {
             Self::ChooseFolder => &["Ctrl+O"],
             Self::ChooseFile => &["Ctrl+Shift+O"],
             Self::CloseProject => &["Ctrl+W"],
-            Self::OpenSample(_) | Self::OpenPath(_) | Self::ReadAs { .. } | Self::StartOver => &[],
+            Self::OpenSample(_)
+            | Self::OpenPath(_)
+            | Self::ReadAs { .. }
+            | Self::ShowFolder(_)
+            | Self::StartOver => &[],
         }
     }
 
@@ -95,6 +102,7 @@ impl Open {
             Self::OpenSample(_)
             | Self::OpenPath(_)
             | Self::ReadAs { .. }
+            | Self::ShowFolder(_)
             | Self::ChooseFolder
             | Self::ChooseFile => None,
         }
@@ -110,6 +118,7 @@ impl Open {
             Self::OpenSample(sample) => session.open_sample(sample),
             Self::OpenPath(path) => session.open_path(path, None),
             Self::ReadAs { path, reading } => session.open_path(path, Some(reading)),
+            Self::ShowFolder(path) => vec![Effect::ShowFolder(path)],
             Self::ChooseFolder => vec![Effect::PickFolder(Purpose::Open)],
             Self::ChooseFile => vec![Effect::PickFile(Purpose::Open)],
             Self::StartOver => session.start_over(),

@@ -7,12 +7,12 @@ mod numbers;
 use crate::data::target::Target;
 use crate::evaluate::Answered;
 use crate::gui::theme::{self, Tokens};
-use crate::gui::widgets::{action_button, banner, card, dim, empty, figures, page_head, section};
+use crate::gui::widgets::{banner, card, dim, empty, figures, page_head, section};
 use crate::gui::{Actions, Scene};
-use crate::session::{EvaluationView, Job, Open, Step};
+use crate::session::{EvaluationView, Job, Open, Session, Step};
 use crate::task::Detail;
 use crate::worker::EvaluateOn;
-use egui::{RichText, ScrollArea, Sense, Ui, vec2};
+use egui::{Button, ComboBox, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 
 /// Mistakes that are shown.
 const SHOWN: usize = 24;
@@ -37,28 +37,22 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             );
         } else {
             let action = Job::Evaluate(EvaluateOn::Validation);
-            empty(
-                ui,
-                scene.session,
-                "Not evaluated yet",
-                "Scores the chosen run on its validation samples.",
-                Some((&action, "Evaluate")),
-                out,
-            );
+            let (title, sentence) = match scene.session.is_evaluating() {
+                true => ("Evaluating…", "The scores stand here when every sample is answered."),
+                false => ("Not evaluated yet", "Scores the chosen run on its validation samples."),
+            };
+            let button = (!scene.session.is_evaluating()).then_some((&action, "Evaluate"));
+            empty(ui, scene.session, title, sentence, button, out);
         }
         return;
     };
     page_head(ui, "Evaluate", &sentence(view), |ui| {
-        action_button(ui, scene.session, &Job::ChooseTestSet, "Choose a test set…", false, out);
+        samples_menu(ui, scene.session, view, out);
         super::run_picker(ui, scene.session, out);
     });
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         scores(ui, view);
-        if view.evaluation.chosen_on_these_samples {
-            let tokens = Tokens::of(ui.ctx());
-            let text = "The best epoch was chosen on these samples. A test set kept aside judges fairer.";
-            banner(ui, tokens.warning, "These scores flatter a little.", text);
-        }
+        how_fair(ui, view);
         for sentence in view.evaluation.rests_on() {
             banner(ui, Tokens::of(ui.ctx()).warning, "What these scores rest on.", &sentence);
         }
@@ -77,6 +71,66 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
             samples(ui, scene, &names(&view.evaluation.detail), &wrong);
         });
     });
+}
+
+/// Which samples the scores are of: the run's own, those it kept aside, or others.
+fn samples_menu(ui: &mut Ui, session: &Session, view: &EvaluationView, out: &mut Actions) {
+    let aside = session.judged_run().map_or(0, |run| run.test_samples);
+    let words = match &view.what {
+        EvaluateOn::Validation => "Validation samples",
+        EvaluateOn::Test => "Test samples",
+        EvaluateOn::Data(_) => "Another test set",
+    };
+    let picker = ComboBox::from_id_salt("samples-that-are-scored").selected_text(words);
+    let response = picker.show_ui(ui, |ui| {
+        let mut choice = |ui: &mut Ui, action: Job, is_shown: bool, text: &str, why_not: Option<&str>| {
+            let why_not = why_not.or(session.why_not(&action));
+            let response = ui.add_enabled(why_not.is_none(), Button::selectable(is_shown, text));
+            if response.on_disabled_hover_text(why_not.unwrap_or_default()).clicked() {
+                out.push(action);
+            }
+        };
+        let mut own = |ui: &mut Ui, what: EvaluateOn, text: &str, why_not: Option<&str>| {
+            let is_shown = view.what == what;
+            choice(ui, Job::Evaluate(what), is_shown, text, why_not);
+        };
+        own(ui, EvaluateOn::Validation, "Validation samples", None);
+        let none =
+            (aside == 0).then_some("This run kept none aside: see “Split…” in Data, then train again.");
+        own(ui, EvaluateOn::Test, &format!("Test samples ({aside})"), none);
+        choice(ui, Job::ChooseTestSet, false, "Choose a test set…", None);
+    });
+    response.response.widget_info(|| {
+        let mut info = WidgetInfo::labeled(Role::ComboBox, true, "Which samples");
+        info.current_text_value = Some(words.to_string());
+        info
+    });
+}
+
+/// What the samples were used for before.
+fn how_fair(ui: &mut Ui, view: &EvaluationView) {
+    let tokens = Tokens::of(ui.ctx());
+    let others = view.evaluation.also_tested.iter().map(|run| run.trim_start_matches('0'));
+    let others: Vec<&str> = others.collect();
+    match (&view.what, others.as_slice()) {
+        (EvaluateOn::Validation, _) => {
+            let text = "The best epoch was chosen on these samples. A test set kept aside judges fairer.";
+            banner(ui, tokens.warning, "These scores flatter a little.", text);
+        }
+        (EvaluateOn::Test, []) => {
+            let text = "Neither training nor the choice of the epoch has seen them. They judge fairly as long as no run is chosen by them.";
+            banner(ui, tokens.ok, "These samples were kept aside.", text);
+        }
+        (EvaluateOn::Test, others) => {
+            let (noun, verb) = if others.len() == 1 { ("Run", "was") } else { ("Runs", "were") };
+            let text = format!(
+                "{noun} {} {verb} scored on them before. Whoever chose between the runs chose by these samples; new ones judge fairer.",
+                others.join(", ")
+            );
+            banner(ui, tokens.warning, "The test samples have been used to choose.", &text);
+        }
+        (EvaluateOn::Data(_), _) => {}
+    }
 }
 
 fn sentence(view: &EvaluationView) -> String {
