@@ -3,6 +3,7 @@
 //! A [`DatasetIndex`] is plain data that can be kept as JSON: it has a version number, and every path
 //! in it is relative to its root.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -313,6 +314,18 @@ fn fmt_tables(f: &mut fmt::Formatter<'_>, tables: &[PathBuf]) -> fmt::Result {
 pub(crate) fn portable(path: &Path) -> String {
     let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
     parts.join("/")
+}
+
+/// "cat 8, dog 8", of many the first.
+pub(crate) fn few_counts(counts: &BTreeMap<&str, usize>) -> String {
+    /// More would make the sentence a list.
+    const SHOWN: usize = 4;
+    let shown: Vec<String> =
+        counts.iter().take(SHOWN).map(|(name, count)| format!("{name} {count}")).collect();
+    match counts.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// "1 image", "1,204 images".

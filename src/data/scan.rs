@@ -24,6 +24,7 @@ mod named;
 mod names;
 mod options;
 mod packed;
+mod parts;
 mod places;
 mod records;
 mod sampled;

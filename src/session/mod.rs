@@ -18,6 +18,7 @@ mod remedies;
 pub mod runs;
 mod saving;
 pub mod scores;
+mod step;
 #[cfg(test)]
 mod tests;
 pub mod undo;
@@ -48,19 +49,8 @@ use runs::RunView;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+pub use step::{Step, StepState};
 use undo::Undo;
-
-/// A step of the rail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum Step {
-    Data,
-    Backbone,
-    Layers,
-    Train,
-    Evaluate,
-    Try,
-    Export,
-}
 
 /// Everything that the window shows.
 pub struct Session {
@@ -275,47 +265,10 @@ pub enum Purpose {
     Backbone(Keep),
 }
 
-/// How far a step is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StepState {
-    Done,
-    Warning,
-    Open,
-}
-
 impl OpenProject {
     /// Whether the recipe on disk is older than this one: only while the frostline is being dragged.
     pub fn is_unsaved(&self) -> bool {
         self.unsaved == Unsaved::Changed
-    }
-}
-
-impl Step {
-    pub const ALL: [Step; 7] =
-        [Self::Data, Self::Backbone, Self::Layers, Self::Train, Self::Evaluate, Self::Try, Self::Export];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Data => "Data",
-            Self::Backbone => "Backbone",
-            Self::Layers => "Layers",
-            Self::Train => "Train",
-            Self::Evaluate => "Evaluate",
-            Self::Try => "Try",
-            Self::Export => "Export",
-        }
-    }
-
-    fn purpose(self) -> &'static str {
-        match self {
-            Self::Data => "Your samples, their classes and what is wrong with them",
-            Self::Backbone => "The pretrained network that yours starts from",
-            Self::Layers => "Which layers learn and which stay frozen",
-            Self::Train => "Train and watch loss and accuracy",
-            Self::Evaluate => "How good it is and where it errs",
-            Self::Try => "Ask the model about new samples",
-            Self::Export => "Write the trained head for use elsewhere",
-        }
     }
 }
 
@@ -445,22 +398,6 @@ impl Session {
     pub fn thaws_batch_norm(&self) -> bool {
         let mask = self.project.as_ref().and_then(|project| project.mask.as_ref());
         mask.zip(self.backbone()).is_some_and(|(mask, b)| mask.thaws_any(&b.tree, Kind::BatchNorm))
-    }
-
-    /// How far a step is, for its sign on the rail.
-    pub fn step_state(&self, step: Step) -> StepState {
-        let Some(project) = &self.project else { return StepState::Open };
-        let done = match step {
-            Step::Data if project.split.is_none() => return StepState::Warning,
-            Step::Data => true,
-            Step::Backbone => self.backbone().is_some(),
-            Step::Layers => project.mask.is_some(),
-            Step::Train => project.runs.iter().any(|r| r.state == crate::project::RunState::Finished),
-            Step::Evaluate => self.evaluation().is_some(),
-            Step::Try => self.tries.predictions.iter().any(|p| p.answer.is_some()),
-            Step::Export => self.export_of_run().is_some(),
-        };
-        if done { StepState::Done } else { StepState::Open }
     }
 
     /// Why an action cannot be done now, in words; `None` where it can.

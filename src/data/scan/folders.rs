@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::files::LabelledFile;
 use super::known::Memory;
-use super::named::few_counts;
+use super::parts::part_within;
 use super::walk::Tree;
 use super::{Found, Label, ScanError, files, tables};
 use crate::control::Control;
 use crate::data::facts::Beside;
-use crate::data::index::{Finding, FindingKind, Layout, Modality, Part, counted, portable};
+use crate::data::index::{Finding, FindingKind, Layout, Modality, Part, counted, few_counts, portable};
 
 /// Class folders that were recognised, with the files in them.
 pub(super) struct ClassFolders {
@@ -231,22 +231,6 @@ impl NamedParts {
         let parts: BTreeSet<Part> = self.0.values().copied().collect();
         parts.contains(&Part::Train) && (parts.len() > 1 || self.0.len() == 1)
     }
-}
-
-/// The part that a folder is named after, with or without more words.
-pub(super) fn part_of_folder(name: &str) -> Option<Part> {
-    part_within(name).map(|(_, part, _)| part)
-}
-
-/// What stands before and after the name of a part within a name, in small letters and without digits at its end.
-fn part_within(name: &str) -> Option<(String, Part, String)> {
-    let plain = name.to_lowercase();
-    let plain = plain.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '_' | '-' | '.' | ' '));
-    let words: Vec<&str> = plain.split(['_', '-', '.', ' ']).collect();
-    let at = words.iter().position(|word| Part::from_name(word).is_some())?;
-    let part = Part::from_name(words.get(at)?)?;
-    let join = |words: Option<&[&str]>| words.unwrap_or_default().join(" ");
-    Some((join(words.get(..at)), part, join(words.get(at + 1..))))
 }
 
 /// The path without names that stand right below the same name, as unpacking leaves them: `seg_train/seg_train`.

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::columns::{Choice, Columns, Holds};
 use super::content;
-use super::head::{Head, RecordHead};
+use super::head::{Head, RecordHead, Wants};
 use super::options::{ScanOptions, Separator};
 use super::packed::unpacked_name;
 use super::places::{Around, Standpoint};
 use super::records::{Records, Row};
 use super::sampled::Sampled;
-use super::table::{Wants, load};
+use super::table::load;
 use super::walk::Tree;
 use super::{ScanError, jsonl, tables};
 use crate::control::Control;
@@ -185,8 +185,8 @@ fn roles(columns: &Columns, table: Sampled) -> Roles {
         file,
         labels: columns.labels.clone(),
         part: table.parts().filter(is_free),
-        next_text: table.next_longest(columns),
-        next_label: table.next_fewest(columns),
+        next_text: table.next_longest(&columns.taken()),
+        next_label: table.next_fewest(&columns.taken()),
     }
 }
 

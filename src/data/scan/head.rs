@@ -3,11 +3,18 @@
 use super::cells::Cell;
 use super::columns::{Choice, is_header, is_header_of_texts, is_label_name, unnamed};
 use super::records::Dialect;
-use super::table::Wants;
 use super::{dialect, jsonl};
 
 /// Objects that are looked at to tell the keys.
 const SAMPLED_ROWS: usize = 1000;
+
+/// What is read of each row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wants {
+    Samples,
+    /// Labels need not be there.
+    Texts,
+}
 
 /// What a first look shows; `R` is how records are written.
 pub(super) struct Head<R> {

@@ -95,6 +95,7 @@ pub(super) struct Memory<'k> {
 }
 
 impl<'k> Memory<'k> {
+    /// Of a scan that may rely on what is `known`.
     pub fn new(known: &'k KnownFiles) -> Self {
         let settled = SystemTime::now().checked_sub(SETTLED).and_then(nanoseconds).unwrap_or(i64::MIN);
         Self { known, stamps: BTreeMap::new(), fresh: KnownFiles::default(), settled, texts: 0, read: 0 }

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::columns::Choice;
 use super::files::{self, LabelledFile};
-use super::folders::part_of_folder;
 use super::known::Memory;
-use super::tables::Read;
+use super::parts::part_of_folder;
 use super::{Found, Label, ScanError};
 use crate::control::Control;
-use crate::data::index::{Finding, FindingKind, Layout, Modality, Part, counted, portable};
+use crate::data::index::{Finding, FindingKind, Layout, Modality, Part, counted, few_counts, portable};
 
 /// What tables say of files.
 pub(super) struct NamedFiles {
@@ -36,19 +35,20 @@ impl NamedFiles {
     }
 
     /// Of the tables of a folder; `None` where they name no file that is there.
-    pub fn of_several(read: Read) -> Option<NamedFiles> {
-        let chosen = read.chosen?;
+    pub fn of_several(
+        tables: Vec<PathBuf>,
+        chosen: Choice,
+        read: Vec<(Option<Part>, Vec<LabelledFile>)>,
+        findings: Vec<Finding>,
+    ) -> Option<NamedFiles> {
         // One table that is called "train" has no other part beside it: its rows are all there is.
-        let parted = read.tables.iter().filter_map(|table| table.part).collect::<BTreeSet<_>>().len() > 1;
+        let parted = read.iter().filter_map(|(part, _)| *part).collect::<BTreeSet<_>>().len() > 1;
         let mut files = Vec::new();
-        for table in read.tables {
-            let part = table.part.filter(|_| parted);
-            files.extend(
-                table.reader.files.into_iter().map(|file| LabelledFile { part: file.part.or(part), ..file }),
-            );
+        for (part, named) in read {
+            let part = part.filter(|_| parted);
+            files.extend(named.into_iter().map(|file| LabelledFile { part: file.part.or(part), ..file }));
         }
-        let mut named =
-            NamedFiles { tables: read.files, chosen, files, findings: read.findings, is_root: false };
+        let mut named = NamedFiles { tables, chosen, files, findings, is_root: false };
         named.drop_repeated();
         named.part_by_folders();
         (!named.files.is_empty()).then_some(named)
@@ -191,17 +191,5 @@ impl NamedFiles {
         if parts.iter().flatten().collect::<BTreeSet<_>>().len() > 1 && !parts.contains(&None) {
             self.files.iter_mut().zip(parts).for_each(|(file, part)| file.part = part);
         }
-    }
-}
-
-/// "cat 8, dog 8", of many the first.
-pub(super) fn few_counts(counts: &BTreeMap<&str, usize>) -> String {
-    /// More would make the sentence a list.
-    const SHOWN: usize = 4;
-    let shown: Vec<String> =
-        counts.iter().take(SHOWN).map(|(name, count)| format!("{name} {count}")).collect();
-    match counts.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
     }
 }

@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::files::{self, LabelledFile};
-use super::folders::part_of_folder;
 use super::known::Memory;
-use super::named::few_counts;
+use super::parts::part_of_folder;
 use super::walk::Tree;
 use super::{Found, Label, ScanError};
 use crate::control::Control;
-use crate::data::index::{Finding, FindingKind, Layout, Modality, Part, counted, portable};
+use crate::data::index::{Finding, FindingKind, Layout, Modality, Part, counted, few_counts, portable};
 
 /// A class that the name of a file begins with.
 type Pattern = fn(&str) -> Option<&str>;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::ScanError;
-use super::folders::part_of_folder;
 use super::known::Stamp;
+use super::parts::part_of_folder;
 use super::sampled::Sampled;
 use super::spelling::composed;
 use super::walk::Tree;

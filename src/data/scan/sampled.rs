@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::cells;
-use super::columns::Columns;
 use super::forms::{self, Marks};
 use crate::data::facts::extension;
 use crate::data::index::{Modality, Part};
@@ -290,16 +289,14 @@ impl Sampled<'_> {
             .min_by_key(|&column| (!forms::ends_like_a_label(self.name(column)), values(column)))
     }
 
-    /// The next column that might be the label.
-    pub fn next_fewest(self, chosen: &Columns) -> Option<usize> {
-        let taken: Vec<usize> = chosen.labels.iter().copied().chain([chosen.sample]).collect();
-        self.few_values(&taken)
+    /// The next column, outside `taken`, that might be the label.
+    pub fn next_fewest(self, taken: &[usize]) -> Option<usize> {
+        self.few_values(taken)
     }
 
-    /// The next column that might be the text: one that holds several words in most cells.
-    pub fn next_longest(self, chosen: &Columns) -> Option<usize> {
-        let taken: Vec<usize> = chosen.labels.iter().copied().chain([chosen.sample]).collect();
-        self.longest(&taken).filter(|column| self.is_prose(*column))
+    /// The next column, outside `taken`, that might be the text: one that holds several words in most cells.
+    pub fn next_longest(self, taken: &[usize]) -> Option<usize> {
+        self.longest(taken).filter(|column| self.is_prose(*column))
     }
 
     /// Whether most cells hold several words.

@@ -6,7 +6,7 @@ use super::cells::{self, Cell, VALUE_REMEDY};
 use super::columns::{Choice, Columns, Holds, position};
 use super::content::{self, Content};
 use super::files::LabelledFile;
-use super::head::{Head, RecordHead};
+use super::head::{Head, RecordHead, Wants};
 use super::places::{Around, Place, Places, Standpoint};
 use super::records::{Records, Row};
 use super::sampled::Sampled;
@@ -17,14 +17,6 @@ use crate::data::index::{Digest, Finding, FindingKind, Part, portable};
 
 /// The most bytes of a table that are read, 2 GiB.
 const MAX_BYTES: u64 = 2 << 30;
-
-/// What is read of each row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wants {
-    Samples,
-    /// Labels need not be there.
-    Texts,
-}
 
 /// Reads one table.
 pub(super) struct Reader<'a> {

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::columns::{Choice, Holds};
-use super::folders::part_of_folder;
+use super::head::Wants;
 use super::known::Memory;
 use super::named::NamedFiles;
 use super::packed::unpacked_name;
+use super::parts::part_of_folder;
 use super::places::Around;
-use super::table::{Reader, Wants};
+use super::table::Reader;
 use super::walk::Tree;
 use super::{Found, Sample, ScanError, ScanOptions};
 use crate::control::Control;
@@ -122,7 +123,9 @@ pub(super) fn naming_files(
         Err(error) if options.file_column.is_some() => return Err(error),
         Err(_) => return Ok(None),
     };
-    Ok(NamedFiles::of_several(read))
+    let Some(chosen) = read.chosen else { return Ok(None) };
+    let files = read.tables.into_iter().map(|table| (table.part, table.reader.files)).collect();
+    Ok(NamedFiles::of_several(read.files, chosen, files, read.findings))
 }
 
 /// The first of the tables among `files` in the order in which they are read.
