@@ -47,6 +47,7 @@ pub enum Remedy {
     LookAtData,
     /// The device cannot be used; what would mend it.
     OtherDevice(String),
+    /// Boxed, since a problem is what every function of the engine may return.
     Hub(Box<HubRemedy>),
 }
 

@@ -3,16 +3,17 @@
 #![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
 
 pub mod intervals;
+mod outputs;
 
 use crate::control::{Control, Fact, Scores};
 use crate::data::index::DatasetIndex;
 use crate::data::target::Target;
-use crate::network::samples::Sample;
 use crate::predict::Model;
 use crate::problem::{Problem, Result};
 use crate::remedy::Remedy;
 use crate::task::coverage::{Coverage, Majority};
 use crate::task::{Detail, Interval, Row, ScoreKind, TaskChoice, targets};
+use crate::train::cached::CachedStates;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -169,7 +170,8 @@ impl Evaluation {
     }
 }
 
-/// Answers for `items` of `index` and compares with their targets. Names are matched, whatever their order.
+/// Answers for `items` of `index`, from `cached` features where there are some, and compares with their targets. Names are
+/// matched, whatever their order.
 ///
 /// # Errors
 /// The data is labelled with something that the model does not know, no sample could be answered, or the user stopped.
@@ -178,17 +180,13 @@ pub fn evaluate(
     index: &DatasetIndex,
     items: &[usize],
     split: Judged,
+    cached: Option<&CachedStates>,
     control: &dyn Control,
 ) -> Result<Evaluation> {
     let task = model.task();
     let targets = targets(task, index, items)?;
     let coverage = Coverage::of(task.names(), index, items);
-    let samples: Vec<Sample> = items.iter().filter_map(|n| Sample::of(index, *n)).collect();
-    let total = samples.len() as u64;
-    let outputs = model.outputs(&samples, &mut |done| {
-        control.report(Fact::progress("answering", done as u64, total));
-        !control.stop_requested()
-    })?;
+    let outputs = outputs::outputs(model, index, items, cached, control)?;
     let (mut rows, mut answered, mut unusable) = (Vec::new(), Vec::new(), 0);
     let items = items.iter().filter_map(|n| index.items.get(*n));
     for ((item, target), output) in items.zip(targets).zip(outputs) {

@@ -11,6 +11,7 @@ use crate::problem::{Problem, Result};
 use crate::project::run::find_samples;
 use crate::project::{Machine, Project, Recipe, Run};
 use crate::remedy::Remedy;
+use crate::train::cached::CachedStates;
 use std::path::Path;
 
 /// Which samples to evaluate on.
@@ -67,7 +68,8 @@ fn evaluate_run(
 ) -> Result<Evaluation> {
     let run: Run = project.run(run)?;
     let recipe = Recipe::read(&run.recipe_path())?;
-    let model = Model::from_run(&run, &super::train::pinned_backbone(project, &recipe)?, machine)?;
+    let backbone = super::train::pinned_backbone(project, &recipe)?;
+    let model = Model::from_run(&run, &backbone, machine)?;
     let split = run.split()?;
     let (samples, judged) = match what {
         EvaluateWhat::Data(data) => return evaluate_data(&model, data, options, control),
@@ -84,7 +86,9 @@ fn evaluate_run(
         )
         .at(run.folder()));
     }
-    let mut evaluation = crate::evaluate::evaluate(&model, &index, &items, judged, control)?;
+    let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
+    let cached = CachedStates::open(&project.cache_folder(), &recipe, &backbone, &weights, machine);
+    let mut evaluation = crate::evaluate::evaluate(&model, &index, &items, judged, cached.as_ref(), control)?;
     if judged == Judged::Test {
         evaluation.also_tested = project.note_tested(&run.name())?;
     }
@@ -114,7 +118,7 @@ fn evaluate_data(
     };
     spell_as(&mut index, task.names());
     let items: Vec<usize> = (0..index.items.len()).collect();
-    crate::evaluate::evaluate(model, &index, &items, Judged::Data, control)
+    crate::evaluate::evaluate(model, &index, &items, Judged::Data, None, control)
 }
 
 /// Gives columns of labels or numbers the model's spelling of their names, which may differ in case of letters and white

@@ -156,8 +156,15 @@ impl Model {
         if prepared.is_empty() {
             return Ok(Vec::new());
         }
-        let mut state: Boundary = self.loader.boundary(prepared)?;
-        for segment in &self.segments {
+        self.outputs_above(0, self.loader.boundary(prepared)?)
+    }
+
+    /// Outputs of the head for samples whose boundary state at cut number `cut` is known.
+    ///
+    /// # Errors
+    /// A computation failed.
+    pub fn outputs_above(&self, cut: usize, mut state: Boundary) -> Result<Vec<Vec<f32>>> {
+        for segment in self.segments.iter().skip(cut) {
             state = segment.forward(&state, &Pass::INFERENCE)?;
         }
         Ok(self.head.forward(&state.hidden)?.to_device(&Device::Cpu)?.to_vec2::<f32>()?)

@@ -235,17 +235,6 @@ impl Session {
         (effects, request)
     }
 
-    /// What the epochs of `recipe` will take, or those that are left of the newest run.
-    fn seconds_of_epochs(&self, recipe: &Recipe, is_resumed: bool) -> Option<f64> {
-        let backbone = self.backbones.iter().find(|backbone| backbone.id == recipe.backbone.id)?;
-        self.calibrations.get(&backbone.id)?;
-        let mask = FreezeMask::from_patterns(&backbone.tree, &recipe.freeze.thaw).ok()?;
-        let estimate = self.estimate_for(recipe, backbone, &mask)?;
-        let newest = self.project.as_ref().and_then(|project| project.runs.last());
-        let done = newest.filter(|_| is_resumed).map_or(0, |run| run.epochs.len() as u32);
-        Some(estimate.epoch_seconds * f64::from(recipe.training.epochs.saturating_sub(done)))
-    }
-
     pub(super) fn highest_run(&self) -> u32 {
         let runs = self.project.as_ref().map(|p| p.runs.as_slice()).unwrap_or_default();
         runs.iter().filter_map(|r| r.name.parse().ok()).max().unwrap_or(0)

@@ -3,6 +3,7 @@
 
 pub mod action;
 mod apply;
+mod costs;
 pub mod curve;
 pub mod data_view;
 mod devices;
@@ -36,9 +37,8 @@ use crate::hub::local::Keep;
 use crate::inspect::{FilterTiles, WeightSummary};
 use crate::jobs::{FreshData, Prediction};
 use crate::project::device::{DeviceName, DeviceOffer};
-use crate::project::recipe::BatchNormChoice;
 use crate::project::{Machine, Project, Recipe};
-use crate::train::estimate::{Calibration, Estimate, Workload, estimate};
+use crate::train::estimate::Calibration;
 use crate::worker::{Aside, BackboneFacts, Command, EvaluateOn, JobId, Long, Request};
 use data_view::DataView;
 use layers::LayersView;
@@ -358,40 +358,6 @@ impl Session {
         let backbone = &self.project.as_ref()?.recipe.backbone.id;
         let known = self.filters.as_ref().filter(|known| known.backbone == *backbone && known.layer == layer);
         known.map(|known| &known.tiles)
-    }
-
-    /// What the open project's choice of layers costs, or what it would cost with the frostline at `cut`; `None`
-    /// for a recipe that cannot be trained.
-    pub fn estimate(&self, cut: Option<usize>) -> Option<Estimate> {
-        let (project, backbone) = (self.project.as_ref()?, self.backbone()?);
-        project.recipe.check().ok()?;
-        let mask = match cut {
-            Some(cut) => FreezeMask::with_frostline(&backbone.tree, cut),
-            None => project.mask.clone()?,
-        };
-        self.estimate_for(&project.recipe, backbone, &mask)
-    }
-
-    /// What a recipe costs on the open project's samples.
-    fn estimate_for(&self, recipe: &Recipe, backbone: &BackboneFacts, mask: &FreezeMask) -> Option<Estimate> {
-        let project = self.project.as_ref()?;
-        let (train_samples, validation_samples) =
-            project.split.as_ref().map_or((0, 0), |s| (s.train.len(), s.validation.len()));
-        let (training, cost) = (&recipe.training, &backbone.input.modality().facts().cost);
-        let work = Workload {
-            train_samples,
-            validation_samples,
-            batch_size: training.batch_size,
-            epochs: training.epochs,
-            classes: project.index.classes.len(),
-            moments: training.optimiser.moments().len(),
-            modality: backbone.input.modality(),
-            tokens: project.data.mean_tokens(backbone.input.size()).unwrap_or(cost.typical_tokens),
-            cache_enabled: recipe.cache.enabled,
-            norms_follow: training.batch_norm == BatchNormChoice::Training,
-        };
-        let calibration = self.calibrations.get(&backbone.id);
-        Some(estimate(&backbone.tree, &backbone.cuts, backbone.features, mask, calibration, &work))
     }
 
     /// Whether the recipe trains a batch norm.

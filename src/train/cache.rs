@@ -80,7 +80,7 @@ impl FeatureCache {
     pub fn open(folder: &Path, key: &CacheKey, width: usize) -> Result<Self> {
         let digest = key.digest();
         std::fs::create_dir_all(folder).map_err(|e| Problem::io("make the cache folder", folder, &e))?;
-        let path = folder.join(format!("{}.features", &digest.to_string()[..32]));
+        let path = path_of(folder, &digest);
         let fail = |e: std::io::Error| Problem::io("open the feature cache", &path, &e);
         let mut file =
             File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(fail)?;
@@ -96,6 +96,19 @@ impl FeatureCache {
         }
         cache.file.set_len(cache.end).map_err(fail)?;
         Ok(cache)
+    }
+
+    /// Opens the cache of `key` in `folder` as it is; `None` where there is none, or it cannot be read.
+    pub fn open_to_read(folder: &Path, key: &CacheKey, width: usize) -> Option<Self> {
+        let digest = key.digest();
+        let path = path_of(folder, &digest);
+        let mut file = File::open(&path).ok()?;
+        let mut found = [0; HEADER_BYTES as usize];
+        file.read_exact(&mut found).ok()?;
+        let is_ours = found.starts_with(MAGIC) && found.ends_with(&digest.0);
+        let mut cache = Self { path, file, width, entries: HashMap::new(), end: HEADER_BYTES };
+        let is_read = is_ours && cache.read_chunks().is_ok();
+        is_read.then_some(cache)
     }
 
     /// Whether the sample is in the cache.
@@ -189,6 +202,10 @@ impl FeatureCache {
     }
 }
 
+fn path_of(folder: &Path, key: &Digest) -> PathBuf {
+    folder.join(format!("{}.features", &key.to_string()[..32]))
+}
+
 /// The chunk at `position` without its checksum, and where the next one begins; `None` where it is not whole.
 fn read_chunk(reader: &mut impl Read, position: u64, length: u64) -> std::io::Result<Option<(Vec<u8>, u64)>> {
     let room = length.saturating_sub(position);
@@ -277,6 +294,9 @@ mod tests {
         for expected in [sample(1, 2), sample(2, 1), sample(3, 4)] {
             assert_eq!(cache.read(&expected.0).unwrap(), expected.1);
         }
+        let read = FeatureCache::open_to_read(folder.path(), &key("a"), 3).unwrap();
+        assert_eq!(read.read(&sample(3, 4).0).unwrap(), sample(3, 4).1);
+        assert!(FeatureCache::open_to_read(folder.path(), &key("b"), 3).is_none());
         assert!(!FeatureCache::open(folder.path(), &key("b"), 3).unwrap().contains(&sample(1, 2).0));
     }
 

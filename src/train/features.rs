@@ -2,12 +2,12 @@
 
 use super::cache::{CacheKey, FeatureCache};
 use super::trunk::Trunk;
-use crate::backbone::{Boundary, Dim, WeightFile};
+use crate::backbone::{Backbone, Boundary, Dim, WeightFile};
 use crate::control::{Control, Fact, WarningKind};
 use crate::data::index::Digest;
 use crate::network::samples::{Loader, Prepared, Sample};
 use crate::problem::{Problem, Result};
-use crate::project::Plan;
+use crate::project::{Machine, Plan};
 use crate::remedy::Remedy;
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
@@ -83,23 +83,38 @@ impl Features {
 }
 
 fn cut_shape(plan: &Plan) -> Vec<Dim> {
-    plan.architecture().cuts().get(plan.frostline).map(|cut| cut.shape.clone()).unwrap_or_default()
+    cut_shape_of(&plan.backbone, plan.frostline)
+}
+
+/// The shape of a boundary state.
+pub(super) fn cut_shape_of(backbone: &Backbone, cut: usize) -> Vec<Dim> {
+    backbone.architecture().cuts().get(cut).map(|cut| cut.shape.clone()).unwrap_or_default()
 }
 
 /// Values in one row of a boundary state: a token, or a whole image.
-fn row_width(shape: &[Dim]) -> usize {
+pub(super) fn row_width(shape: &[Dim]) -> usize {
     shape.iter().map(|dim| if let Dim::Fixed(n) = dim { *n } else { 1 }).product()
 }
 
 fn cache_key<'a>(plan: &'a Plan, weights: &'a WeightFile) -> CacheKey<'a> {
+    cache_key_of(&plan.backbone, weights, plan.frostline, &plan.machine)
+}
+
+/// What the states at cut number `cut` depend on, besides the sample.
+pub(super) fn cache_key_of<'a>(
+    backbone: &'a Backbone,
+    weights: &'a WeightFile,
+    cut: usize,
+    machine: &Machine,
+) -> CacheKey<'a> {
     CacheKey {
         weights_sha256: weights.sha256(),
-        cut: plan.architecture().cut_name(plan.frostline),
-        pooling: plan.architecture().pooling(),
-        input: plan.backbone.input.key(),
+        cut: backbone.architecture().cut_name(cut),
+        pooling: backbone.architecture().pooling(),
+        input: backbone.input.key(),
         dtype: "f32",
         kernels: crate::nn::path_name(),
-        device: plan.machine.device_name.name(),
+        device: machine.device_name.name(),
         view: 0,
     }
 }
@@ -213,7 +228,12 @@ fn split_rows(plan: &Plan, items: &[usize], state: &Boundary) -> Result<Vec<(Dig
     Ok(rows)
 }
 
-fn read_batch(cache: &FeatureCache, digests: &[Digest], shape: &[Dim], device: &Device) -> Result<Boundary> {
+pub(super) fn read_batch(
+    cache: &FeatureCache,
+    digests: &[Digest],
+    shape: &[Dim],
+    device: &Device,
+) -> Result<Boundary> {
     let mut values = Vec::new();
     for digest in digests {
         values.extend(cache.read(digest)?);

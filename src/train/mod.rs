@@ -3,6 +3,7 @@
 
 pub mod batches;
 pub mod cache;
+pub mod cached;
 pub mod checkpoint;
 pub mod estimate;
 pub mod features;

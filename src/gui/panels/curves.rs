@@ -285,7 +285,8 @@ fn loss_plot(ui: &mut Ui, project: &OpenProject, shown: Option<&RunView>, log: b
         named.push(Curve { name: "train, smoothed".into(), points: &run.smooth_loss });
         named.push(Curve { name: "validation".into(), points: &run.val_loss });
     }
-    name_best(ui, &response, shown);
+    // Losses fall and scores rise: there the chart is empty.
+    name_best(ui, &response, shown, Align::Min);
     name_nearest(ui, &response, &named, log, short);
     let spoken = spoken("Loss", shown.map(|r| r.val_loss.as_slice()));
     response.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &spoken));
@@ -345,7 +346,7 @@ fn score_plot(
         named.push(Curve { name: "train".into(), points: &run.train_score });
         named.push(Curve { name: "validation".into(), points: &run.val_score });
     }
-    name_best(ui, &response, shown);
+    name_best(ui, &response, shown, Align::Max);
     if let Some(score) = probe.and_then(|probe| probe.best_score) {
         let y = response.transform.position_from_point(&PlotPoint::new(0.0, score)).y;
         let at = pos2(response.response.rect.right() - 4.0, y + 2.0);
@@ -389,17 +390,15 @@ fn note(ui: &Ui, response: &PlotResponse<()>, at: Pos2, anchor: Align2, words: S
     painter.text(at, anchor, words, theme::caption(), colour);
 }
 
-/// Names the line of the best epoch, on the side that has room.
-fn name_best(ui: &Ui, response: &PlotResponse<()>, shown: Option<&RunView>) {
+/// Names the line of the best epoch at its upper or lower end, on the side that has room.
+fn name_best(ui: &Ui, response: &PlotResponse<()>, shown: Option<&RunView>, side: Align) {
     let Some(best) = shown.and_then(|run| run.best_epoch) else { return };
     let area = response.response.rect;
     let x = response.transform.position_from_point(&PlotPoint::new(f64::from(best), 0.0)).x;
-    let (side, anchor) = match x > area.center().x {
-        true => (-4.0, Align2::RIGHT_TOP),
-        false => (4.0, Align2::LEFT_TOP),
-    };
+    let (beside, align) = if x > area.center().x { (-4.0, Align::Max) } else { (4.0, Align::Min) };
+    let y = if side == Align::Min { area.top() + 2.0 } else { area.bottom() - 2.0 };
     let words = format!("best, epoch {best}");
-    note(ui, response, pos2(x + side, area.top() + 2.0), anchor, words, Tokens::of(ui.ctx()).dim);
+    note(ui, response, pos2(x + beside, y), Align2([align, side]), words, Tokens::of(ui.ctx()).dim);
 }
 
 #[cfg(test)]
