@@ -16,7 +16,9 @@ pub mod layer_tree;
 mod mapped;
 pub mod mask;
 pub mod network;
+pub mod pooling;
 pub mod registry;
+pub mod sentence;
 pub mod spec;
 pub mod weights;
 
@@ -24,6 +26,7 @@ pub use aliases::Aliases;
 pub use cut::{Cut, CutName};
 pub use layer_tree::{Dim, Kind, LayerTree, Leaf, Node, Role, TensorSpec};
 pub use mask::{FreezeMask, FreezeState, LeafState};
+pub use pooling::Pooling;
 pub use spec::{Backbone, InputSize, InputSpec};
 pub use weights::WeightFile;
 
@@ -49,7 +52,17 @@ pub trait Architecture: Send + Sync {
     fn input(&self) -> InputSize;
 
     /// How the last segment turns hidden states into one feature vector.
-    fn pooling(&self) -> &'static str;
+    fn pooling(&self) -> Pooling;
+
+    /// Lets it turn them otherwise, with as many features.
+    fn set_pooling(&mut self, pooling: Pooling);
+
+    /// How many token numbers it knows: the rows of the first table that it looks things up in; `None` for networks of
+    /// pictures.
+    fn vocabulary(&self) -> Option<usize> {
+        let table = self.tree().leaves().iter().find(|leaf| leaf.kind == Kind::Embedding)?;
+        table.tensors.first()?.shape.first().copied()
+    }
 
     /// The dropout that the configuration asks for while training; 0 for none.
     fn dropout(&self) -> f32 {

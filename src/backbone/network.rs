@@ -2,8 +2,8 @@
 //! loading follow from the same list.
 
 use super::layer_tree::{Dim, LayerTree, Module, Node};
-use super::{Aliases, Architecture, Boundary, Cut, CutName, InputSize, Pass, Segment, TensorSource};
-use crate::nn::{global_average_pool, mean_tokens};
+use super::pooling::Gather;
+use super::{Aliases, Architecture, Boundary, Cut, CutName, InputSize, Pass, Pooling, Segment, TensorSource};
 use crate::problem::{Problem, Result};
 
 /// What one segment is made of.
@@ -18,33 +18,6 @@ pub trait Part: Send + Sync {
 
     /// The same layers with tensors from `source`.
     fn load(&self, source: &mut dyn TensorSource) -> Result<Box<dyn Segment>>;
-}
-
-/// How hidden states become one feature vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pooling {
-    /// The mean over the pixels: `[batch, height, width, channels]` to `[batch, channels]`.
-    GlobalAverage,
-    /// The mean over the tokens of each text: `[tokens, features]` to `[batch, features]`.
-    MeanTokens,
-}
-
-impl Pooling {
-    /// As cache keys have it.
-    fn name(self) -> &'static str {
-        match self {
-            Self::GlobalAverage => "global_average",
-            Self::MeanTokens => "mean_tokens",
-        }
-    }
-
-    fn forward(self, state: &Boundary) -> candle_core::Result<Boundary> {
-        let hidden = match self {
-            Self::GlobalAverage => global_average_pool(&state.hidden)?,
-            Self::MeanTokens => mean_tokens(&state.hidden, state.token_lengths()?)?,
-        };
-        Ok(Boundary { hidden, lengths: None })
-    }
 }
 
 /// The parts of a network below the pooling.
@@ -73,7 +46,8 @@ impl Body {
     }
 
     /// Lets the uppermost part pool what it gives.
-    pub fn pool(self, pooling: Pooling) -> Pooled {
+    pub fn pool(self, gather: Gather) -> Pooled {
+        let pooling = Pooling::plain(gather);
         Pooled { segment: self.parts.len().saturating_sub(1), pooling, body: self }
     }
 
@@ -145,8 +119,12 @@ impl Architecture for Network {
         self.facts.input
     }
 
-    fn pooling(&self) -> &'static str {
-        self.pooling.name()
+    fn pooling(&self) -> Pooling {
+        self.pooling
+    }
+
+    fn set_pooling(&mut self, pooling: Pooling) {
+        self.pooling = pooling;
     }
 
     fn dropout(&self) -> f32 {

@@ -1,10 +1,12 @@
 //! One backbone on this machine: a folder with `config.json`, `model.safetensors` and what its inputs need.
 
 use super::family::bad_config;
-use super::{Architecture, Boundary, WeightFile, registry};
+use super::pooling::Gather;
+use super::sentence::Sentence;
+use super::{Architecture, Boundary, Pooling, WeightFile, registry};
 use crate::data::modality::Modality;
 use crate::data::preprocess::{ImageSpec, ResizeFilter};
-use crate::data::text::{TextSpec, TextTokenizer};
+use crate::data::text::{LetterCase, TextSpec, TextTokenizer};
 use crate::problem::{Problem, Result};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,8 @@ pub struct Backbone {
     /// The commit of the Hub's repository `id`, for a backbone that came from there.
     pub commit: Option<String>,
     folder: PathBuf,
+    /// Where configuration, weights and tokenizer lie: the folder, or one inside it.
+    files: PathBuf,
     architecture: Arc<dyn Architecture>,
 }
 
@@ -41,6 +45,8 @@ pub struct Card {
     pub published_score: Option<String>,
     pub published_score_source: Option<String>,
     pub good_for: Option<String>,
+    /// How texts are pooled, in place of what the files of sentence-transformers ask for.
+    pub pooling: Option<String>,
 }
 
 /// What samples a network takes, and how large they are.
@@ -71,11 +77,16 @@ impl Backbone {
     /// # Errors
     /// A file is missing or unreadable, or no family knows the configuration.
     pub fn open(folder: &Path) -> Result<Self> {
-        let config_path = folder.join("config.json");
+        let sentence = Sentence::read(folder)?;
+        let files = folder.join(&sentence.encoder);
+        let config_path = files.join("config.json");
         let config = read_json(&config_path)?;
-        let (family, architecture) = registry::describe(&config, &config_path)?;
+        let (family, mut architecture) = registry::describe(&config, &config_path)?;
         let card = read_card(folder, &config)?;
-        let input = InputSpec::read(architecture.input(), &config, &config_path, folder)?;
+        if architecture.input().modality == Modality::Text {
+            set_pooling(architecture.as_mut(), &sentence, &card).map_err(|p| p.at(folder))?;
+        }
+        let input = InputSpec::read(architecture.as_ref(), &config, &config_path, &files)?;
         let folder_name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(Self {
             id: card.id.clone().unwrap_or(folder_name),
@@ -84,8 +95,23 @@ impl Backbone {
             input,
             commit: None,
             folder: folder.to_path_buf(),
+            files,
             architecture: Arc::from(architecture),
         })
+    }
+
+    /// The same backbone as it was read before the files beside an encoder of texts were: the mean over the tokens, letters
+    /// as they are.
+    ///
+    /// # Errors
+    /// Its configuration cannot be read any more.
+    pub fn as_before_modules(&self) -> Result<Self> {
+        let InputSpec::Text(spec) = self.input else { return Ok(self.clone()) };
+        let config_path = self.files.join("config.json");
+        let (_, mut architecture) = registry::describe(&read_json(&config_path)?, &config_path)?;
+        architecture.set_pooling(Pooling::plain(Gather::MeanTokens));
+        let input = InputSpec::Text(TextSpec { letters: LetterCase::Kept, ..spec });
+        Ok(Self { architecture: Arc::from(architecture), input, ..self.clone() })
     }
 
     /// The network without weights.
@@ -100,7 +126,7 @@ impl Backbone {
 
     /// Where the weights lie.
     pub fn weights_path(&self) -> PathBuf {
-        self.folder.join("model.safetensors")
+        self.files.join("model.safetensors")
     }
 
     /// Reads the weights and checks that they fit the tree.
@@ -132,8 +158,8 @@ impl Backbone {
     /// # Errors
     /// It cannot be read, or is another one than `spec` was made with: texts would become other tokens.
     pub fn open_tokenizer(&self, spec: &TextSpec) -> Result<TextTokenizer> {
-        let path = self.folder.join("tokenizer.json");
-        let tokenizer = TextTokenizer::load(&path, spec.max_tokens)?;
+        let path = self.files.join("tokenizer.json");
+        let tokenizer = TextTokenizer::load(&path, spec.max_tokens, spec.letters)?;
         if tokenizer.spec() == *spec {
             return Ok(tokenizer);
         }
@@ -184,10 +210,11 @@ impl Backbone {
 }
 
 impl InputSpec {
-    fn read(takes: InputSize, config: &Value, config_path: &Path, folder: &Path) -> Result<Self> {
+    fn read(network: &dyn Architecture, config: &Value, config_path: &Path, folder: &Path) -> Result<Self> {
+        let takes = network.input();
         match takes.modality {
             Modality::Image => image_spec(config, takes.size).map(Self::Image).map_err(|p| p.at(config_path)),
-            Modality::Text => text_spec(folder, takes.size).map(Self::Text),
+            Modality::Text => text_spec(folder, takes.size, network.vocabulary()).map(Self::Text),
         }
     }
 
@@ -227,7 +254,13 @@ impl InputSpec {
     pub fn key(&self) -> String {
         match self {
             Self::Image(spec) => spec.digest().to_string(),
-            Self::Text(spec) => format!("{} {}", spec.tokenizer_blake3, spec.max_tokens),
+            Self::Text(spec) => {
+                let lowered = match spec.letters {
+                    LetterCase::Kept => "",
+                    LetterCase::Lowered => " lowered",
+                };
+                format!("{} {}{lowered}", spec.tokenizer_blake3, spec.max_tokens)
+            }
         }
     }
 
@@ -310,12 +343,48 @@ pub fn image_spec(config: &Value, size: usize) -> Result<ImageSpec> {
     Ok(spec)
 }
 
-fn text_spec(folder: &Path, positions: usize) -> Result<TextSpec> {
+/// Lets a network of texts pool as the files beside it say.
+fn set_pooling(network: &mut dyn Architecture, sentence: &Sentence, card: &Card) -> Result<()> {
+    let features = match network.cuts().last().and_then(|cut| cut.shape.first()) {
+        Some(super::Dim::Fixed(features)) => *features as u64,
+        Some(super::Dim::Tokens) | None => 0,
+    };
+    if let Some(expected) = sentence.features.filter(|expected| *expected != features) {
+        let why = format!("its pooling takes {expected} features a token, the encoder gives {features}");
+        return Err(bad_config(&why));
+    }
+    let pooling = match &card.pooling {
+        Some(name) => {
+            let why = || bad_config(&format!("frostline.toml asks for the unknown pooling {name:?}"));
+            Pooling::of_tokens().find(|known| known.name() == name).ok_or_else(why)?
+        }
+        None => sentence.pooling,
+    };
+    network.set_pooling(pooling);
+    Ok(())
+}
+
+fn text_spec(folder: &Path, positions: usize, vocabulary: Option<usize>) -> Result<TextSpec> {
     let sentence_config = folder.join("sentence_bert_config.json");
     let asked = match sentence_config.exists() {
-        true => read_json(&sentence_config)?.get("max_seq_length").and_then(Value::as_u64),
-        false => None,
+        true => read_json(&sentence_config)?,
+        false => Value::Null,
     };
-    let max_tokens = asked.map_or(positions, |n| (n as usize).min(positions));
-    Ok(TextTokenizer::load(&folder.join("tokenizer.json"), max_tokens)?.spec())
+    let most = asked.get("max_seq_length").and_then(Value::as_u64);
+    let max_tokens = most.map_or(positions, |n| (n as usize).min(positions));
+    let letters = match asked.get("do_lower_case") {
+        Some(Value::Bool(true)) => LetterCase::Lowered,
+        _ => LetterCase::Kept,
+    };
+    let path = folder.join("tokenizer.json");
+    let tokenizer = TextTokenizer::load(&path, max_tokens, letters)?;
+    match vocabulary {
+        Some(rows) if tokenizer.size() > rows => Err(Problem::input(
+            "the tokenizer does not fit the network",
+            format!("the tokenizer knows {} tokens, the network {rows}", tokenizer.size()),
+            "put the tokenizer and the weights together that belong together; fetch both from the same place",
+        )
+        .at(path)),
+        _ => Ok(tokenizer.spec()),
+    }
 }

@@ -61,6 +61,7 @@ pub fn export_head(run: &Run, backbone: &Backbone, machine: &Machine, out: &Path
 
 fn write_files(run: &Run, backbone: &Backbone, machine: &Machine, folder: &Path) -> Result<Manifest> {
     let (record, recipe) = (run.record()?, Recipe::read(&run.recipe_path())?);
+    let backbone = &Reading::restore(record.reading.as_ref(), backbone)?;
     let model = Model::from_run(run, backbone, machine)?;
     let best = record.best_epoch.unwrap_or_default();
     let source = run.best_path(best);
@@ -108,12 +109,12 @@ fn describe(
             sha256: recipe.backbone.sha256.clone(),
         },
         frostline: record.frostline.clone(),
-        pooling: backbone.architecture().pooling().to_string(),
+        pooling: backbone.architecture().pooling().name().to_string(),
         features: backbone.feature_size(),
         input: backbone.input.clone(),
         thawed,
         head_digest: None,
-        reading: Some(Reading::of(backbone)),
+        reading: Some(Reading::like(record.reading.as_ref(), backbone)),
         scores: RunScores {
             run: record.run.clone(),
             best_epoch: best,

@@ -109,9 +109,9 @@ fn resume_run(
     let mut record = run.record()?;
     check_data_of(&run, &record, &index, control)?;
     let split = run.split()?.find(&index)?;
-    let backbone = pinned_backbone(project, &recipe)?;
+    let backbone = Reading::restore(record.reading.as_ref(), &pinned_backbone(project, &recipe)?)?;
     if let Some(reading) = &record.reading {
-        reading.check(&Reading::of(&backbone)).map_err(|p| p.at(run.folder()))?;
+        reading.check(&Reading::like(Some(reading), &backbone)).map_err(|p| p.at(run.folder()))?;
     }
     let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
     let kept = Kept { split, task: record.task.clone() };

@@ -211,8 +211,12 @@ impl Manifest {
             }
             (given, _) => given.key(),
         };
-        let early =
-            || Reading { input: self.input.key(), pooling: self.pooling.clone(), numerics: NUMERICS_VERSION };
+        let early = || Reading {
+            input: self.input.key(),
+            pooling: self.pooling.clone(),
+            numerics: NUMERICS_VERSION,
+            modules: None,
+        };
         self.reading.clone().unwrap_or_else(early).check(&now)
     }
 }

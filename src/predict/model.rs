@@ -46,6 +46,7 @@ impl Model {
     /// The export is damaged, or belongs to other weights.
     pub fn from_export_on(backbone: &Backbone, export: &Path, machine: &Machine) -> Result<Self> {
         let manifest = Manifest::read(export)?;
+        let backbone = &Reading::restore(manifest.reading.as_ref(), backbone)?;
         backbone.check_input(&manifest.input).map_err(|why| {
             let remedy = "its manifest.json was changed; export the head again";
             Problem::input("this is not a usable export", why, remedy).at(export)
@@ -72,8 +73,9 @@ impl Model {
             )
             .at(run.folder())
         })?;
+        let backbone = &Reading::restore(record.reading.as_ref(), backbone)?;
         if let Some(reading) = &record.reading {
-            reading.check(&Reading::of(backbone)).map_err(|p| p.at(run.folder()))?;
+            reading.check(&Reading::like(Some(reading), backbone)).map_err(|p| p.at(run.folder()))?;
         }
         let trained = load_trained(&run.best_path(best), record.best_digest, &machine.device)?;
         let recipe = Recipe::read(&run.recipe_path())?;

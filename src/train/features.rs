@@ -110,7 +110,7 @@ pub(super) fn cache_key_of<'a>(
     CacheKey {
         weights_sha256: weights.sha256(),
         cut: backbone.architecture().cut_name(cut),
-        pooling: backbone.architecture().pooling(),
+        pooling: backbone.architecture().pooling().name(),
         input: backbone.input.key(),
         dtype: "f32",
         kernels: crate::nn::path_name(),

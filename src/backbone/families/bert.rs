@@ -11,7 +11,8 @@ use super::transformer::{
 use crate::backbone::family::Family;
 use crate::backbone::family::bad_config;
 use crate::backbone::layer_tree::{Dim, Kind, Module, Node};
-use crate::backbone::network::{Body, Facts, Part, Pooling};
+use crate::backbone::network::{Body, Facts, Part};
+use crate::backbone::pooling::Gather;
 use crate::backbone::{Aliases, Architecture, Boundary, InputSize, Pass, Segment, TensorSource};
 use crate::data::modality::Modality;
 use crate::nn::{Activation, Dropout, Embedding, LayerNorm, dropout_add};
@@ -69,7 +70,7 @@ fn build(config: &Value) -> Result<Box<dyn Architecture>> {
     }
     body.tell(Module::new("encoder", Kind::Stage, ""));
     body.tell(Module::new("encoder.layer", Kind::Stage, format!("{} layers", size.layers)));
-    Ok(body.pool(Pooling::MeanTokens).build(Facts {
+    Ok(body.pool(Gather::MeanTokens).build(Facts {
         input: InputSize { modality: Modality::Text, size: positions },
         features: size.hidden,
         dropout: fraction("hidden_dropout_prob").unwrap_or(0.1).clamp(0.0, 0.9) as f32,

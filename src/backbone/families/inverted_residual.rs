@@ -5,7 +5,8 @@
 
 use super::layers::{ConvNormSpec, Filter, PixelConvSpec, count_of_blocks, map_shape};
 use crate::backbone::layer_tree::{Dim, Kind, Module, Node};
-use crate::backbone::network::{Body, Facts, Part, Pooling};
+use crate::backbone::network::{Body, Facts, Part};
+use crate::backbone::pooling::Gather;
 use crate::backbone::{Aliases, Architecture, Boundary, InputSize, Pass, Segment, TensorSource};
 use crate::data::modality::Modality;
 use crate::nn::{Activation, ConvNorm, Linear, Padding, SqueezeExcite, channels_last, conv_norm_chain};
@@ -134,7 +135,7 @@ impl Layout {
             Head::Pooled => {
                 let conv = pointwise("conv_head", "bn2", self.features);
                 body.add("conv_head", map_shape(last, side), Conv(conv));
-                body.pool(Pooling::GlobalAverage)
+                body.pool(Gather::GlobalAverage)
             }
             Head::Early(width) => {
                 let (stage, path) = (format!("blocks.{next_stage}"), format!("blocks.{next_stage}.0"));
@@ -142,7 +143,7 @@ impl Layout {
                 body.tell(Module::new(stage, Kind::Stage, count_of_blocks(1)));
                 body.tell(Module::new(&path, Kind::Block, "convolution"));
                 body.add(&path, map_shape(last, side), Conv(conv));
-                let mut pooled = body.pool(Pooling::GlobalAverage);
+                let mut pooled = body.pool(Gather::GlobalAverage);
                 let path = "conv_head".to_string();
                 let conv = PixelConvSpec { path, output: self.features, input: width, activation };
                 pooled.add("conv_head", vec![Dim::Fixed(width)], conv);

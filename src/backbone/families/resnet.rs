@@ -9,7 +9,8 @@ use super::layers::{ConvNormSpec, Filter, count_of_blocks, map_shape};
 use crate::backbone::family::Family;
 use crate::backbone::family::bad_config;
 use crate::backbone::layer_tree::{Kind, Module, Node};
-use crate::backbone::network::{Body, Facts, Part, Pooling};
+use crate::backbone::network::{Body, Facts, Part};
+use crate::backbone::pooling::Gather;
 use crate::backbone::{Aliases, Architecture, Boundary, InputSize, Pass, Segment, TensorSource};
 use crate::data::modality::Modality;
 use crate::nn::{Activation, AvgPool2d, ConvNorm, MaxPool2d, Padding, channels_last, conv_norm_chain};
@@ -71,7 +72,7 @@ fn build(config: &Value, mut depths: [usize; 4], variant: Variant) -> Result<Box
     for block in blocks {
         body.add(&block.path, map_shape(block.input, block.input_side), block.describe());
     }
-    Ok(body.pool(Pooling::GlobalAverage).build(Facts {
+    Ok(body.pool(Gather::GlobalAverage).build(Facts {
         input: InputSize { modality: Modality::Image, size },
         features,
         dropout: 0.0,

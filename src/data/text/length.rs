@@ -44,6 +44,7 @@ fn of_run(letters: usize) -> usize {
 mod tests {
     use super::*;
     use crate::data::TextTokenizer;
+    use crate::data::text::LetterCase;
     use std::path::Path;
 
     /// The bundled reviews and the bundled tokenizer: within a tenth over all, and no text far off.
@@ -51,7 +52,7 @@ mod tests {
     fn lengths_are_about_those_of_a_tokenizer() {
         let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
         let tokenizer = assets.join("backbones/all-MiniLM-L6-v2/tokenizer.json");
-        let tokenizer = TextTokenizer::load(&tokenizer, 10_000).unwrap();
+        let tokenizer = TextTokenizer::load(&tokenizer, 10_000, LetterCase::Kept).unwrap();
         let table = std::fs::read_to_string(assets.join("samples/sentences.csv")).unwrap();
         let texts: Vec<&str> = table.lines().skip(1).collect();
         let (mut guessed, mut counted) = (0, 0);

@@ -11,4 +11,4 @@ pub use facts::FACTS;
 pub(crate) use facts::is_read_me;
 pub use length::about_tokens;
 pub use read::{MAX_TEXT_BYTES, check_file};
-pub use tokenizer::{TextError, TextSpec, TextTokenizer};
+pub use tokenizer::{LetterCase, TextError, TextSpec, TextTokenizer};

@@ -22,6 +22,26 @@ pub struct TextSpec {
     pub tokenizer_blake3: Digest,
     /// Longer texts are cut to this many tokens, special tokens included.
     pub max_tokens: usize,
+    /// What is done to letters before the tokenizer sees them.
+    #[serde(default, skip_serializing_if = "LetterCase::is_usual")]
+    pub letters: LetterCase,
+}
+
+/// What becomes of capital letters before a text is parted into tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LetterCase {
+    /// The tokenizer gets the text as it is.
+    #[default]
+    Kept,
+    /// As sentence-transformers does with `do_lower_case`.
+    Lowered,
+}
+
+impl LetterCase {
+    fn is_usual(&self) -> bool {
+        *self == Self::Kept
+    }
 }
 
 /// Why texts cannot be turned into tokens.
@@ -55,7 +75,7 @@ impl TextTokenizer {
     /// # Errors
     ///
     /// When the file cannot be read or understood, or `max_tokens` leaves no room for a text.
-    pub fn load(path: &Path, max_tokens: usize) -> Result<TextTokenizer, TextError> {
+    pub fn load(path: &Path, max_tokens: usize, letters: LetterCase) -> Result<TextTokenizer, TextError> {
         let bytes =
             std::fs::read(path).map_err(|source| TextError::Read { path: path.to_owned(), source })?;
         let bad = |error: tokenizers::Error| TextError::BadTokenizer {
@@ -74,13 +94,18 @@ impl TextTokenizer {
             stride: 0,
         };
         tokenizer.with_padding(None).with_truncation(Some(truncation)).map_err(bad)?;
-        let spec = TextSpec { tokenizer_blake3: Digest::of(&bytes), max_tokens };
+        let spec = TextSpec { tokenizer_blake3: Digest::of(&bytes), max_tokens, letters };
         Ok(TextTokenizer { tokenizer, spec, path: path.to_owned() })
     }
 
     /// What names this tokenizer and its limit.
     pub fn spec(&self) -> TextSpec {
         self.spec
+    }
+
+    /// One more than the largest number that it gives a token.
+    pub fn size(&self) -> usize {
+        self.tokenizer.get_vocab(true).into_values().max().map_or(0, |largest| largest as usize + 1)
     }
 
     /// The token numbers of one text, special tokens included, at most `max_tokens` of them. None
@@ -90,7 +115,11 @@ impl TextTokenizer {
     ///
     /// When the tokenizer has no number for a piece and none for the unknown.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TextError> {
-        match self.tokenizer.encode(text, true) {
+        let lowered = match self.spec.letters {
+            LetterCase::Kept => None,
+            LetterCase::Lowered => Some(text.to_lowercase()),
+        };
+        match self.tokenizer.encode(lowered.as_deref().unwrap_or(text), true) {
             Ok(encoding) => Ok(encoding.get_ids().to_vec()),
             Err(error) => Err(TextError::Encode {
                 path: self.path.clone(),
@@ -107,6 +136,9 @@ impl TextSpec {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"frostline text preprocessing 1").update(&self.tokenizer_blake3.0);
         hasher.update(&(self.max_tokens as u64).to_le_bytes());
+        if self.letters == LetterCase::Lowered {
+            hasher.update(b"lowered");
+        }
         Digest(*hasher.finalize().as_bytes())
     }
 }
@@ -132,7 +164,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokenizer.json");
         std::fs::write(&path, TOKENIZER).unwrap();
-        TextTokenizer::load(&path, max_tokens)
+        TextTokenizer::load(&path, max_tokens, LetterCase::Kept)
     }
 
     #[test]
@@ -150,13 +182,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_said() {
-        let missing = TextTokenizer::load(Path::new("/nowhere/tokenizer.json"), 8);
+        let missing = TextTokenizer::load(Path::new("/nowhere/tokenizer.json"), 8, LetterCase::Kept);
         assert!(matches!(missing, Err(TextError::Read { .. })));
         assert!(matches!(tokenizer(2), Err(TextError::TooFewTokens { special: 2, .. })));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokenizer.json");
         std::fs::write(&path, "{}").unwrap();
-        let error = TextTokenizer::load(&path, 8).err().unwrap().to_string();
+        let error = TextTokenizer::load(&path, 8, LetterCase::Kept).err().unwrap().to_string();
         assert!(error.contains("tokenizer.json"), "{error}");
     }
 

@@ -1,0 +1,127 @@
+//! Backbones as people bring them: what is beside an encoder is obeyed or refused, other names and types of tensors are
+//! read, and features are those of transformers and sentence-transformers (`tests/goldens/make_brought.py`).
+//!
+//! Sabotage seen to fail: the last token for the first; `Scale::AsItIs` for a `Normalize` module.
+
+use crate::support::{assert_near, device, golden_path};
+use frostline::backbone::Backbone;
+use frostline::network::samples::{Loader, Sample};
+use frostline::problem::{Cause, Problem};
+use frostline::train::trunk::Trunk;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A backbone of these files of the goldens, to be changed.
+fn brought(parts: &[&str]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for part in parts {
+        copy(&golden_path("brought").join(part), folder.path());
+    }
+    folder
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+fn expected() -> Value {
+    serde_json::from_slice(&std::fs::read(golden_path("brought/expected.json")).unwrap()).unwrap()
+}
+
+fn floats(value: &Value) -> Vec<f32> {
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect()
+}
+
+fn texts() -> Vec<String> {
+    serde_json::from_value(expected()["texts"].clone()).unwrap()
+}
+
+fn features(folder: &Path, samples: &[Sample]) -> Vec<Vec<f32>> {
+    let backbone = Backbone::open(folder).unwrap();
+    let weights = backbone.open_weights().unwrap();
+    let loader = Loader::new(&backbone, &backbone.input, device()).unwrap();
+    let cuts = backbone.architecture().cuts().len();
+    let trunk = Trunk::load(backbone.architecture(), &weights, cuts - 1, device()).unwrap();
+    let prepared: Vec<_> = samples.iter().map(|s| loader.prepare(s).unwrap()).collect();
+    trunk.forward(loader.boundary(&prepared).unwrap()).unwrap().hidden.to_vec2().unwrap()
+}
+
+fn text_features(folder: &Path) -> Vec<Vec<f32>> {
+    features(folder, &texts().into_iter().map(Sample::Text).collect::<Vec<_>>())
+}
+
+/// Opens with its weights, which must fail.
+fn refused(folder: &Path) -> Problem {
+    let problem = Backbone::open(folder).and_then(|b| b.open_weights().map(drop)).unwrap_err();
+    assert_eq!(problem.cause, Cause::Input, "{problem}");
+    problem
+}
+
+fn edit(path: PathBuf, change: impl FnOnce(&mut Value)) {
+    let mut value: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    change(&mut value);
+    std::fs::write(path, value.to_string()).unwrap();
+}
+
+#[test]
+fn poolings_are_those_of_sentence_transformers() {
+    let expected = expected();
+    for (name, rows) in expected["features"].as_object().unwrap() {
+        let folder = brought(&["text", &format!("pooling/{name}")]);
+        let found = text_features(folder.path());
+        for (number, (found, row)) in found.iter().zip(rows.as_array().unwrap()).enumerate() {
+            assert_near(found, &floats(row), 1e-4, &format!("{name}, text {number}"));
+        }
+    }
+}
+
+/// A folder `0_Transformer`, and the pooling where the list says.
+#[test]
+fn modules_lie_anywhere() {
+    let folder = brought(&["pooling/cls"]);
+    copy(&golden_path("brought/text"), &folder.path().join("0_Transformer"));
+    std::fs::rename(folder.path().join("1_Pooling"), folder.path().join("first")).unwrap();
+    edit(folder.path().join("modules.json"), |list| {
+        list[0]["path"] = "0_Transformer".into();
+        list[1]["path"] = "first".into();
+    });
+    let usual = brought(&["text", "pooling/cls"]);
+    assert_eq!(text_features(folder.path()), text_features(usual.path()));
+}
+
+#[test]
+fn letters_are_lowered_where_the_files_ask_for_it() {
+    let folder = brought(&["text"]);
+    edit(folder.path().join("tokenizer.json"), |t| t["normalizer"]["lowercase"] = false.into());
+    let kept = Backbone::open(folder.path()).unwrap();
+    let settings = folder.path().join("sentence_bert_config.json");
+    std::fs::write(settings, r#"{"max_seq_length": 32, "do_lower_case": true}"#).unwrap();
+    let lowered = Backbone::open(folder.path()).unwrap();
+    assert_ne!(kept.input.key(), lowered.input.key());
+    let lower: Vec<_> = texts().iter().map(|t| Sample::Text(t.to_lowercase())).collect();
+    assert_eq!(text_features(folder.path()), features(folder.path(), &lower));
+}
+
+#[test]
+fn a_tokenizer_larger_than_the_vocabulary_is_refused() {
+    let folder = brought(&["text"]);
+    edit(folder.path().join("tokenizer.json"), |t| {
+        let size = t["model"]["vocab"].as_object().unwrap().len();
+        t["model"]["vocab"]["frost"] = size.into();
+        t["model"]["vocab"]["line"] = (size + 1).into();
+    });
+    let size = Backbone::open(&golden_path("brought/text")).unwrap().architecture().vocabulary().unwrap();
+    let problem = refused(folder.path());
+    let numbers = format!("knows {} tokens, the network {size}", size + 2);
+    assert!(problem.why.contains(&numbers), "{problem}");
+    assert!(problem.remedy.contains("tokenizer"), "{problem}");
+    assert!(!problem.to_string().contains("batch"), "{problem}");
+}
