@@ -1,5 +1,6 @@
 //! Every action by name and by its keys.
 
+use super::widgets::dim;
 use super::{Actions, Scene};
 use crate::session::{Action, Edit, Job, Session, View};
 use egui::{Align2, Context, Key, KeyboardShortcut, Modal, Modifiers, Role, Ui, WidgetInfo};
@@ -41,6 +42,10 @@ impl Palette {
             response.request_focus();
             egui::ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = 2.0;
+                if found.is_empty() {
+                    // A list without height would leave no room for the handle of its bar.
+                    dim(ui, "No command holds these words.");
+                }
                 for (number, action) in found.iter().enumerate() {
                     let label = action.label();
                     let why_not = scene.session.why_not(action);

@@ -88,6 +88,8 @@ fn no_field_that_is_typed_in_begins_a_training() {
             assert!(!window.session().is_training(), "{field}");
         }
         window.act(View::ShowPalette(true));
+        window.type_text("no such command");
+        assert!(window.harness.query_by_label("No command holds these words.").is_some());
         enter(&mut window);
         assert!(!window.session().is_training());
         window.act(View::ShowPalette(false));
