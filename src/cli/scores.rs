@@ -41,6 +41,13 @@ pub fn evaluation(e: &Evaluation, length: Length) -> String {
     for sentence in e.rests_on() {
         let _ = writeln!(out, "{}", one_line(&sentence));
     }
+    if !e.also_tested.is_empty() {
+        let runs = e.also_tested.join(", ");
+        let _ = writeln!(
+            out,
+            "Scored on these test samples before: run {runs}. Whoever chose between them chose by these samples."
+        );
+    }
     if e.unusable > 0 {
         let _ = writeln!(out, "{} samples could not be read and are left out.", e.unusable);
     }
