@@ -19,3 +19,12 @@ pub type Described = Result<Box<dyn Architecture>>;
 pub fn bad_config(why: &str) -> Problem {
     Problem::input("the backbone's configuration cannot be used", why, "fetch or copy the backbone again")
 }
+
+/// The error for a configuration of a network that this version does not compute.
+pub fn unsupported(why: &str) -> Problem {
+    Problem::input(
+        "this backbone is not supported",
+        why,
+        "choose another backbone; `frostline backbones` lists them",
+    )
+}

@@ -1,7 +1,7 @@
 //! The nested description of a backbone: what the tree view shows, what a freeze mask speaks of,
 //! what the optimiser groups, what the exporter writes. Read this file first.
 
-use super::aliases::Aliases;
+use super::aliases::{Aliases, Naming};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::fmt;
@@ -207,6 +207,16 @@ impl LayerTree {
     /// What other programs call the tensors.
     pub fn aliases(&self) -> &Aliases {
         &self.aliases
+    }
+
+    /// How a file with the tensors `names` calls those of this network.
+    ///
+    /// # Errors
+    /// In words: several networks in the file would do.
+    pub fn naming<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) -> Result<Naming, String> {
+        let wanted = self.tensors().map(|tensor| tensor.name.as_str()).collect();
+        let first = self.tensors().next().map_or("", |tensor| &tensor.name);
+        Naming::find(&self.aliases, &wanted, first, names)
     }
 
     /// The whole backbone.

@@ -194,7 +194,7 @@ mod tests {
             vec![leaf("block.0.conv", Kind::Convolution), leaf("block.0.norm", Kind::BatchNorm)],
             vec![leaf("block.1.conv", Kind::Convolution)],
         ];
-        let aliases = Aliases { wrappers: &["net."], endings: &[] };
+        let aliases = Aliases { wrappers: &["net."], ..Aliases::NONE };
         LayerTree::nest(segments, &[], vec![], aliases)
     }
 

@@ -17,6 +17,7 @@ mod mapped;
 pub mod mask;
 pub mod network;
 pub mod pooling;
+pub mod processor;
 pub mod registry;
 pub mod sentence;
 pub mod spec;

@@ -2,7 +2,7 @@
 
 use super::families;
 use super::family::Family;
-use super::{Architecture, Backbone};
+use super::{Architecture, Backbone, LayerTree};
 use crate::problem::{Problem, Result};
 use serde_json::Value;
 use std::path::Path;
@@ -65,11 +65,21 @@ pub fn check_tensors<'n>(
     let ignored = |name: &str| {
         name.ends_with(".num_batches_tracked")
             || architecture.ignored().iter().any(|prefix| name.starts_with(prefix))
+            || is_aside(architecture.tree(), name)
     };
     match names.into_iter().find(|name| !expected.contains(name) && !ignored(name)) {
         Some(name) => Err(format!("tensor {name} belongs to no layer")),
         None => Ok(()),
     }
+}
+
+/// Whether a tensor belongs to what was put on top of the network, the head of another task: to a module beside those of
+/// the tree, and not to one more of them (a fifth stage is none).
+fn is_aside(tree: &LayerTree, name: &str) -> bool {
+    fn kind(path: &str) -> &str {
+        path.split('.').next().unwrap_or(path).trim_end_matches(|c: char| c.is_ascii_digit())
+    }
+    tree.root().children.iter().all(|module| kind(&module.path) != kind(name))
 }
 
 /// Checks that the tree names exactly the tensors of the weight file, less the ignored ones.

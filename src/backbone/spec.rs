@@ -1,9 +1,9 @@
 //! One backbone on this machine: a folder with `config.json`, `model.safetensors` and what its inputs need.
 
-use super::family::bad_config;
+use super::family::{bad_config, unsupported};
 use super::pooling::Gather;
 use super::sentence::Sentence;
-use super::{Architecture, Boundary, Pooling, WeightFile, registry};
+use super::{Architecture, Boundary, Pooling, WeightFile, processor, registry};
 use crate::data::modality::Modality;
 use crate::data::preprocess::{ImageSpec, ResizeFilter};
 use crate::data::text::{LetterCase, TextSpec, TextTokenizer};
@@ -80,7 +80,7 @@ impl Backbone {
         let sentence = Sentence::read(folder)?;
         let files = folder.join(&sentence.encoder);
         let config_path = files.join("config.json");
-        let config = read_json(&config_path)?;
+        let config = processor::complete(read_json(&config_path)?, Some(&files))?;
         let (family, mut architecture) = registry::describe(&config, &config_path)?;
         let card = read_card(folder, &config)?;
         if architecture.input().modality == Modality::Text {
@@ -131,7 +131,7 @@ impl Backbone {
 
     /// Reads the weights and checks that they fit the tree.
     pub fn open_weights(&self) -> Result<WeightFile> {
-        let weights = WeightFile::open(&self.weights_path(), self.architecture.tree().aliases())?;
+        let weights = WeightFile::open(&self.weights_path(), self.architecture.tree())?;
         registry::check_weights(self, &weights)?;
         Ok(weights)
     }
@@ -332,12 +332,22 @@ pub fn image_spec(config: &Value, size: usize) -> Result<ImageSpec> {
             list.into_iter().flatten().filter_map(Value::as_f64).map(|v| v as f32).collect();
         <[f32; 3]>::try_from(numbers).map_err(|_| bad_config(&format!("{key:?} must be three numbers")))
     };
-    let crop_fraction = preprocessing.get("crop_pct").and_then(Value::as_f64).unwrap_or(0.875);
-    let filter = match preprocessing.get("interpolation").and_then(Value::as_str) {
+    let given = |key: &str| preprocessing.get(key).filter(|value| !value.is_null());
+    let crop_fraction = match given("crop_pct") {
+        Some(value) => value.as_f64().ok_or_else(|| bad_config("\"crop_pct\" must be a number"))?,
+        None => 0.875,
+    };
+    let filter = match given("interpolation").map(|value| value.as_str().unwrap_or("?")) {
         Some("bilinear") => ResizeFilter::Bilinear,
         Some("bicubic") | None => ResizeFilter::Bicubic,
         Some(other) => return Err(bad_config(&format!("resize filter {other:?} is not supported"))),
     };
+    for (key, usual) in [("crop_mode", "center"), ("global_pool", "avg")] {
+        let other = given(key).or_else(|| config.get(key).filter(|value| !value.is_null()));
+        if let Some(other) = other.filter(|value| value.as_str() != Some(usual)) {
+            return Err(unsupported(&format!("{key:?} is {other}, and only {usual:?} is known")));
+        }
+    }
     let spec = ImageSpec { size, crop_fraction, filter, mean: triple("mean")?, std: triple("std")? };
     spec.check().map_err(|why| bad_config(&why))?;
     Ok(spec)

@@ -1,6 +1,6 @@
 //! A weight file: mapped, hashed, checked, and handed out tensor by tensor as f32.
 
-use super::aliases::Aliases;
+use super::layer_tree::LayerTree;
 use super::mapped::MappedFile;
 use crate::problem::{Problem, Result};
 use candle_core::{Device, Tensor};
@@ -36,11 +36,12 @@ impl std::fmt::Debug for WeightFile {
 }
 
 impl WeightFile {
-    /// Reads the file and checks its header: lengths, overlaps and gaps. `aliases` are those of its network.
+    /// Reads the file and checks its header: lengths, overlaps and gaps. Names become those of `tree`; tensors of
+    /// another network around it are left aside.
     ///
     /// # Errors
     /// The file cannot be read, is cut short, or is no safetensors file.
-    pub fn open(path: &Path, aliases: &Aliases) -> Result<Self> {
+    pub fn open(path: &Path, tree: &LayerTree) -> Result<Self> {
         let fail = |e: std::io::Error| Problem::io("read the weights", path, &e);
         let file = MappedFile::open(path).map_err(fail)?;
         let bytes = file.bytes().map_err(fail)?;
@@ -48,9 +49,11 @@ impl WeightFile {
         let (header, metadata) =
             SafeTensors::read_metadata(bytes).map_err(|e| broken(path, &e.to_string()))?;
         let start = LENGTH_BYTES + header;
+        let found = metadata.tensors();
+        let naming = tree.naming(found.keys().map(String::as_str)).map_err(|why| broken(path, &why))?;
         let mut tensors = BTreeMap::new();
-        for (name, info) in metadata.tensors() {
-            let plain = aliases.plain(&name);
+        for (name, info) in found {
+            let Some(plain) = naming.plain(&name) else { continue };
             let (first, end) = info.data_offsets;
             let place = start + first..start + end;
             let stored = Stored { dtype: info.dtype, shape: info.shape.clone(), place };
@@ -148,6 +151,10 @@ pub fn to_f32(dtype: Dtype, data: &[u8]) -> Option<Vec<f32>> {
         Dtype::F32 => {
             Some(data.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect())
         }
+        // Rounded to the nearest; what is too large for f32 becomes infinite, which no weight may be.
+        Dtype::F64 => {
+            Some(data.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect())
+        }
         Dtype::F16 => Some(pairs().map(|bits| half::f16::from_bits(bits).to_f32()).collect()),
         Dtype::BF16 => Some(pairs().map(|bits| half::bf16::from_bits(bits).to_f32()).collect()),
         _ => None,
@@ -157,9 +164,16 @@ pub fn to_f32(dtype: Dtype, data: &[u8]) -> Option<Vec<f32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backbone::{Aliases, Kind, Node, Role, TensorSpec};
     use safetensors::tensor::TensorView;
 
-    const ALIASES: Aliases = Aliases { wrappers: &["bert."], endings: &[] };
+    fn tree() -> LayerTree {
+        let leaf = |path: &str, last: &str| {
+            Node::leaf(path, Kind::Linear, vec![], [TensorSpec::new(path, last, &[2], Role::Weight)])
+        };
+        let aliases = Aliases { wrappers: &["bert."], ..Aliases::default() };
+        LayerTree::nest(vec![vec![leaf("a", "weight"), leaf("b", "weight")]], &[], vec![], aliases)
+    }
 
     fn file_with(values: &[f32]) -> Vec<u8> {
         let data: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -171,7 +185,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
         fs_err::write(&path, bytes).unwrap();
-        let found = WeightFile::open(&path, &ALIASES).and_then(|w| w.values("a.weight", &[2]));
+        let found = WeightFile::open(&path, &tree()).and_then(|w| w.values("a.weight", &[2]));
         match (found, expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found, expected),
             (Err(problem), Err(part)) => {
@@ -187,18 +201,19 @@ mod tests {
         let (first, second) =
             ([1f32, 2.0].map(f32::to_le_bytes).concat(), [0x3C00u16.to_le_bytes()].concat());
         let view = |dtype, shape: &[usize], data| TensorView::new(dtype, shape.to_vec(), data).unwrap();
-        let tensors = [("b", view(Dtype::F16, &[1], &second)), ("bert.a", view(Dtype::F32, &[2], &first))];
+        let tensors = [
+            ("bert.b.weight", view(Dtype::F16, &[1], &second)),
+            ("bert.a.weight", view(Dtype::F32, &[2], &first)),
+            ("linear.weight", view(Dtype::F16, &[1], &second)),
+        ];
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
         fs_err::write(&path, safetensors::serialize(tensors, None).unwrap()).unwrap();
-        let weights = WeightFile::open(&path, &ALIASES).unwrap();
-        assert_eq!(weights.names().collect::<Vec<_>>(), ["a", "b"]);
-        assert_eq!((weights.shape("a"), weights.shape("bert.a")), (Some(&[2][..]), None));
-        assert_eq!(weights.values("a", &[2]).unwrap(), [1.0, 2.0]);
-        assert_eq!(weights.values("b", &[1]).unwrap(), [1.0]);
-        let twice = [("a", view(Dtype::F16, &[1], &second)), ("bert.a", view(Dtype::F16, &[1], &second))];
-        fs_err::write(&path, safetensors::serialize(twice, None).unwrap()).unwrap();
-        assert!(WeightFile::open(&path, &ALIASES).unwrap_err().why.contains("two tensors"));
+        let weights = WeightFile::open(&path, &tree()).unwrap();
+        assert_eq!(weights.names().collect::<Vec<_>>(), ["a.weight", "b.weight"]);
+        assert_eq!((weights.shape("a.weight"), weights.shape("bert.a.weight")), (Some(&[2][..]), None));
+        assert_eq!(weights.values("a.weight", &[2]).unwrap(), [1.0, 2.0]);
+        assert_eq!(weights.values("b.weight", &[1]).unwrap(), [1.0]);
     }
 
     #[test]
@@ -210,5 +225,14 @@ mod tests {
         check(&file_with(&[1.0, f32::NAN]), Err("NaN at position 1"));
         check(&file_with(&[1.0, f32::INFINITY]), Err("inf"));
         check(&file_with(&[1.0]), Err("shape [1] where [2]"));
+        let doubles = |values: [f64; 2]| {
+            let data: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            let view = TensorView::new(Dtype::F64, vec![2], &data).unwrap();
+            safetensors::serialize([("a.weight", view)], None).unwrap()
+        };
+        check(&doubles([0.1, -2.5]), Ok(vec![0.1, -2.5]));
+        check(&doubles([1e300, 0.0]), Err("inf at position 0"));
+        let view = TensorView::new(Dtype::I8, vec![2], &[1, 2]).unwrap();
+        check(&safetensors::serialize([("a.weight", view)], None).unwrap(), Err("type I8"));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::api::{ModelInfo, RemoteFile};
 use super::header::Header;
+use crate::backbone::processor::complete;
 use crate::backbone::registry::{check_tensors, describe, family_of};
 use crate::backbone::{Architecture, InputSpec};
 use crate::data::modality::{Modality, listed};
@@ -62,6 +63,7 @@ pub fn family_name(config: &Value) -> String {
 /// # Errors
 /// In words, why this version cannot use it.
 pub fn known(config: &Value) -> Result<Known, String> {
+    let config = &complete(config.clone(), None).map_err(|problem| problem.why)?;
     let (family, architecture) =
         describe(config, Path::new(CONFIG)).map_err(|problem| match family_of(config) {
             Some(_) => format!("{}: {}", problem.what, problem.why),
@@ -103,16 +105,18 @@ pub fn wanted(kind: Modality, files: &[RemoteFile], allow_pickle: bool) -> Resul
 /// # Errors
 /// In words, the first that does not fit.
 pub fn check_header(architecture: &dyn Architecture, header: &Header) -> Result<(), String> {
-    let aliases = architecture.tree().aliases();
-    let shapes: BTreeMap<String, &[usize]> =
-        header.tensors.iter().map(|(name, facts)| (aliases.plain(name), facts.shape.as_slice())).collect();
+    let naming = architecture.tree().naming(header.tensors.keys().map(String::as_str))?;
+    let plain = header.tensors.iter().filter_map(|(name, facts)| Some((naming.plain(name)?, facts)));
+    let plain: BTreeMap<String, _> = plain.collect();
+    let shapes: BTreeMap<&str, &[usize]> =
+        plain.iter().map(|(name, facts)| (name.as_str(), facts.shape.as_slice())).collect();
     if let Some((name, facts)) =
-        header.tensors.iter().find(|(_, f)| !["F32", "F16", "BF16"].contains(&f.dtype.as_str()))
-        && architecture.tree().tensors().any(|tensor| tensor.name == aliases.plain(name))
+        plain.iter().find(|(_, f)| !["F64", "F32", "F16", "BF16"].contains(&f.dtype.as_str()))
+        && architecture.tree().tensors().any(|tensor| tensor.name == **name)
     {
         return Err(format!("tensor {name} has the type {}, which this version cannot read", facts.dtype));
     }
-    let names = shapes.keys().map(String::as_str);
+    let names = shapes.keys().copied();
     check_tensors(architecture, names, |name| shapes.get(name).copied())
         .map_err(|why| format!("its weights do not fit its configuration: {why}"))
 }

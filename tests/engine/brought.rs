@@ -4,11 +4,13 @@
 //! Sabotage seen to fail: the last token for the first; `Scale::AsItIs` for a `Normalize` module.
 
 use crate::support::{assert_near, device, golden_path};
+use candle_core::{DType, Device, Tensor};
 use frostline::backbone::Backbone;
 use frostline::network::samples::{Loader, Sample};
 use frostline::problem::{Cause, Problem};
 use frostline::train::trunk::Trunk;
 use serde_json::Value;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -124,4 +126,95 @@ fn a_tokenizer_larger_than_the_vocabulary_is_refused() {
     assert!(problem.why.contains(&numbers), "{problem}");
     assert!(problem.remedy.in_window().contains("tokenizer"), "{problem}");
     assert!(!problem.to_string().contains("batch"), "{problem}");
+}
+
+/// Rewrites the weights: new names, types and tensors beside.
+fn rewrite(folder: &Path, rename: impl Fn(&str) -> String, dtype: DType, more: &[(&str, &[usize])]) {
+    let path = folder.join("model.safetensors");
+    let tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
+    let cast = |tensor: &Tensor| {
+        if tensor.dtype().is_float() { tensor.to_dtype(dtype).unwrap() } else { tensor.clone() }
+    };
+    let mut renamed: HashMap<String, Tensor> =
+        tensors.iter().map(|(name, tensor)| (rename(name), cast(tensor))).collect();
+    for (name, shape) in more {
+        renamed.insert((*name).to_string(), Tensor::ones(*shape, dtype, &Device::Cpu).unwrap());
+    }
+    candle_core::safetensors::save(&renamed, path).unwrap();
+}
+
+#[test]
+fn wrappers_and_heads_of_other_tasks_are_left_aside() {
+    let plain = text_features(brought(&["text"]).path());
+    let heads: &[(&str, &[usize])] = &[("qa_outputs.weight", &[2, 16]), ("linear.weight", &[8, 16])];
+    for prefix in
+        ["", "bert.", "module.", "model.bert.", "backbone.", "module._orig_mod.bert.", "0.auto_model."]
+    {
+        for heads in
+            [&[], heads, &[("classifier.dense.bias", &[3]), ("lm_head.weight", &[48, 16]), ("crf.x", &[1])]]
+        {
+            let folder = brought(&["text"]);
+            rewrite(folder.path(), |name| format!("{prefix}{name}"), DType::F32, heads);
+            assert_eq!(text_features(folder.path()), plain, "{prefix:?}, {heads:?}");
+        }
+        // The head of a wrapped network may be wrapped with it.
+        let folder = brought(&["text"]);
+        let head = format!("{prefix}pooler.dense.weight");
+        rewrite(folder.path(), |name| format!("{prefix}{name}"), DType::F32, &[(&head, &[16, 16])]);
+        assert_eq!(text_features(folder.path()), plain, "{head}");
+    }
+}
+
+#[test]
+fn more_layers_than_the_configuration_has_are_no_head() {
+    let folder = brought(&["text"]);
+    rewrite(folder.path(), str::to_owned, DType::F32, &[("encoder.layer.2.output.dense.bias", &[16])]);
+    assert!(refused(folder.path()).why.contains("encoder.layer.2"));
+    let folder = brought(&["resnet-basic"]);
+    rewrite(folder.path(), str::to_owned, DType::F32, &[("layer5.0.conv1.weight", &[1])]);
+    assert!(refused(folder.path()).why.contains("layer5.0"));
+    // Two networks, of which either could be meant.
+    let folder = brought(&["text"]);
+    let path = folder.path().join("model.safetensors");
+    let tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
+    let both = tensors
+        .iter()
+        .flat_map(|(name, t)| ["a.", "b."].map(|wrapper| (format!("{wrapper}{name}"), t.clone())));
+    candle_core::safetensors::save(&both.collect::<HashMap<_, _>>(), path).unwrap();
+    assert!(refused(folder.path()).why.contains("under a., b."));
+}
+
+#[test]
+fn every_type_of_floats_is_read() {
+    let plain = text_features(brought(&["text"]).path());
+    let with = |dtype| {
+        let folder = brought(&["text"]);
+        rewrite(folder.path(), str::to_owned, dtype, &[]);
+        text_features(folder.path())
+    };
+    assert_eq!(with(DType::F64), plain);
+    for (dtype, tolerance) in [(DType::F16, 2e-3), (DType::BF16, 2e-2)] {
+        for (found, expected) in with(dtype).iter().zip(&plain) {
+            assert_near(found, expected, tolerance, &format!("{dtype:?}"));
+        }
+    }
+}
+
+#[test]
+fn a_resnet_of_transformers_gives_its_features() {
+    let sample = Sample::file(golden_path("features/rgb_97x131.png"));
+    for kind in ["resnet-basic", "resnet-bottleneck"] {
+        let expected = floats(&expected()[kind]);
+        let found = features(&golden_path("brought").join(kind), std::slice::from_ref(&sample));
+        assert_near(&found[0], &expected, 1e-4, kind);
+        // As `ResNetForImageClassification` writes it.
+        let folder = brought(&[kind]);
+        rewrite(
+            folder.path(),
+            |name| format!("resnet.{name}"),
+            DType::F32,
+            &[("classifier.1.weight", &[3, 48])],
+        );
+        assert_eq!(features(folder.path(), std::slice::from_ref(&sample)), found);
+    }
 }

@@ -9,7 +9,7 @@ use super::transformer::{
     AttentionSpec, EncoderSize, FeedForwardSpec, Noticing, PostNormLayerSpec, SizeKeys,
 };
 use crate::backbone::family::Family;
-use crate::backbone::family::bad_config;
+use crate::backbone::family::{bad_config, unsupported};
 use crate::backbone::layer_tree::{Dim, Kind, Module, Node};
 use crate::backbone::network::{Body, Facts, Part};
 use crate::backbone::pooling::Gather;
@@ -26,6 +26,7 @@ pub const FAMILIES: &[Family] = &[Family { name: "BERT", describe }];
 const ALIASES: Aliases = Aliases {
     wrappers: &["bert.", "model."],
     endings: &[("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")],
+    beginnings: &[],
 };
 
 const SIZE_KEYS: SizeKeys = SizeKeys {
@@ -47,9 +48,15 @@ fn build(config: &Value) -> Result<Box<dyn Architecture>> {
     if !matches!(config.get("position_embedding_type").and_then(Value::as_str), None | Some("absolute")) {
         return Err(bad_config("only absolute position embeddings are supported"));
     }
+    refuse_other_networks(config)?;
     let activation = activation(config, "hidden_act")?;
     let fraction = |key: &str| config.get(key).and_then(Value::as_f64);
-    let eps = fraction("layer_norm_eps").unwrap_or(1e-12);
+    let eps = match config.get("layer_norm_eps") {
+        Some(_) => {
+            fraction("layer_norm_eps").ok_or_else(|| bad_config("\"layer_norm_eps\" must be a number"))?
+        }
+        None => 1e-12,
+    };
     let table = |name: &str, rows: usize| EmbeddingSpec {
         path: format!("embeddings.{name}"),
         rows,
@@ -77,6 +84,24 @@ fn build(config: &Value) -> Result<Box<dyn Architecture>> {
         ignored: &["pooler.", "cls.", "classifier.", "embeddings.position_ids"],
         aliases: ALIASES,
     }))
+}
+
+/// What makes another network of the same tensors, or needs more than these.
+fn refuse_other_networks(config: &Value) -> Result<()> {
+    let is_on = |key: &str| config.get(key) == Some(&Value::Bool(true));
+    let is_filled = |key: &str| config.get(key).and_then(Value::as_object).is_some_and(|map| !map.is_empty());
+    let own_code = || config.get("auto_map")?.get("AutoModel");
+    let why = match () {
+        () if is_on("is_decoder") => {
+            "it is a decoder (\"is_decoder\"): its tokens see only those before them"
+        }
+        () if is_on("add_cross_attention") => "it attends to another network (\"add_cross_attention\")",
+        () if is_filled("pruned_heads") => "heads of its attention are pruned (\"pruned_heads\")",
+        () if is_filled("quantization_config") => "its weights are quantised (\"quantization_config\")",
+        () if own_code().is_some() => "it is computed by a program of its own (\"auto_map\")",
+        () => return Ok(()),
+    };
+    Err(unsupported(why))
 }
 
 fn layer(number: usize, size: &EncoderSize, activation: Activation, eps: f64) -> PostNormLayerSpec {
@@ -161,6 +186,29 @@ impl Segment for Embeddings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_computes_otherwise_is_refused() {
+        let base = serde_json::json!({
+            "model_type": "bert", "vocab_size": 9, "hidden_size": 4, "num_hidden_layers": 1,
+            "num_attention_heads": 1, "intermediate_size": 4, "max_position_embeddings": 8, "type_vocab_size": 2,
+        });
+        let check = |key: &str, value: Value, good: bool| {
+            let mut config = base.clone();
+            config[key] = value;
+            assert_eq!(describe(&config).unwrap().is_ok(), good, "{key}");
+        };
+        check("is_decoder", false.into(), true);
+        check("pruned_heads", serde_json::json!({}), true);
+        for key in ["is_decoder", "add_cross_attention"] {
+            check(key, true.into(), false);
+        }
+        check("pruned_heads", serde_json::json!({"0": [1]}), false);
+        check("quantization_config", serde_json::json!({"bits": 4}), false);
+        check("auto_map", serde_json::json!({"AutoModel": "own--own.OwnModel"}), false);
+        check("layer_norm_eps", "1e-12".into(), false);
+        check("layer_norm_eps", 1e-5.into(), true);
+    }
 
     #[test]
     fn names_are_those_of_today() {

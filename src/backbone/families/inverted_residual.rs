@@ -13,7 +13,7 @@ use crate::nn::{Activation, ConvNorm, Linear, Padding, SqueezeExcite, channels_l
 use crate::problem::Result;
 
 /// Some libraries put their network into another one.
-const ALIASES: Aliases = Aliases { wrappers: &["model."], endings: &[] };
+const ALIASES: Aliases = Aliases { wrappers: &["model."], ..Aliases::NONE };
 
 /// What follows from a family's tables and a configuration.
 pub struct Layout {

@@ -2,12 +2,12 @@
 //! convolutions, and shortcuts that average before they narrow.
 //!
 //! Definition and tensor names follow timm 1.0 (`resnet18`, `resnet50d`, ..), where a bottleneck has its stride in
-//! the 3×3 convolution. Inside a pass tensors are `[batch, height, width, channels]`.
+//! the 3×3 convolution. Networks of transformers (`model_type` "resnet") are the same under other names. Inside a pass tensors are `[batch, height, width, channels]`.
 
-use super::config::input_size;
+use super::config::{channels, input_size};
 use super::layers::{ConvNormSpec, Filter, count_of_blocks, map_shape};
 use crate::backbone::family::Family;
-use crate::backbone::family::bad_config;
+use crate::backbone::family::{bad_config, unsupported};
 use crate::backbone::layer_tree::{Kind, Module, Node};
 use crate::backbone::network::{Body, Facts, Part};
 use crate::backbone::pooling::Gather;
@@ -22,9 +22,20 @@ use serde_json::Value;
 pub const FAMILIES: &[Family] = &[Family { name: "ResNet", describe }];
 
 /// Some libraries put their network into another one.
-const ALIASES: Aliases = Aliases { wrappers: &["model."], endings: &[] };
+const ALIASES: Aliases = Aliases {
+    wrappers: &["model.", "resnet."],
+    beginnings: &[
+        ("embedder.embedder.convolution.", "conv1."),
+        ("embedder.embedder.normalization.", "bn1."),
+        ("encoder.stages.#.layers.#.layer.#.convolution.", "layer{0+}.{1}.conv{2+}."),
+        ("encoder.stages.#.layers.#.layer.#.normalization.", "layer{0+}.{1}.bn{2+}."),
+        ("encoder.stages.#.layers.#.shortcut.convolution.", "layer{0+}.{1}.downsample.0."),
+        ("encoder.stages.#.layers.#.shortcut.normalization.", "layer{0+}.{1}.downsample.1."),
+    ],
+    ..Aliases::NONE
+};
 
-/// Channels of the stem.
+/// Channels of the stem where nothing else is said.
 const STEM: usize = 64;
 const EPS: f64 = 1e-5;
 /// A bottleneck gives this many times the channels of its 3×3 convolution.
@@ -55,20 +66,79 @@ fn member(name: &str) -> Option<([usize; 4], Variant)> {
 }
 
 fn describe(config: &Value) -> Option<Result<Box<dyn Architecture>>> {
-    let (depths, variant) = member(config.get("architecture")?.as_str()?)?;
-    Some(build(config, depths, variant))
+    let text = |key: &str| config.get(key).and_then(Value::as_str);
+    match text("architecture") {
+        Some(name) => {
+            let (depths, variant) = member(name)?;
+            Some(timms(config, depths).and_then(|numbers| build(config, numbers, variant)))
+        }
+        None if text("model_type") == Some("resnet") => Some(transformers(config)),
+        None => None,
+    }
 }
 
-fn build(config: &Value, mut depths: [usize; 4], variant: Variant) -> Result<Box<dyn Architecture>> {
+/// What tells the members of the family apart by number.
+struct Numbers {
+    /// Channels of the stem.
+    stem: usize,
+    /// Blocks in each stage.
+    depths: [usize; 4],
+    /// Channels of the 3×3 convolutions in each stage.
+    widths: [usize; 4],
+}
+
+fn timms(config: &Value, mut depths: [usize; 4]) -> Result<Numbers> {
     let mut widths = [64, 128, 256, 512];
     model_args(config, &mut depths, &mut widths)?;
+    Ok(Numbers { stem: STEM, depths, widths })
+}
+
+/// As transformers' `ResNetConfig` has it, with its defaults.
+fn transformers(config: &Value) -> Result<Box<dyn Architecture>> {
+    let text = |key: &str, usual: &'static str| match config.get(key) {
+        Some(value) => value.as_str().unwrap_or("?").to_string(),
+        None => usual.to_string(),
+    };
+    let bottleneck = match text("layer_type", "bottleneck").as_str() {
+        "basic" => false,
+        "bottleneck" => true,
+        other => return Err(unsupported(&format!("blocks of the kind {other:?} are not known"))),
+    };
+    let is_on = |key: &str| config.get(key) == Some(&Value::Bool(true));
+    for key in ["downsample_in_first_stage", "downsample_in_bottleneck"] {
+        if is_on(key) {
+            return Err(unsupported(&format!("{key:?} puts the strides elsewhere than this version knows")));
+        }
+    }
+    let act = text("hidden_act", "relu");
+    if act != "relu" || config.get("num_channels").is_some_and(|n| n.as_u64() != Some(3)) {
+        return Err(unsupported(&format!("its activation is {act:?}, or it takes other pictures than RGB")));
+    }
+    let four = |key: &str, usual: [usize; 4], highest| match config.get(key) {
+        Some(list) => four_numbers(key, list, highest),
+        None => Ok(usual),
+    };
+    let outputs = four("hidden_sizes", [256, 512, 1024, 2048], 65_536)?;
+    if bottleneck && outputs.iter().any(|n| !n.is_multiple_of(EXPANSION)) {
+        return Err(bad_config("\"hidden_sizes\" must be multiples of 4"));
+    }
+    let numbers = Numbers {
+        stem: channels(config, "embedding_size", STEM)?,
+        depths: four("depths", [3, 4, 6, 3], 64)?,
+        widths: outputs.map(|n| if bottleneck { n / EXPANSION } else { n }),
+    };
+    build(config, numbers, Variant { bottleneck, refined: false })
+}
+
+fn build(config: &Value, numbers: Numbers, variant: Variant) -> Result<Box<dyn Architecture>> {
+    let Numbers { stem, depths, widths } = numbers;
     let size = input_size(config)?.unwrap_or(224);
-    let mut body = Body::new(map_shape(3, size), variant.stem(size.div_ceil(2)));
-    let blocks = place_blocks(depths, widths, variant, size.div_ceil(2).div_ceil(2));
+    let mut body = Body::new(map_shape(3, size), variant.stem(stem, size.div_ceil(2)));
+    let blocks = place_blocks(stem, depths, widths, variant, size.div_ceil(2).div_ceil(2));
     for (stage, count) in (1..).zip(depths) {
         body.tell(Module::new(format!("layer{stage}"), Kind::Stage, count_of_blocks(count)));
     }
-    let features = blocks.last().map_or(STEM, |b| b.output);
+    let features = blocks.last().map_or(stem, |b| b.output);
     for block in blocks {
         body.add(&block.path, map_shape(block.input, block.input_side), block.describe());
     }
@@ -76,25 +146,25 @@ fn build(config: &Value, mut depths: [usize; 4], variant: Variant) -> Result<Box
         input: InputSize { modality: Modality::Image, size },
         features,
         dropout: 0.0,
-        ignored: &["fc."],
+        ignored: &["fc.", "classifier."],
         aliases: ALIASES,
     }))
 }
 
 impl Variant {
-    /// For pictures that its first convolution brings to `side` pixels.
-    fn stem(self, side: usize) -> StemSpec {
-        const HALF: usize = STEM / 2;
+    /// Of `width` channels, for pictures that its first convolution brings to `side` pixels.
+    fn stem(self, width: usize, side: usize) -> StemSpec {
+        let half = width / 2;
         let layer = |conv: &str, norm: &str, [output, input, kernel]: [usize; 3], stride| {
             normed([conv.into(), norm.into()], [output, input, kernel], stride, Activation::Relu, side)
         };
         StemSpec(match self.refined {
             true => vec![
-                layer("conv1.0", "conv1.1", [HALF, 3, 3], 2),
-                layer("conv1.3", "conv1.4", [HALF, HALF, 3], 1),
-                layer("conv1.6", "bn1", [STEM, HALF, 3], 1),
+                layer("conv1.0", "conv1.1", [half, 3, 3], 2),
+                layer("conv1.3", "conv1.4", [half, half, 3], 1),
+                layer("conv1.6", "bn1", [width, half, 3], 1),
             ],
-            false => vec![layer("conv1", "bn1", [STEM, 3, 7], 2)],
+            false => vec![layer("conv1", "bn1", [width, 3, 7], 2)],
         })
     }
 }
@@ -120,14 +190,18 @@ fn model_args(config: &Value, depths: &mut [usize; 4], widths: &mut [usize; 4]) 
             "channels" => (&mut *widths, 8192),
             other => return Err(bad_config(&format!("the model argument {other:?} is not supported"))),
         };
-        let numbers = value.as_array().into_iter().flatten().map(|n| n.as_u64().map(|n| n as usize));
-        *target = numbers
-            .collect::<Option<Vec<_>>>()
-            .and_then(|n| <[usize; 4]>::try_from(n).ok())
-            .filter(|numbers| numbers.iter().all(|n| (1..=highest).contains(n)))
-            .ok_or_else(|| bad_config(&format!("{key:?} must be four numbers from 1 to {highest}")))?;
+        *target = four_numbers(key, value, highest)?;
     }
     Ok(())
+}
+
+fn four_numbers(key: &str, value: &Value, highest: usize) -> Result<[usize; 4]> {
+    let numbers = value.as_array().into_iter().flatten().map(|n| n.as_u64().map(|n| n as usize));
+    numbers
+        .collect::<Option<Vec<_>>>()
+        .and_then(|n| <[usize; 4]>::try_from(n).ok())
+        .filter(|numbers| numbers.iter().all(|n| (1..=highest).contains(n)))
+        .ok_or_else(|| bad_config(&format!("{key:?} must be four numbers from 1 to {highest}")))
 }
 
 /// One block of a stage, in its place.
@@ -144,8 +218,14 @@ struct Block {
     side: usize,
 }
 
-fn place_blocks(depths: [usize; 4], widths: [usize; 4], variant: Variant, mut side: usize) -> Vec<Block> {
-    let (mut blocks, mut input) = (Vec::new(), STEM);
+fn place_blocks(
+    stem: usize,
+    depths: [usize; 4],
+    widths: [usize; 4],
+    variant: Variant,
+    mut side: usize,
+) -> Vec<Block> {
+    let (mut blocks, mut input) = (Vec::new(), stem);
     for (stage, (depth, middle)) in depths.into_iter().zip(widths).enumerate() {
         let output = if variant.bottleneck { middle * EXPANSION } else { middle };
         for number in 0..depth {
@@ -357,5 +437,32 @@ mod tests {
             assert!(describe(&config).unwrap().is_err(), "{config}");
         }
         assert!(describe(&json!({"architecture": "resnet18t"})).is_none());
+    }
+
+    /// Parameters of transformers' `ResNetModel` of these configurations.
+    #[test]
+    fn transformers_networks_are_timms_or_refused() {
+        let parameters = |config: Value| {
+            let (_, net) = crate::backbone::registry::describe(&config, Path::new("config.json")).unwrap();
+            net.tree().root().parameters()
+        };
+        assert_eq!(parameters(json!({"model_type": "resnet"})), 23_508_032);
+        let basic = json!({
+            "model_type": "resnet", "layer_type": "basic", "depths": [2, 2, 2, 2], "hidden_sizes": [64, 128, 256, 512],
+        });
+        assert_eq!(parameters(basic), 11_176_512);
+        for (key, value) in [
+            ("layer_type", json!("deep")),
+            ("downsample_in_first_stage", json!(true)),
+            ("downsample_in_bottleneck", json!(true)),
+            ("hidden_act", json!("gelu")),
+            ("num_channels", json!(4)),
+            ("depths", json!([1, 1])),
+            ("hidden_sizes", json!([256, 512, 1024, 2047])),
+        ] {
+            let mut config = json!({"model_type": "resnet"});
+            config[key] = value;
+            assert!(describe(&config).unwrap().is_err(), "{key}");
+        }
     }
 }

@@ -35,7 +35,7 @@ pub const FACTS: Facts = Facts {
         also_tasks: &[],
         library: Some("timm"),
         needed: &[],
-        wanted: &[],
+        wanted: &["preprocessor_config.json"],
     },
     cost: Cost {
         typical_tokens: 1,
