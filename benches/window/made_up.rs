@@ -210,7 +210,11 @@ pub fn bert(layers: usize) -> BackboneFacts {
         name: format!("BERT of {layers} layers"),
         family,
         card: Default::default(),
-        input: InputSpec::Text(TextSpec { tokenizer_blake3: Digest::of(b""), max_tokens: 256 }),
+        input: InputSpec::Text(TextSpec {
+            tokenizer_blake3: Digest::of(b""),
+            max_tokens: 256,
+            letters: Default::default(),
+        }),
         tree: Arc::new(network.tree().clone()),
         cuts: network.cuts().into(),
         features: 384,

@@ -38,7 +38,7 @@ pub struct FreshData {
     /// For the project that is made of it.
     pub known: Arc<KnownFiles>,
     /// What the user said of it.
-    pub reading: ScanOptions,
+    pub reading: Box<ScanOptions>,
 }
 
 /// Reads what lies at `path`: a project with its data, or an export; anything else is taken for data, whose project is
@@ -69,7 +69,11 @@ pub fn open(path: &Path, control: &dyn Control) -> Result<Opened> {
 /// It cannot be read so, or the user stopped.
 pub fn read_as(path: &Path, reading: ScanOptions, control: &dyn Control) -> Result<FreshData> {
     let scanned = scan_with(path, &reading, &KnownFiles::default(), control)?;
-    Ok(FreshData { index: Arc::new(scanned.index), known: Arc::new(scanned.known), reading })
+    Ok(FreshData {
+        index: Arc::new(scanned.index),
+        known: Arc::new(scanned.known),
+        reading: Box::new(reading),
+    })
 }
 
 /// The project in Frostline's own folder that was last changed of those made of the data at `path`; none for bundled

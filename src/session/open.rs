@@ -91,7 +91,7 @@ impl Session {
     pub(super) fn start_over(&mut self) -> Vec<Effect> {
         let Some(project) = &self.project else { return Vec::new() };
         let index = Arc::clone(&project.index);
-        let reading = ScanOptions { target: None, ..project.recipe.scan_options() };
+        let reading = Box::new(ScanOptions { target: None, ..project.recipe.scan_options() });
         self.create_project(FreshData { index, known: Arc::default(), reading })
     }
 

@@ -133,7 +133,7 @@ impl Session {
             Outcome::Trained { record } => self.on_trained(&asked, *record),
             Outcome::Evaluated { .. } | Outcome::Exported { .. } if !self.is_open(&asked) => Vec::new(),
             Outcome::Evaluated { run, what, evaluation } => {
-                self.on_evaluated(run.unwrap_or_default(), what, evaluation);
+                self.on_evaluated(run.unwrap_or_default(), what, *evaluation);
                 Vec::new()
             }
             Outcome::Tried { predictions } => {

@@ -95,7 +95,7 @@ fn evaluate(
         EvaluateOn::Data(path) => EvaluateWhat::Data(path),
     };
     let evaluation = jobs::evaluate(project, run.as_deref(), asked, &Default::default(), machine, control)?;
-    Ok(Outcome::Evaluated { run, what, evaluation })
+    Ok(Outcome::Evaluated { run, what, evaluation: Box::new(evaluation) })
 }
 
 fn export(project: &Path, run: Option<&str>, out: &Path, machine: &Machine) -> Result<Outcome> {

@@ -176,7 +176,7 @@ pub enum Outcome {
     Evaluated {
         run: Option<String>,
         what: EvaluateOn,
-        evaluation: Evaluation,
+        evaluation: Box<Evaluation>,
     },
     Tried {
         predictions: Vec<Prediction>,

@@ -529,7 +529,7 @@ fn stub(indices: BTreeMap<PathBuf, DatasetIndex>) -> StandIn {
             Command::Long(Long::Train { .. }) => return Some(train(&mut dice, control)),
             Command::Long(Long::Evaluate { run, what, .. }) => {
                 let evaluation = evaluation(&mut dice);
-                Outcome::Evaluated { run: run.clone(), what: what.clone(), evaluation }
+                Outcome::Evaluated { run: run.clone(), what: what.clone(), evaluation: Box::new(evaluation) }
             }
             Command::Short(Short::Try { files, texts, .. }) => Outcome::Tried {
                 predictions: files

@@ -101,7 +101,11 @@ impl Recorded {
                 evaluation.intervals =
                     intervals::intervals(task.as_ref(), &evaluation.scores, &evaluation.answers, &Silent)
                         .unwrap_or_default();
-                Some(Ok(Outcome::Evaluated { run: run.clone(), what: what.clone(), evaluation }))
+                Some(Ok(Outcome::Evaluated {
+                    run: run.clone(),
+                    what: what.clone(),
+                    evaluation: Box::new(evaluation),
+                }))
             }
             Command::Short(Short::Try { texts, .. }) => {
                 let mut predictions =
