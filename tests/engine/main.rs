@@ -6,6 +6,7 @@
 mod architecture;
 mod brought;
 mod cached;
+mod cases;
 mod curves;
 mod features;
 mod flips;
