@@ -2,6 +2,7 @@
 
 use super::Architecture;
 use crate::problem::{Problem, Result};
+use crate::remedy::Remedy;
 use serde_json::Value;
 
 /// A family of networks: reads a `config.json` and describes the network, if it is one of its own.
@@ -22,9 +23,5 @@ pub fn bad_config(why: &str) -> Problem {
 
 /// The error for a configuration of a network that this version does not compute.
 pub fn unsupported(why: &str) -> Problem {
-    Problem::input(
-        "this backbone is not supported",
-        why,
-        "choose another backbone; `frostline backbones` lists them",
-    )
+    Problem::input("this backbone is not supported", why, Remedy::OtherBackbone)
 }

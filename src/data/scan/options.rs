@@ -57,6 +57,7 @@ pub enum Separator {
 }
 
 impl Separator {
+    /// Every separator.
     pub const ALL: [Separator; 4] = [Separator::Comma, Separator::Semicolon, Separator::Tab, Separator::Bar];
 
     /// As it is written in files and on the command line, and called in the window.
@@ -101,6 +102,7 @@ impl TextEncoding {
         encoding_rs::Encoding::for_label(label.trim().as_bytes()).map(Self)
     }
 
+    /// As the standard calls it.
     pub fn name(self) -> &'static str {
         self.0.name()
     }
