@@ -212,7 +212,7 @@ pub fn train() {
     };
     let name = format!("Train, {RUNS} runs of {STEPS_A_RUN} steps ({} kept)", kept.join(", "));
     live(&format!("{name}, one live"), &mut window);
-    let place = window.place_of("log");
+    let place = window.place_of("Log");
     window.click(place);
     live(&format!("{name}, one live, log axis"), &mut window);
 }

@@ -28,8 +28,12 @@ pub struct DataView {
     pub columns: Vec<NumberColumn>,
     /// Findings by kind, the most frequent first.
     pub findings: Vec<FindingGroup>,
+    /// Samples that something was found about: as many as the filter leaves.
+    pub found: usize,
     /// What the filters ask of each item.
     items: Vec<ItemFacts>,
+    /// The labels of all items, one after another.
+    labels: Vec<u32>,
     /// About how many tokens texts have, of some spread over all; empty where samples are no texts.
     lengths: Vec<usize>,
 }
@@ -46,7 +50,8 @@ pub struct NumberColumn {
 
 #[derive(Debug, Clone, PartialEq)]
 struct ItemFacts {
-    labels: Vec<usize>,
+    /// Where its labels end among those of all; they begin where the item's before end.
+    labels_end: u32,
     /// `None` for an item that the split leaves out, or while there is no split.
     part: Option<Part>,
     has_finding: bool,
@@ -56,12 +61,14 @@ impl DataView {
     /// A view of all items of `index`.
     pub fn new(index: &DatasetIndex) -> Self {
         let found: HashSet<_> = index.findings.iter().map(|f| (f.file.as_os_str(), f.line)).collect();
-        let facts = |item: &Item| {
+        let mut labels: Vec<u32> = Vec::with_capacity(index.items.len());
+        let mut facts = |item: &Item| {
             let file = item.path.as_os_str();
             let has_finding = found.contains(&(file, item.line)) || found.contains(&(file, None));
-            ItemFacts { labels: item.target.labels().to_vec(), part: None, has_finding }
+            labels.extend(item.target.labels().iter().map(|label| *label as u32));
+            ItemFacts { labels_end: labels.len() as u32, part: None, has_finding }
         };
-        let items: Vec<ItemFacts> = index.items.iter().map(facts).collect();
+        let items: Vec<ItemFacts> = index.items.iter().map(&mut facts).collect();
         let column = |(number, summary): (usize, NumberSummary)| NumberColumn {
             histogram: Histogram::new(&index.numbers_of(number)),
             summary,
@@ -74,7 +81,9 @@ impl DataView {
             unlabelled: index.unlabelled(),
             columns,
             findings: finding_groups(&index.findings),
+            found: items.iter().filter(|item| item.has_finding).count(),
             items,
+            labels,
             lengths: lengths(index),
             ..Self::default()
         }
@@ -97,23 +106,28 @@ impl DataView {
 
     /// Applies the filters anew.
     pub fn refresh(&mut self) {
-        let shows = |item: &ItemFacts| {
-            self.class.is_none_or(|class| item.labels.contains(&class))
+        let class = self.class.map(|class| class as u32);
+        let shows = |item: &ItemFacts, labels: &[u32]| {
+            class.is_none_or(|class| labels.contains(&class))
                 && self.part.is_none_or(|part| item.part == Some(part))
                 && (!self.findings_only || item.has_finding)
         };
-        self.visible = (0..self.items.len()).filter(|number| shows(&self.items[*number])).collect();
+        let (mut begin, mut visible) = (0, std::mem::take(&mut self.visible));
+        visible.clear();
+        for (number, item) in self.items.iter().enumerate() {
+            let end = item.labels_end as usize;
+            if shows(item, self.labels.get(begin..end).unwrap_or_default()) {
+                visible.push(number);
+            }
+            begin = end;
+        }
+        self.visible = visible;
     }
 
     /// About how many tokens a text has on average, where longer ones are cut to `longest`.
     pub fn mean_tokens(&self, longest: usize) -> Option<usize> {
         let sum: usize = self.lengths.iter().map(|length| length.min(&longest)).sum();
         Some(sum.div_ceil(self.lengths.len().max(1))).filter(|mean| *mean > 0)
-    }
-
-    /// Samples that something was found about: as many as the filter leaves.
-    pub fn found(&self) -> usize {
-        self.items.iter().filter(|item| item.has_finding).count()
     }
 
     /// The part that item `number` belongs to.
@@ -342,7 +356,7 @@ mod tests {
         assert_eq!(view.sentence, "6 images in 2 folders = 2 classes. Your files are never changed.");
         let groups: Vec<_> = view.findings.iter().map(|g| (g.title.as_str(), g.count)).collect();
         assert_eq!(groups, [("2 duplicates", 2), ("1 file has a wrong ending", 1)]);
-        assert_eq!(view.found(), 3);
+        assert_eq!(view.found, 3);
     }
 
     /// What is left out is no sample that a filter could leave, and files of one name lie in several folders.
@@ -356,6 +370,6 @@ mod tests {
         ];
         let view = DataView::new(&index);
         assert_eq!(view.findings[0].text, "cat/1.png: odd\ndog/1.png: odd");
-        assert_eq!(view.found(), 1);
+        assert_eq!(view.found, 1);
     }
 }

@@ -53,7 +53,7 @@ fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
                 }
             }
         });
-        let found = project.data.found();
+        let found = project.data.found;
         if found > 0 {
             let text = format!("{} with findings", units::grouped(found));
             let edge = if project.data.findings_only { tokens.warning } else { tokens.line };
