@@ -92,6 +92,13 @@ pub enum HubRemedy {
         commit: String,
         folder: String,
     },
+    /// The address holds a revision, which is said apart from the name.
+    NameRevision {
+        id: String,
+        revision: String,
+    },
+    /// The weights of one that lies in a folder of the user's.
+    GiveFolder,
     /// The weights of one are missing.
     Complete,
     /// Looking for another model, or for the right name.
@@ -274,6 +281,17 @@ impl HubRemedy {
                     format!("with a network: download it; {copy}"),
                 )
             }
+            Self::NameRevision { id, revision } => (
+                format!(
+                    "write {id}, and get that revision by `frostline hub download {id} --revision {revision}`"
+                ),
+                format!("write {id}, which gets the newest revision"),
+            ),
+            Self::GiveFolder => both(
+                "give the backbone's folder with --backbone, or copy it (config.json and model.safetensors) into one of \
+                 these places",
+                "copy the backbone's folder (config.json and model.safetensors) into one of these places",
+            ),
             Self::Complete => both(
                 "get it with `frostline hub download`, or copy model.safetensors beside its config.json",
                 "download it again, or copy model.safetensors beside its config.json",

@@ -674,10 +674,34 @@ fn a_backbone_may_be_a_folder() {
     run!("export", project, "--out", export).code(2).says("changed: the tokenizer");
     std::fs::write(&tokenizer, &own).unwrap();
     run!("export", project, "--out", export).code(0);
-    // Another machine finds it by its hash, wherever it keeps its backbones.
-    run!("predict", export, "--text", "fine").code(2).says("copy the backbone's folder");
+    // The command that export prints works: this machine knows where the folder lies.
+    run!("predict", export, "--text", "fine").code(0);
+    let carrying = scratch.path("carrying");
+    run!("export", project, "--out", carrying, "--with-backbone").code(0);
+    let elsewhere = |arguments: &[&std::ffi::OsStr]| {
+        let mut program = support::program();
+        program.args(arguments).env("FROSTLINE_HOME", scratch.path("other-home"));
+        support::Answer::new(program.output().unwrap())
+    };
+    let ask =
+        |export: &Path| elsewhere(&["predict".as_ref(), export.as_ref(), "--text".as_ref(), "fine".as_ref()]);
+    let answer = ask(&carrying).code(0).stdout;
+    // Another machine is told the folder, once.
+    ask(&export).code(2).says("--backbone");
+    let told =
+        ["predict".as_ref(), export.as_ref(), "--text".as_ref(), "fine".as_ref(), "--backbone".as_ref()];
+    let with = |folder: &Path| elsewhere(&[&told[..], &[folder.as_ref()]].concat());
+    assert_eq!(with(&folder).code(0).stdout, answer);
+    with(&Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/backbones").join(TEXT_BACKBONE))
+        .code(2)
+        .says("weights are not those");
+    assert_eq!(ask(&export).code(0).stdout, answer);
+    run!("eval", export, "--data", data, "--backbone", folder).code(0);
+    run!("eval", project, "--backbone", folder).code(0);
+    // Or finds it by its hash, wherever it keeps its backbones.
     std::fs::create_dir_all(scratch.path("home/backbones")).unwrap();
     std::fs::rename(&folder, scratch.path("home/backbones/renamed")).unwrap();
+    ask(&export).code(2).says("my-backbone, where it was used from, is gone");
     let mut predict = support::program();
     predict.args(["predict", "--text", "fine"]).arg(&export).env("FROSTLINE_HOME", scratch.path("home"));
     support::Answer::new(predict.output().unwrap()).code(0);

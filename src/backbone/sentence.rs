@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::path::{Component, Path, PathBuf};
 
 /// Names the modules and their folders.
-const MODULES: &str = "modules.json";
+pub const MODULES: &str = "modules.json";
 /// Where the pooling is told where no `modules.json` says otherwise.
 const USUAL_POOLING: &str = "1_Pooling";
 /// In the folder of a module.
@@ -22,6 +22,8 @@ pub struct Sentence {
     pub pooling: Pooling,
     /// Features that the pooling expects, where it says so.
     pub features: Option<u64>,
+    /// The configurations of further modules that were read, inside the folder.
+    pub configs: Vec<PathBuf>,
 }
 
 /// One line of `modules.json`.
@@ -40,12 +42,16 @@ impl Sentence {
     /// A file cannot be read, or asks for what is not supported: several poolings at once, a further module.
     pub fn read(folder: &Path) -> Result<Self> {
         let list = folder.join(MODULES);
-        let mut found =
-            Self { encoder: PathBuf::new(), pooling: Pooling::plain(Gather::MeanTokens), features: None };
+        let mut found = Self {
+            encoder: PathBuf::new(),
+            pooling: Pooling::plain(Gather::MeanTokens),
+            features: None,
+            configs: Vec::new(),
+        };
         if !list.exists() {
-            let usual = folder.join(USUAL_POOLING).join(CONFIG);
-            if usual.exists() {
-                found.pool(&usual)?;
+            let usual = Path::new(USUAL_POOLING).join(CONFIG);
+            if folder.join(&usual).exists() {
+                found.pool(folder, usual)?;
             }
             return Ok(found);
         }
@@ -65,7 +71,7 @@ impl Sentence {
         let kind = module.kind.rsplit('.').next().unwrap_or_default();
         match (kind, number) {
             ("Transformer" | "BERT", 0) => self.encoder = inside,
-            ("Pooling", 1..) => self.pool(&folder.join(inside).join(CONFIG))?,
+            ("Pooling", 1..) => self.pool(folder, inside.join(CONFIG))?,
             ("Normalize", 1..) => self.pooling.scale = Scale::UnitLength,
             // It does something while training only.
             ("Dropout", 1..) => {}
@@ -79,9 +85,11 @@ impl Sentence {
         Ok(())
     }
 
-    fn pool(&mut self, path: &Path) -> Result<()> {
-        let config = read_json(path)?;
+    fn pool(&mut self, folder: &Path, inside: PathBuf) -> Result<()> {
+        let path = folder.join(&inside);
+        let config = read_json(&path)?;
         self.pooling.gather = gather(&config).map_err(|p| p.at(path))?;
+        self.configs.push(inside);
         let features = ["word_embedding_dimension", "embedding_dimension"];
         self.features = features.iter().find_map(|key| config.get(*key)?.as_u64());
         Ok(())
@@ -205,7 +213,8 @@ mod tests {
         let list = modules(&[("Transformer", "0_Transformer"), ("Pooling", "pool/er"), ("Normalize", "2")]);
         let found = read(&[("modules.json", list), ("pool/er/config.json", cls.clone())]).unwrap();
         let pooling = Pooling { gather: Gather::FirstToken, scale: Scale::UnitLength };
-        assert_eq!(found, Sentence { encoder: "0_Transformer".into(), pooling, features: Some(16) });
+        let configs = vec!["pool/er/config.json".into()];
+        assert_eq!(found, Sentence { encoder: "0_Transformer".into(), pooling, features: Some(16), configs });
         // What the list does not name does not count.
         let list = modules(&[("Transformer", "")]);
         let found = read(&[("modules.json", list), ("1_Pooling/config.json", cls)]).unwrap();

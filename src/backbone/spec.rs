@@ -32,6 +32,18 @@ pub struct Backbone {
     architecture: Arc<dyn Architecture>,
 }
 
+/// What lies beside the weights, where it is there.
+const BESIDE: [&str; 6] = [
+    "config.json",
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "sentence_bert_config.json",
+];
+/// What lies in the folder itself.
+const ABOVE: [&str; 5] = ["modules.json", "frostline.toml", "LICENSE", "LICENSE.txt", "LICENSE.md"];
+
 /// Facts about a backbone that its configuration does not hold (`frostline.toml` beside it). What has
 /// no source stays absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -127,6 +139,24 @@ impl Backbone {
     /// Where the weights lie.
     pub fn weights_path(&self) -> PathBuf {
         self.files.join("model.safetensors")
+    }
+
+    /// Copies all that it consists of into the new folder `to`.
+    ///
+    /// # Errors
+    /// A file cannot be read, or `to` cannot be written.
+    pub fn copy_to(&self, to: &Path) -> Result<()> {
+        let beside = BESIDE.iter().map(|name| self.files.join(name));
+        let above = ABOVE.iter().map(|name| self.folder.join(name));
+        let modules = Sentence::read(&self.folder)?.configs.into_iter().map(|path| self.folder.join(path));
+        let all = beside.chain(above).chain(modules).chain([self.weights_path()]);
+        for from in all.filter(|path| path.is_file()) {
+            let target = to.join(from.strip_prefix(&self.folder).unwrap_or(&from));
+            let fail = |e: std::io::Error| Problem::io("copy the backbone", &target, &e);
+            std::fs::create_dir_all(target.parent().unwrap_or(to)).map_err(fail)?;
+            std::fs::copy(&from, &target).map_err(fail)?;
+        }
+        Ok(())
     }
 
     /// Reads the weights and checks that they fit the tree.

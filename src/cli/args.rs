@@ -101,6 +101,9 @@ pub enum Command {
         /// All classes and the whole confusion, however many they are
         #[arg(long)]
         full: bool,
+        /// The backbone, where it is not found: its folder, or a name from `frostline backbones`
+        #[arg(long, value_name = "DIR")]
+        backbone: Option<String>,
         /// One JSON object instead of a table
         #[arg(long)]
         json: bool,
@@ -121,6 +124,9 @@ pub enum Command {
         run: Option<String>,
         #[arg(long, value_enum, default_value = "head")]
         format: ExportFormat,
+        /// Copy the backbone into the export too, so that it works on another machine
+        #[arg(long)]
+        with_backbone: bool,
     },
     /// Find, download and keep backbones of the Hugging Face Hub
     #[command(after_help = HUB_HELP)]
@@ -237,6 +243,9 @@ pub struct Predict {
     /// How many labels to show for each input
     #[arg(long, value_name = "K", default_value_t = 3, value_parser = at_least_one())]
     pub top: usize,
+    /// The backbone, where it is not found: its folder, or a name from `frostline backbones`
+    #[arg(long, value_name = "DIR")]
+    pub backbone: Option<String>,
     /// A new file for the answers; its name (.csv, .jsonl) says how they are written
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

@@ -7,10 +7,11 @@ use super::print::{print_json, print_text};
 use super::scores::{self, Length};
 use super::{DONE, FAILED, show};
 use crate::control::Ended;
+use crate::data::facts::Carrier;
 use crate::data::scan::ScanOptions;
 use crate::data::target::TargetKind;
 use crate::hub;
-use crate::jobs::{self, EvaluateWhat, ModelSource, NewProject, Questions};
+use crate::jobs::{self, Carries, EvaluateWhat, ModelSource, NewProject, Questions};
 use crate::problem::{Cause, Problem};
 use crate::project::files::write_atomically;
 use crate::project::{Machine, Project};
@@ -28,17 +29,21 @@ pub fn run(command: Command) -> Result<u8> {
         Command::Tree { backbone, json } => tree(&backbone, json),
         Command::New(new) => create(new),
         Command::Train { project, json, resume, machine } => train(&project, json, resume, &machine),
-        Command::Eval { folder, data, columns, run, split, full, json, machine } => {
+        Command::Eval { folder, data, columns, run, split, full, backbone, json, machine } => {
             let what = match (&data, split) {
                 (Some(data), _) => EvaluateWhat::Data(data),
                 (None, SplitName::Val) => EvaluateWhat::Validation,
                 (None, SplitName::Test) => EvaluateWhat::Test,
             };
             let length = if full { Length::Full } else { Length::Short };
-            evaluate(&folder, run.as_deref(), what, &columns, (json, length), &machine)
+            let of = (run.as_deref(), backbone.as_deref());
+            evaluate(&folder, of, what, &columns, (json, length), &machine)
         }
         Command::Predict(asked) => predict(&asked),
-        Command::Export { project, out, run, format: _ } => export(&project, &out, run.as_deref()),
+        Command::Export { project, out, run, format: _, with_backbone } => {
+            let carries = if with_backbone { Carries::Backbone } else { Carries::Head };
+            export(&project, &out, run.as_deref(), carries)
+        }
         Command::Hub { command } => super::hub::run(command),
         Command::Runs { project, json } => runs(&project, json),
     }
@@ -203,7 +208,7 @@ fn last_event(trained: &crate::problem::Result<jobs::Trained>) -> Ended {
 
 fn evaluate(
     folder: &Path,
-    run: Option<&str>,
+    of: (Option<&str>, Option<&str>),
     what: EvaluateWhat,
     columns: &Columns,
     (json, length): (bool, Length),
@@ -211,7 +216,7 @@ fn evaluate(
 ) -> Result<u8> {
     let console = Console::new();
     let evaluation = machine_of(machine)
-        .and_then(|m| jobs::evaluate(folder, run, what, &options(columns, None), &m, &console));
+        .and_then(|m| jobs::evaluate(folder, of, what, &options(columns, None), &m, &console));
     console.finish();
     let evaluation = evaluation?;
     match json {
@@ -234,9 +239,12 @@ fn predict(asked: &Predict) -> Result<u8> {
     let console = Console::new();
     let questions =
         Questions { files: &asked.inputs, texts: &asked.text, text_column: asked.text_column.as_deref() };
-    let predictions = machine_of(&asked.machine).and_then(|m| {
-        jobs::predict(&ModelSource::Export(asked.export.clone()), &questions, asked.top, &m, &console)
-    });
+    let model = match &asked.backbone {
+        Some(backbone) => ModelSource::ExportOn { export: asked.export.clone(), backbone: backbone.clone() },
+        None => ModelSource::Export(asked.export.clone()),
+    };
+    let predictions =
+        machine_of(&asked.machine).and_then(|m| jobs::predict(&model, &questions, asked.top, &m, &console));
     console.finish();
     let predictions = predictions?;
     let answers = format.write(&predictions)?;
@@ -275,16 +283,33 @@ fn answer_format(asked: &Predict) -> crate::problem::Result<AnswerFormat> {
     }
 }
 
-fn export(project: &Path, out: &Path, run: Option<&str>) -> Result<u8> {
-    let manifest = jobs::export(&Project::open(project)?, run, out, &Machine::cpu())?;
+fn export(project: &Path, out: &Path, run: Option<&str>, carries: Carries) -> Result<u8> {
+    let project = Project::open(project)?;
+    let manifest = jobs::export(&project, run, out, carries, &Machine::cpu())?;
+    let named = jobs::folder_to_name(&project, &manifest, out)?;
+    let backbone = named.map(|folder| format!(" --backbone {}", quoted(&folder))).unwrap_or_default();
+    let input = match manifest.input.modality().facts().carrier {
+        Carrier::File => "FILE..",
+        Carrier::Words => "--text \"..\"",
+    };
     print_text(&format!(
-        "run {} exported to {}: written, reloaded and checked on {} inputs\nuse it with `frostline predict {} FILE..`\n",
+        "run {} exported to {}: written, reloaded and checked on {} inputs\nuse it with `frostline predict {}{backbone} {input}`\n",
         manifest.scores.run,
         out.display(),
         manifest.golden.len(),
-        out.display()
+        quoted(out),
     ))?;
     Ok(DONE)
+}
+
+/// A path as a shell takes it for one word.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%\\".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
 }
 
 fn runs(project: &Path, json: bool) -> Result<u8> {

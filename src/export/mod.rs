@@ -11,6 +11,7 @@ use crate::network::tensors::load_trained;
 use crate::predict::manifest::{
     BackboneRef, Golden, HEAD_FILE, MANIFEST_FILE, MANIFEST_FORMAT, MANIFEST_VERSION, RunScores,
 };
+use crate::predict::model::BACKBONE_FOLDER;
 use crate::predict::{Manifest, Model};
 use crate::problem::{Problem, Result};
 use crate::project::files::{sync_folder, write_atomically};
@@ -26,12 +27,27 @@ const TOLERANCE: f32 = 1e-5;
 /// What an unfinished export is called.
 const PREFIX: &str = ".partial-export-";
 
+/// Whether the backbone lies in the export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carries {
+    /// The head alone; the backbone is found on the machine that uses it.
+    Head,
+    /// The backbone's files too, so that the export works anywhere.
+    Backbone,
+}
+
 /// Exports the head of the best epoch of `run` to the new folder `out`.
 ///
 /// # Errors
 /// `out` exists and is not empty, cannot be written, or the reloaded export answers differently: then nothing
 /// of it stays.
-pub fn export_head(run: &Run, backbone: &Backbone, machine: &Machine, out: &Path) -> Result<Manifest> {
+pub fn export_head(
+    run: &Run,
+    backbone: &Backbone,
+    carries: Carries,
+    machine: &Machine,
+    out: &Path,
+) -> Result<Manifest> {
     if out.exists() && !std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none()) {
         return Err(Problem::input(
             "the export was not written",
@@ -48,7 +64,14 @@ pub fn export_head(run: &Run, backbone: &Backbone, machine: &Machine, out: &Path
     std::fs::create_dir_all(parent).map_err(fail)?;
     let partial = partial_folder().tempdir_in(parent).map_err(fail)?;
     let manifest = write_files(run, backbone, machine, partial.path())?;
-    compare(partial.path(), backbone, &manifest, machine)?;
+    match carries {
+        Carries::Head => compare(partial.path(), backbone, &manifest, machine)?,
+        Carries::Backbone => {
+            let folder = partial.path().join(BACKBONE_FOLDER);
+            backbone.copy_to(&folder)?;
+            compare(partial.path(), &Backbone::open(&folder)?, &manifest, machine)?;
+        }
+    }
     if out.exists() {
         std::fs::remove_dir(out).map_err(fail)?;
     }

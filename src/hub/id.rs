@@ -2,6 +2,7 @@
 //! cache folder, whatever a hostile answer says.
 
 use crate::problem::{Problem, Result};
+use crate::remedy::HubRemedy;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -10,11 +11,28 @@ use std::path::{Path, PathBuf};
 pub struct RepoId(String);
 
 impl RepoId {
-    /// Checks the id by the Hub's own rules.
+    /// Checks the id by the Hub's own rules. Addresses of pages, and ids as timm writes them (`hf_hub:`), are taken for
+    /// the repository that they name.
     ///
     /// # Errors
-    /// It has a character, a length or a form that no repository has.
+    /// It has a character, a length or a form that no repository has, or names a revision besides.
     pub fn parse(text: &str) -> Result<Self> {
+        match pasted(text) {
+            (id, None | Some("main")) => Self::checked(id),
+            (id, Some(revision)) => Err(Problem::input(
+                format!("{text:?} names a revision, {revision}, besides the model"),
+                "the newest revision would be taken in its place",
+                HubRemedy::NameRevision { id: id.to_string(), revision: revision.to_string() },
+            )),
+        }
+    }
+
+    /// Whether `text` is a page's address or a program's form of an id.
+    pub fn is_pasted(text: &str) -> bool {
+        pasted(text).0 != text
+    }
+
+    fn checked(text: &str) -> Result<Self> {
         let bad = |why: &str| {
             Problem::input(
                 format!("{text:?} is no name of a model on the Hub"),
@@ -56,8 +74,28 @@ impl RepoId {
 
     /// The repository of such a folder; `None` for other folders.
     pub fn from_folder_name(name: &str) -> Option<Self> {
-        Self::parse(&name.strip_prefix("models--")?.replacen("--", "/", 1)).ok()
+        Self::checked(&name.strip_prefix("models--")?.replacen("--", "/", 1)).ok()
     }
+}
+
+/// What a person copied from a page or from a program, as an id and a revision. Other texts stay as they are.
+fn pasted(text: &str) -> (&str, Option<&str>) {
+    const PROGRAMS: [&str; 4] = ["hf_hub:", "hf-hub:", "hf://models/", "hf://"];
+    const PAGES: [&str; 3] = ["huggingface.co/", "www.huggingface.co/", "hf.co/"];
+    let text = text.trim();
+    if let Some(id) = PROGRAMS.iter().find_map(|prefix| text.strip_prefix(prefix)) {
+        return id.split_once('@').map_or((id, None), |(id, revision)| (id, Some(revision)));
+    }
+    let address = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme)).unwrap_or(text);
+    let Some(path) = PAGES.iter().find_map(|page| address.strip_prefix(page)) else { return (text, None) };
+    let path = path.split(['?', '#']).next().unwrap_or(path).trim_matches('/');
+    for between in ["/tree/", "/blob/", "/resolve/"] {
+        if let Some((id, rest)) = path.split_once(between) {
+            return (id, rest.split('/').next());
+        }
+    }
+    let id = ["/discussions", "/commits/main", "/edit/main"].iter().find_map(|page| path.strip_suffix(page));
+    (id.unwrap_or(path), None)
 }
 
 impl fmt::Display for RepoId {
@@ -201,6 +239,36 @@ mod tests {
         for bad in ["", "/", "a/", "/b", "a/b/c", "../b", "a/..", "a--b/c", "-a/b", "a/b.git", "a/b c", "a/ü"]
         {
             check(bad, false);
+        }
+    }
+
+    #[test]
+    fn what_is_pasted_names_its_repository() {
+        for text in [
+            "hf_hub:timm/resnet18.a1_in1k",
+            "hf-hub:timm/resnet18.a1_in1k",
+            "https://huggingface.co/timm/resnet18.a1_in1k",
+            "https://huggingface.co/timm/resnet18.a1_in1k/",
+            "http://www.huggingface.co/timm/resnet18.a1_in1k?library=timm#model-details",
+            " hf.co/timm/resnet18.a1_in1k/tree/main ",
+            "https://huggingface.co/timm/resnet18.a1_in1k/blob/main/config.json",
+            "https://huggingface.co/timm/resnet18.a1_in1k/resolve/main/model.safetensors?download=true",
+        ] {
+            assert_eq!(RepoId::parse(text).unwrap().as_str(), "timm/resnet18.a1_in1k", "{text}");
+        }
+        for text in ["https://huggingface.co/a/b/tree/v1.0", "hf_hub:a/b@v1.0"] {
+            assert!(
+                RepoId::parse(text).unwrap_err().remedy.on_command_line().contains("a/b --revision v1.0"),
+                "{text}"
+            );
+        }
+        for bad in [
+            "https://huggingface.co/datasets/a/b",
+            "https://example.org/a/b",
+            "hf_hub:../b",
+            "https://hf.co/",
+        ] {
+            assert!(RepoId::parse(bad).is_err(), "{bad}");
         }
     }
 

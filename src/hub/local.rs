@@ -102,20 +102,7 @@ impl Found {
         }
         std::fs::create_dir_all(&own).map_err(fail)?;
         let partial = tempfile::Builder::new().prefix(".partial-").tempdir_in(&own).map_err(fail)?;
-        const MORE: [&str; 6] = [
-            "tokenizer.json",
-            "tokenizer_config.json",
-            "special_tokens_map.json",
-            "sentence_bert_config.json",
-            "frostline.toml",
-            "LICENSE",
-        ];
-        for name in [support::CONFIG].into_iter().chain(MORE) {
-            let from = self.folder.join(name);
-            if from.is_file() {
-                std::fs::copy(&from, partial.path().join(name)).map_err(fail)?;
-            }
-        }
+        Backbone::open(&self.folder)?.copy_to(partial.path())?;
         std::fs::copy(&self.weights, partial.path().join(support::WEIGHTS)).map_err(fail)?;
         Backbone::open(partial.path())?.open_weights()?;
         std::fs::rename(partial.path(), &target).map_err(fail)?;

@@ -24,6 +24,7 @@ mod meter;
 pub mod page;
 mod pickle;
 pub mod places;
+pub mod remembered;
 mod retry;
 pub mod search;
 pub mod settings;
@@ -38,6 +39,9 @@ pub use retry::Patience;
 pub use search::{Found, Query, Search};
 pub use settings::Settings;
 
+use remembered::Recalled;
+
+use crate::backbone::sentence::MODULES;
 use crate::backbone::{Backbone, weights::sha256_of_file};
 use crate::problem::{Problem, Result};
 use crate::remedy::{HubRemedy, Remedy};
@@ -65,9 +69,14 @@ pub fn list() -> (Vec<Backbone>, Vec<Problem>) {
 /// There is none, or it cannot be used.
 pub fn open(id: &str) -> Result<Backbone> {
     let as_path = Path::new(id);
-    match as_path.join(support::CONFIG).is_file() {
-        true => Backbone::open(as_path),
-        false => named(id),
+    if [support::CONFIG, MODULES].iter().any(|name| as_path.join(name).is_file()) {
+        return Backbone::open(as_path);
+    }
+    // What was copied from a page of the Hub is meant by the repository that it names.
+    match RepoId::parse(id) {
+        Ok(repository) => named(repository.as_str()),
+        Err(problem) if RepoId::is_pasted(id) => Err(problem),
+        Err(_) => named(id),
     }
 }
 
@@ -123,14 +132,20 @@ pub fn pinned(id: &str, revision: Option<&str>, sha256: &str) -> Result<Backbone
 /// # Errors
 /// No backbone on this machine has these weights: the message says how to get it.
 pub fn find_by_sha256(id: &str, revision: Option<&str>, sha256: &str) -> Result<Backbone> {
+    let is_right = |backbone: &Backbone| weights_sha256(backbone).is_ok_and(|found| found == sha256);
+    if let Some(backbone) = named(id).ok().filter(is_right) {
+        return Ok(backbone);
+    }
+    let gone = match remembered::recall(sha256) {
+        Recalled::Found(backbone) => return Ok(*backbone),
+        Recalled::Gone(why) => Some(why),
+        Recalled::Never => None,
+    };
     let all_commits = snapshots(|cache| cache.commits());
     let (others, _) = list();
-    let all =
-        named(id).ok().into_iter().chain(others).chain(all_commits.iter().filter_map(|p| p.open().ok()));
-    for backbone in all {
-        if weights_sha256(&backbone).is_ok_and(|found| found == sha256) {
-            return Ok(backbone);
-        }
+    let mut all = others.into_iter().chain(all_commits.iter().filter_map(|p| p.open().ok()));
+    if let Some(backbone) = all.find(is_right) {
+        return Ok(backbone);
     }
     if let (Ok(id), Some(commit)) = (RepoId::parse(id), revision.and_then(Commit::parse)) {
         return Err(missing(&id, &commit, sha256));
@@ -139,11 +154,12 @@ pub fn find_by_sha256(id: &str, revision: Option<&str>, sha256: &str) -> Result<
         Ok(repository) if id.contains('/') => {
             Remedy::from(HubRemedy::Download { id: repository.to_string(), instead: "" })
         }
-        _ => "copy the backbone's folder (config.json and model.safetensors) into one of these places".into(),
+        _ => HubRemedy::GiveFolder.into(),
     };
+    let gone = gone.map(|why| format!("{why}; ")).unwrap_or_default();
     Err(Problem::input(
         format!("the weights of backbone {id:?} are not on this machine"),
-        format!("no weight file with SHA-256 {sha256} was found in {}", places::show(&roots())),
+        format!("{gone}no weight file with SHA-256 {sha256} was found in {}", places::show(&roots())),
         remedy,
     ))
 }

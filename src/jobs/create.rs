@@ -65,6 +65,9 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
     })?;
     let plan = Plan::new(recipe.clone(), index, backbone, Machine::cpu(), None)?;
     let project = Project::create(&new.folder, &recipe)?;
+    if recipe.backbone.folder.is_some() {
+        hub::remembered::remember(&plan.backbone, &recipe.backbone.sha256);
+    }
     kept_index::write(project.folder(), &new.data, &recipe.scan_options(), scanned.known);
     Ok((project, plan))
 }

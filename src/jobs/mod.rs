@@ -14,7 +14,7 @@ mod score;
 mod train;
 
 pub use create::{NewProject, create};
-pub use export::export;
+pub use export::{Carries, export, folder_to_name};
 pub use hub::{add_local, hub_download, hub_host, hub_page, library, remove, search_hub, search_on, verify};
 pub use inspect::{calibrate, filter_tiles, inspect_weights};
 pub use open::{FreshData, Opened, create_in_home, is_export, open, read_as};

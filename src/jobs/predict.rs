@@ -1,6 +1,7 @@
 //! Answers of a trained model for what the user has: files, folders, tables, typed texts.
 
 use super::in_pool;
+use super::score::open_export;
 use crate::control::{Control, Fact};
 use crate::data::facts::Carrier;
 use crate::data::modality::Modality;
@@ -35,6 +36,8 @@ pub struct Prediction {
 pub enum ModelSource {
     /// An exported head.
     Export(PathBuf),
+    /// An exported head on a backbone that is named: a folder, or a name.
+    ExportOn { export: PathBuf, backbone: String },
     /// The best epoch so far of a project's run; the newest run that has one where not named.
     Run { project: PathBuf, run: Option<String> },
 }
@@ -52,7 +55,8 @@ pub struct Questions<'q> {
 impl ModelSource {
     fn open(&self, machine: &Machine) -> Result<Model> {
         let (folder, name) = match self {
-            Self::Export(export) => return Model::from_export(export, machine),
+            Self::Export(export) => return open_export(export, None, machine),
+            Self::ExportOn { export, backbone } => return open_export(export, Some(backbone), machine),
             Self::Run { project, run } => (project, run),
         };
         let project = Project::open(folder)?;

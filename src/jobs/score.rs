@@ -6,7 +6,8 @@ use crate::data::index::DatasetIndex;
 use crate::data::scan::ScanOptions;
 use crate::data::target::TargetKind;
 use crate::evaluate::{Evaluation, Judged};
-use crate::predict::Model;
+use crate::hub;
+use crate::predict::{Manifest, Model};
 use crate::problem::{Problem, Result};
 use crate::project::run::find_samples;
 use crate::project::{Machine, Project, Recipe, Run};
@@ -25,26 +26,27 @@ pub enum EvaluateWhat<'a> {
     Data(&'a Path),
 }
 
-/// Scores the run `run` of a project (the newest finished one where not named), or an export.
+/// Scores the run `run` of a project (the newest finished one where not named), or an export. `backbone` names the
+/// backbone, where it is not to be looked for.
 ///
 /// # Errors
 /// `folder` is neither, the samples are not there, or the user stopped.
 pub fn evaluate(
     folder: &Path,
-    run: Option<&str>,
+    (run, backbone): (Option<&str>, Option<&str>),
     what: EvaluateWhat,
     options: &ScanOptions,
     machine: &Machine,
     control: &dyn Control,
 ) -> Result<Evaluation> {
     in_pool(machine, || match Project::is_at(folder) {
-        true => evaluate_run(&Project::open(folder)?, run, what, options, machine, control),
+        true => evaluate_run(&Project::open(folder)?, (run, backbone), what, options, machine, control),
         false => {
             if run.is_some() {
                 let (why, remedy) = ("an export holds no runs", "leave --run away, or name a project");
                 return Err(Problem::input("there is no such run", why, remedy).at(folder));
             }
-            let model = Model::from_export(folder, machine)?;
+            let model = open_export(folder, backbone, machine)?;
             match what {
                 EvaluateWhat::Data(data) => evaluate_data(&model, data, options, control),
                 EvaluateWhat::Validation | EvaluateWhat::Test => Err(Problem::input(
@@ -60,7 +62,7 @@ pub fn evaluate(
 
 fn evaluate_run(
     project: &Project,
-    run: Option<&str>,
+    (run, backbone): (Option<&str>, Option<&str>),
     what: EvaluateWhat,
     options: &ScanOptions,
     machine: &Machine,
@@ -68,7 +70,10 @@ fn evaluate_run(
 ) -> Result<Evaluation> {
     let run: Run = project.run(run)?;
     let recipe = Recipe::read(&run.recipe_path())?;
-    let backbone = super::train::pinned_backbone(project, &recipe)?;
+    let backbone = match backbone {
+        Some(named) => hub::open(named)?,
+        None => super::train::pinned_backbone(project, &recipe)?,
+    };
     let model = Model::from_run(&run, &backbone, machine)?;
     let split = run.split()?;
     let (samples, judged) = match what {
@@ -96,6 +101,17 @@ fn evaluate_run(
         forget_if_changed(project, &index, items);
     }
     Ok(evaluation)
+}
+
+/// Loads an export on the backbone that is named, and remembers where it lies; else on the one that is found.
+pub(super) fn open_export(export: &Path, backbone: Option<&str>, machine: &Machine) -> Result<Model> {
+    let Some(named) = backbone else { return Model::from_export(export, machine) };
+    let backbone = hub::open(named)?;
+    let model = Model::from_export_on(&backbone, export, machine)?;
+    if Path::new(named).is_dir() {
+        hub::remembered::remember(&backbone, &Manifest::read(export)?.backbone.sha256);
+    }
+    Ok(model)
 }
 
 fn evaluate_data(

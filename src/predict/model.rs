@@ -14,11 +14,19 @@ use crate::project::{Machine, Recipe, Run};
 use crate::task::{LossChoice, Task};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Samples that are answered together.
 const BATCH: usize = 16;
+
+/// Where an export carries its backbone, if it does.
+pub const BACKBONE_FOLDER: &str = "backbone";
+
+/// The backbone in the folder of an export.
+pub fn carried(export: &Path) -> Option<PathBuf> {
+    Some(export.join(BACKBONE_FOLDER)).filter(|folder| folder.is_dir())
+}
 
 /// Answers for samples; made from an export or from a run.
 pub struct Model {
@@ -29,13 +37,16 @@ pub struct Model {
 }
 
 impl Model {
-    /// Loads an export; its backbone is found on this machine by the hash of its weights.
+    /// Loads an export; its backbone lies in it, or is found on this machine by the hash of its weights.
     ///
     /// # Errors
     /// The export is damaged, or the backbone is not on this machine.
     pub fn from_export(export: &Path, machine: &Machine) -> Result<Self> {
         let manifest = Manifest::read(export)?;
         let wanted = &manifest.backbone;
+        if let Some(folder) = carried(export) {
+            return Self::from_export_on(&Backbone::open(&folder)?, export, machine);
+        }
         let backbone = hub::find_by_sha256(&wanted.id, wanted.revision.as_deref(), &wanted.sha256)?;
         Self::from_export_on(&backbone, export, machine)
     }

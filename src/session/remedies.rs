@@ -82,7 +82,11 @@ fn of_hub(remedy: &HubRemedy) -> Option<Offer> {
         }
         HubRemedy::Complete | HubRemedy::AnotherModel | HubRemedy::OneOfThese => Some(go(Step::Backbone)),
         // What is meant must be typed, or is decided on the model's own page.
-        HubRemedy::CheckName | HubRemedy::TrustPickle | HubRemedy::OneDownloaded => None,
+        HubRemedy::CheckName
+        | HubRemedy::NameRevision { .. }
+        | HubRemedy::GiveFolder
+        | HubRemedy::TrustPickle
+        | HubRemedy::OneDownloaded => None,
     }
 }
 

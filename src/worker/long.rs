@@ -94,12 +94,13 @@ fn evaluate(
         EvaluateOn::Test => EvaluateWhat::Test,
         EvaluateOn::Data(path) => EvaluateWhat::Data(path),
     };
-    let evaluation = jobs::evaluate(project, run.as_deref(), asked, &Default::default(), machine, control)?;
+    let evaluation =
+        jobs::evaluate(project, (run.as_deref(), None), asked, &Default::default(), machine, control)?;
     Ok(Outcome::Evaluated { run, what, evaluation: Box::new(evaluation) })
 }
 
 fn export(project: &Path, run: Option<&str>, out: &Path, machine: &Machine) -> Result<Outcome> {
-    let manifest = jobs::export(&Project::open(project)?, run, out, machine)?;
+    let manifest = jobs::export(&Project::open(project)?, run, out, jobs::Carries::Head, machine)?;
     let files = std::fs::read_dir(out).into_iter().flatten().flatten();
     let bytes = files.filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum();
     Ok(Outcome::Exported {

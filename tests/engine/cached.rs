@@ -36,7 +36,8 @@ fn pictures(folder: &Path) {
 fn evaluate(project: &Project, what: EvaluateWhat) -> (Evaluation, Vec<u64>) {
     let counter = Counter::default();
     let found =
-        jobs::evaluate(project.folder(), None, what, &Default::default(), &Machine::cpu(), &counter).unwrap();
+        jobs::evaluate(project.folder(), (None, None), what, &Default::default(), &Machine::cpu(), &counter)
+            .unwrap();
     (found, counter.0.into_inner().unwrap())
 }
 

@@ -73,7 +73,7 @@ fn a_flipped_bit_is_never_another_answer() {
     let evaluate = || {
         let options = ScanOptions::default();
         let what = EvaluateWhat::Validation;
-        let found = jobs::evaluate(project.folder(), None, what, &options, &machine(), &Silent)?;
+        let found = jobs::evaluate(project.folder(), (None, None), what, &options, &machine(), &Silent)?;
         Ok(format!("{:?} {:?}", found.scores, found.answers))
     };
     let run = trained.run.folder();
@@ -82,7 +82,7 @@ fn a_flipped_bit_is_never_another_answer() {
         flip(&file, evaluate);
     }
     let export = folder.path().join("export");
-    jobs::export(&project, None, &export, &machine()).unwrap();
+    jobs::export(&project, None, &export, jobs::Carries::Head, &machine()).unwrap();
     let sample = plan.index.full_path(&plan.index.items[0]);
     let predict = || {
         let model = ModelSource::Export(export.clone());

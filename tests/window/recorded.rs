@@ -165,9 +165,15 @@ impl Recorded {
             history.recipe.as_mut().unwrap().data.path = "assets/samples/clip-art".into();
             runs.push(history);
         }
-        let evaluation =
-            jobs::evaluate(&folder, None, EvaluateWhat::Validation, &Default::default(), &machine, &Silent)
-                .unwrap();
+        let evaluation = jobs::evaluate(
+            &folder,
+            (None, None),
+            EvaluateWhat::Validation,
+            &Default::default(),
+            &machine,
+            &Silent,
+        )
+        .unwrap();
         let mut answers = evaluation.answers.clone();
         for answer in &mut answers {
             answer.path = answer.path.strip_prefix(sample()).unwrap().to_path_buf();
