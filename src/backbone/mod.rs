@@ -20,6 +20,7 @@ pub mod pooling;
 pub mod processor;
 pub mod registry;
 pub mod sentence;
+pub mod shards;
 pub mod spec;
 pub mod weights;
 

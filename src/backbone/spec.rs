@@ -3,10 +3,10 @@
 use super::family::{bad_config, unsupported};
 use super::pooling::Gather;
 use super::sentence::Sentence;
-use super::{Architecture, Boundary, Pooling, WeightFile, processor, registry};
+use super::{Architecture, Boundary, Pooling, WeightFile, processor, registry, shards};
 use crate::data::modality::Modality;
 use crate::data::preprocess::{ImageSpec, ResizeFilter};
-use crate::data::text::{LetterCase, TextSpec, TextTokenizer};
+use crate::data::text::{LetterCase, TextSpec, TextTokenizer, VOCABULARY};
 use crate::problem::{Problem, Result};
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,9 @@ pub struct Backbone {
 }
 
 /// What lies beside the weights, where it is there.
-const BESIDE: [&str; 6] = [
+const BESIDE: [&str; 8] = [
+    VOCABULARY,
+    "added_tokens.json",
     "config.json",
     "preprocessor_config.json",
     "tokenizer.json",
@@ -138,7 +140,21 @@ impl Backbone {
 
     /// Where the weights lie.
     pub fn weights_path(&self) -> PathBuf {
-        self.files.join("model.safetensors")
+        shards::weights_in(&self.files)
+    }
+
+    /// All files of the weights: the one, or the index and its parts.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn weight_files(&self) -> Result<Vec<PathBuf>> {
+        shards::files_of(&self.weights_path())
+    }
+
+    /// Bytes of all files of the weights; none where one is missing.
+    pub fn weight_bytes(&self) -> Option<u64> {
+        let files = self.weight_files().ok()?;
+        files.iter().map(|path| std::fs::metadata(path).ok().map(|about| about.len())).sum()
     }
 
     /// Copies all that it consists of into the new folder `to`.
@@ -149,7 +165,7 @@ impl Backbone {
         let beside = BESIDE.iter().map(|name| self.files.join(name));
         let above = ABOVE.iter().map(|name| self.folder.join(name));
         let modules = Sentence::read(&self.folder)?.configs.into_iter().map(|path| self.folder.join(path));
-        let all = beside.chain(above).chain(modules).chain([self.weights_path()]);
+        let all = beside.chain(above).chain(modules).chain(self.weight_files()?);
         for from in all.filter(|path| path.is_file()) {
             let target = to.join(from.strip_prefix(&self.folder).unwrap_or(&from));
             let fail = |e: std::io::Error| Problem::io("copy the backbone", &target, &e);
@@ -188,7 +204,7 @@ impl Backbone {
     /// # Errors
     /// It cannot be read, or is another one than `spec` was made with: texts would become other tokens.
     pub fn open_tokenizer(&self, spec: &TextSpec) -> Result<TextTokenizer> {
-        let path = self.files.join("tokenizer.json");
+        let path = tokenizer_path(&self.files);
         let tokenizer = TextTokenizer::load(&path, spec.max_tokens, spec.letters)?;
         if tokenizer.spec() == *spec {
             return Ok(tokenizer);
@@ -197,7 +213,7 @@ impl Backbone {
         Err(Problem::input(
             "the tokenizer is not the one that was trained with",
             format!("the file has digest {found}, {} is needed", spec.tokenizer_blake3),
-            "put the right tokenizer.json in place, or train again",
+            "put the right tokenizer in place, or train again",
         )
         .at(path))
     }
@@ -404,6 +420,12 @@ fn set_pooling(network: &mut dyn Architecture, sentence: &Sentence, card: &Card)
     Ok(())
 }
 
+/// The tokenizer in the folder of an encoder: `tokenizer.json`, or the list of word pieces where that is all there is.
+fn tokenizer_path(folder: &Path) -> PathBuf {
+    let (whole, list) = (folder.join("tokenizer.json"), folder.join(VOCABULARY));
+    if !whole.exists() && list.exists() { list } else { whole }
+}
+
 fn text_spec(folder: &Path, positions: usize, vocabulary: Option<usize>) -> Result<TextSpec> {
     let sentence_config = folder.join("sentence_bert_config.json");
     let asked = match sentence_config.exists() {
@@ -416,7 +438,7 @@ fn text_spec(folder: &Path, positions: usize, vocabulary: Option<usize>) -> Resu
         Some(Value::Bool(true)) => LetterCase::Lowered,
         _ => LetterCase::Kept,
     };
-    let path = folder.join("tokenizer.json");
+    let path = tokenizer_path(folder);
     let tokenizer = TextTokenizer::load(&path, max_tokens, letters)?;
     match vocabulary {
         Some(rows) if tokenizer.size() > rows => Err(Problem::input(

@@ -2,6 +2,7 @@
 
 use super::layer_tree::LayerTree;
 use super::mapped::MappedFile;
+use super::shards::{self, Index};
 use crate::problem::{Problem, Result};
 use candle_core::{Device, Tensor};
 use safetensors::{Dtype, SafeTensors};
@@ -16,13 +17,22 @@ const LENGTH_BYTES: usize = 8;
 /// A safetensors file, its header read once. Names are those of the tree, aliases removed.
 pub struct WeightFile {
     path: PathBuf,
-    file: MappedFile,
+    parts: Vec<Part>,
     tensors: BTreeMap<String, Stored>,
+    sha256: String,
+}
+
+/// One file of the weights.
+struct Part {
+    path: PathBuf,
+    file: MappedFile,
     sha256: String,
 }
 
 /// A tensor in its file.
 struct Stored {
+    /// Number of the file.
+    part: usize,
     dtype: Dtype,
     shape: Vec<usize>,
     /// Its bytes in the file.
@@ -42,29 +52,33 @@ impl WeightFile {
     /// # Errors
     /// The file cannot be read, is cut short, or is no safetensors file.
     pub fn open(path: &Path, tree: &LayerTree) -> Result<Self> {
-        let fail = |e: std::io::Error| Problem::io("read the weights", path, &e);
-        let file = MappedFile::open(path).map_err(fail)?;
-        let bytes = file.bytes().map_err(fail)?;
-        let sha256 = hex(&Sha256::digest(bytes));
-        let (header, metadata) =
-            SafeTensors::read_metadata(bytes).map_err(|e| broken(path, &e.to_string()))?;
-        let start = LENGTH_BYTES + header;
-        let found = metadata.tensors();
+        let (mut parts, mut found) = (Vec::new(), BTreeMap::new());
+        let index = shards::is_index(path).then(|| Index::read(path)).transpose()?;
+        match &index {
+            None => add_part(path, &mut parts, &mut found)?,
+            Some(index) => {
+                for name in index.parts() {
+                    add_part(&path.with_file_name(name), &mut parts, &mut found)?;
+                }
+                check_index(index, &parts, &found).map_err(|why| broken(path, &why))?;
+            }
+        }
         let naming = tree.naming(found.keys().map(String::as_str)).map_err(|why| broken(path, &why))?;
         let mut tensors = BTreeMap::new();
-        for (name, info) in found {
+        for (name, stored) in found {
             let Some(plain) = naming.plain(&name) else { continue };
-            let (first, end) = info.data_offsets;
-            let place = start + first..start + end;
-            let stored = Stored { dtype: info.dtype, shape: info.shape.clone(), place };
             if tensors.insert(plain.clone(), stored).is_some() {
                 return Err(broken(path, &format!("two tensors are called {plain:?}")));
             }
         }
-        Ok(Self { path: path.to_path_buf(), file, tensors, sha256 })
+        let sha256 = match (&index, parts.first()) {
+            (None, Some(only)) => only.sha256.clone(),
+            _ => digest_of_all(parts.iter().map(|part| (part.name(), part.sha256.as_str()))),
+        };
+        Ok(Self { path: path.to_path_buf(), parts, tensors, sha256 })
     }
 
-    /// SHA-256 of the whole file, in hexadecimal: what `sha256sum` prints.
+    /// SHA-256 of the whole file, in hexadecimal: what `sha256sum` prints. Of several files that of their list.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
@@ -89,10 +103,12 @@ impl WeightFile {
     /// # Errors
     /// It is missing, has another shape or an unsupported type, or holds a value that is not finite.
     pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let fail = |e: std::io::Error| Problem::io("read the weights", &self.path, &e);
-        let refuse = |why: String| broken(&self.path, &why);
-        let bytes = self.file.bytes().map_err(fail)?;
-        let stored = self.tensors.get(name).ok_or_else(|| refuse(format!("tensor {name} is missing")))?;
+        let missing = || broken(&self.path, &format!("tensor {name} is missing"));
+        let stored = self.tensors.get(name).ok_or_else(missing)?;
+        let Part { path, file, .. } = self.parts.get(stored.part).ok_or_else(missing)?;
+        let fail = |e: std::io::Error| Problem::io("read the weights", path, &e);
+        let refuse = |why: String| broken(path, &why);
+        let bytes = file.bytes().map_err(fail)?;
         if stored.shape != shape {
             let why = format!("tensor {name} has shape {:?} where {shape:?} is needed", stored.shape);
             return Err(refuse(why));
@@ -101,10 +117,10 @@ impl WeightFile {
         let values = to_f32(stored.dtype, data)
             .ok_or_else(|| refuse(format!("tensor {name} has type {:?}", stored.dtype)))?;
         // What was copied is what was hashed.
-        self.file.bytes().map_err(fail)?;
+        file.bytes().map_err(fail)?;
         if let Some(position) = values.iter().position(|v| !v.is_finite()) {
             let why = format!("tensor {name} holds {} at position {position}", values[position]);
-            return Err(broken(&self.path, &why));
+            return Err(refuse(why));
         }
         Ok(values)
     }
@@ -113,6 +129,52 @@ impl WeightFile {
     pub fn tensor(&self, name: &str, shape: &[usize], device: &Device) -> Result<Tensor> {
         Ok(Tensor::from_vec(self.values(name, shape)?, shape, device)?)
     }
+}
+
+impl Part {
+    fn name(&self) -> &str {
+        self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    }
+}
+
+/// Opens one more file, and notes its tensors.
+fn add_part(path: &Path, parts: &mut Vec<Part>, found: &mut BTreeMap<String, Stored>) -> Result<()> {
+    let fail = |e: std::io::Error| Problem::io("read the weights", path, &e);
+    let file = MappedFile::open(path).map_err(fail)?;
+    let bytes = file.bytes().map_err(fail)?;
+    let sha256 = hex(&Sha256::digest(bytes));
+    let (header, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| broken(path, &e.to_string()))?;
+    let start = LENGTH_BYTES + header;
+    for (name, info) in metadata.tensors() {
+        let (first, end) = info.data_offsets;
+        let place = start + first..start + end;
+        let stored = Stored { part: parts.len(), dtype: info.dtype, shape: info.shape.clone(), place };
+        if found.insert(name.clone(), stored).is_some() {
+            return Err(broken(path, &format!("the tensor {name} lies in two files")));
+        }
+    }
+    parts.push(Part { path: path.to_path_buf(), file, sha256 });
+    Ok(())
+}
+
+/// Every tensor must lie where the index says.
+fn check_index(
+    index: &Index,
+    parts: &[Part],
+    found: &BTreeMap<String, Stored>,
+) -> std::result::Result<(), String> {
+    let part_of = |name: &String| found.get(name).and_then(|stored| parts.get(stored.part));
+    match index.weight_map.iter().find(|(name, part)| part_of(name).is_none_or(|found| found.name() != *part))
+    {
+        Some((name, part)) => Err(format!("tensor {name} does not lie in {part}, where the index says")),
+        None => Ok(()),
+    }
+}
+
+/// One digest over the parts in the order of their names: that of what `sha256sum` prints for them.
+pub fn digest_of_all<'p>(parts: impl Iterator<Item = (&'p str, &'p str)>) -> String {
+    let listed: String = parts.map(|(name, sha256)| format!("{sha256}  {name}\n")).collect();
+    hex(&Sha256::digest(listed))
 }
 
 /// SHA-256 of a file in hexadecimal, read piece by piece.

@@ -95,7 +95,7 @@ fn backbones(json: bool) -> Result<u8> {
         return Ok(DONE);
     }
     for b in &list {
-        let size = std::fs::metadata(b.weights_path()).map(|m| m.len()).ok();
+        let size = b.weight_bytes();
         print_json(&json!({
             "id": b.id, "name": b.name(), "family": b.family, "input": b.input, "features": b.feature_size(),
             "parameters": b.architecture().tree().root().parameters(), "licence": b.card.licence,

@@ -117,7 +117,7 @@ fn complete(cache: &RepoCache, revision: &Revision) -> Option<Downloaded> {
     let commit = cache.commit_of(revision)?;
     let place = Place::snapshot(cache, &commit);
     let backbone = place.open().ok()?;
-    let bytes = std::fs::metadata(backbone.weights_path()).ok()?.len();
+    let bytes = backbone.weight_bytes()?;
     Some(Downloaded {
         id: cache.id.to_string(),
         revision: commit.to_string(),

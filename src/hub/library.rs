@@ -220,7 +220,6 @@ fn absent(id: &str) -> Problem {
 
 /// A folder has no digests to compare with: its weights must be finite and fit the configuration.
 fn verify_folder(backbone: &Backbone) -> Verified {
-    let path = backbone.weights_path();
     let weights = backbone.open_weights().and_then(|weights| {
         backbone.architecture().tree().tensors().try_for_each(|t| weights.values(&t.name, &t.shape).map(drop))
     });
@@ -229,7 +228,7 @@ fn verify_folder(backbone: &Backbone) -> Verified {
         id: backbone.id.clone(),
         revision: None,
         files: 1,
-        bytes: std::fs::metadata(path).map_or(0, |m| m.len()),
+        bytes: backbone.weight_bytes().unwrap_or(0),
         broken: broken.into_iter().collect(),
     }
 }
@@ -257,7 +256,7 @@ fn verify_snapshot(cache: &RepoCache, commit: &Commit, control: &dyn Control) ->
         }
     }
     let is_backbone = folder.join(support::CONFIG).exists();
-    let has_weights = [support::WEIGHTS, support::PICKLE]
+    let has_weights = [support::WEIGHTS, support::SHARDS, support::PICKLE]
         .iter()
         .any(|name| folder.join(name).is_symlink() || folder.join(name).exists());
     if is_backbone && !has_weights {

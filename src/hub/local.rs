@@ -3,7 +3,7 @@
 
 use super::header::Header;
 use super::{Place, places, subfolders, support};
-use crate::backbone::Backbone;
+use crate::backbone::{Backbone, shards};
 use crate::problem::{Problem, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ impl Found {
         let is_file = path.is_file();
         let folder =
             if is_file { path.parent().unwrap_or(Path::new("/")).to_path_buf() } else { path.clone() };
-        let weights = if is_file { path.clone() } else { folder.join(support::WEIGHTS) };
+        let weights = if is_file { path.clone() } else { shards::weights_in(&folder) };
         let lacks = |name: &str, remedy: &str| {
             Err(Problem::input("this is no backbone", format!("there is no {name} beside it"), remedy)
                 .at(&path))
@@ -78,7 +78,9 @@ impl Found {
                 "name the safetensors file itself, or rename it to model.safetensors",
             );
         }
-        Header::of_file(&weights)?;
+        if !shards::is_index(&weights) {
+            Header::of_file(&weights)?;
+        }
         Ok(Self { folder, weights })
     }
 
@@ -103,7 +105,9 @@ impl Found {
         std::fs::create_dir_all(&own).map_err(fail)?;
         let partial = tempfile::Builder::new().prefix(".partial-").tempdir_in(&own).map_err(fail)?;
         Backbone::open(&self.folder)?.copy_to(partial.path())?;
-        std::fs::copy(&self.weights, partial.path().join(support::WEIGHTS)).map_err(fail)?;
+        if !shards::is_index(&self.weights) {
+            std::fs::copy(&self.weights, partial.path().join(support::WEIGHTS)).map_err(fail)?;
+        }
         Backbone::open(partial.path())?.open_weights()?;
         std::fs::rename(partial.path(), &target).map_err(fail)?;
         // The folder has its final name now: nothing is left to clean up.
@@ -112,7 +116,7 @@ impl Found {
     }
 
     fn reference(&self) -> Result<Backbone> {
-        if self.weights != self.folder.join(support::WEIGHTS) {
+        if self.weights != shards::weights_in(&self.folder) {
             return Err(Problem::input(
                 "the weight file cannot be used where it lies",
                 format!("it is not called {}", support::WEIGHTS),

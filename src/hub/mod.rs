@@ -42,7 +42,10 @@ pub use settings::Settings;
 use remembered::Recalled;
 
 use crate::backbone::sentence::MODULES;
-use crate::backbone::{Backbone, weights::sha256_of_file};
+use crate::backbone::{
+    Backbone, shards,
+    weights::{digest_of_all, sha256_of_file},
+};
 use crate::problem::{Problem, Result};
 use crate::remedy::{HubRemedy, Remedy};
 use cache::RepoCache;
@@ -185,12 +188,25 @@ fn missing(id: &RepoId, commit: &Commit, sha256: &str) -> Problem {
 /// # Errors
 /// The file cannot be read.
 pub fn weights_sha256(backbone: &Backbone) -> Result<String> {
-    let path = backbone.weights_path();
-    let real = std::fs::canonicalize(&path).ok();
+    match &backbone.weight_files()?[..] {
+        [whole] => file_sha256(whole),
+        // The index comes first.
+        [_, parts @ ..] => {
+            let digests = parts.iter().map(|part| file_sha256(part)).collect::<Result<Vec<_>>>()?;
+            let names =
+                parts.iter().map(|part| part.file_name().and_then(|n| n.to_str()).unwrap_or_default());
+            Ok(digest_of_all(names.zip(digests.iter().map(String::as_str))))
+        }
+        [] => file_sha256(&backbone.weights_path()),
+    }
+}
+
+fn file_sha256(path: &Path) -> Result<String> {
+    let real = std::fs::canonicalize(path).ok();
     let blob = real.as_ref().and_then(|real| real.file_name()?.to_str()).filter(|name| is_hex(name, 64));
     match blob {
         Some(sha256) => Ok(sha256.to_string()),
-        None => sha256_of_file(&path),
+        None => sha256_of_file(path),
     }
 }
 
@@ -272,7 +288,7 @@ fn best_snapshot(cache: &RepoCache) -> Option<Place> {
     let places = cache.commits().into_iter().map(|commit| Place::snapshot(cache, &commit));
     places
         .into_iter()
-        .find(|p| [support::CONFIG, support::WEIGHTS].iter().all(|name| p.folder.join(name).is_file()))
+        .find(|p| p.folder.join(support::CONFIG).is_file() && shards::weights_in(&p.folder).is_file())
 }
 
 /// Where backbones are looked for.

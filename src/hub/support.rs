@@ -16,7 +16,7 @@ pub const CONFIG: &str = "config.json";
 pub const WEIGHTS: &str = "model.safetensors";
 /// Its weights in PyTorch's old format, which can hold programs.
 pub const PICKLE: &str = "pytorch_model.bin";
-const SHARDS: &str = "model.safetensors.index.json";
+pub use crate::backbone::shards::INDEX as SHARDS;
 
 /// Files besides configuration and weights that belong to them by licence, whatever the modality needs.
 const FOR_ALL: [&str; 4] = ["README.md", "LICENSE", "LICENSE.txt", "LICENSE.md"];

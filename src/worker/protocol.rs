@@ -256,7 +256,12 @@ impl BackboneFacts {
     /// The weight file cannot be read.
     pub fn of(backbone: &crate::backbone::Backbone) -> crate::problem::Result<Self> {
         let weights = backbone.weights_path();
-        let bytes = std::fs::metadata(&weights).map_err(|e| Problem::io("read the weights", &weights, &e))?;
+        let bytes = match backbone.weight_bytes() {
+            Some(bytes) => bytes,
+            None => {
+                std::fs::metadata(&weights).map_err(|e| Problem::io("read the weights", &weights, &e))?.len()
+            }
+        };
         Ok(Self {
             id: backbone.id.clone(),
             name: backbone.name().to_string(),
@@ -267,7 +272,7 @@ impl BackboneFacts {
             cuts: backbone.architecture().cuts().into(),
             features: backbone.feature_size(),
             dropout: backbone.architecture().dropout(),
-            file_bytes: bytes.len(),
+            file_bytes: bytes,
             sha256: crate::hub::weights_sha256(backbone)?,
             commit: backbone.commit.clone(),
             folder: backbone.folder().to_path_buf(),

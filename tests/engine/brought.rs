@@ -218,3 +218,81 @@ fn a_resnet_of_transformers_gives_its_features() {
         assert_eq!(features(folder.path(), std::slice::from_ref(&sample)), found);
     }
 }
+
+#[test]
+fn a_list_of_word_pieces_alone_is_read_as_transformers_reads_it() {
+    for case in expected()["tokens"].as_array().unwrap() {
+        let folder = brought(&["text"]);
+        std::fs::remove_file(folder.path().join("tokenizer.json")).unwrap();
+        std::fs::write(folder.path().join("tokenizer_config.json"), case["settings"].to_string()).unwrap();
+        let backbone = Backbone::open(folder.path()).unwrap();
+        let frostline::backbone::InputSpec::Text(spec) = &backbone.input else { panic!("a text backbone") };
+        let tokenizer = backbone.open_tokenizer(spec).unwrap();
+        let ids: Vec<Vec<u32>> = texts().iter().map(|text| tokenizer.encode(text).unwrap()).collect();
+        assert_eq!(serde_json::to_value(ids).unwrap(), case["ids"], "{}", case["settings"]);
+    }
+    // As the whole tokenizer gives it, and pinned: other settings are another input.
+    let (whole, list) = (brought(&["text"]), brought(&["text"]));
+    std::fs::remove_file(list.path().join("tokenizer.json")).unwrap();
+    assert_eq!(text_features(list.path()), text_features(whole.path()));
+    let key = |folder: &TempDir| Backbone::open(folder.path()).unwrap().input.key();
+    let before = key(&list);
+    edit(list.path().join("tokenizer_config.json"), |settings| settings["do_lower_case"] = false.into());
+    assert_ne!(key(&list), before);
+}
+
+/// Two files and their index, as transformers parts large weights.
+fn shard(folder: &Path) {
+    let path = folder.join("model.safetensors");
+    let tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
+    let part_of =
+        |name: &str| if name.contains("layer.1") { "model-00002-of-00002" } else { "model-00001-of-00002" };
+    let mut map = serde_json::Map::new();
+    for part in ["model-00001-of-00002", "model-00002-of-00002"] {
+        let inside = tensors.iter().filter(|(name, _)| part_of(name) == part);
+        let inside: HashMap<String, Tensor> = inside.map(|(name, t)| (name.clone(), t.clone())).collect();
+        map.extend(inside.keys().map(|name| (name.clone(), format!("{part}.safetensors").into())));
+        candle_core::safetensors::save(&inside, folder.join(format!("{part}.safetensors"))).unwrap();
+    }
+    let index = serde_json::json!({"metadata": {"total_size": 1}, "weight_map": map});
+    std::fs::write(folder.join("model.safetensors.index.json"), index.to_string()).unwrap();
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn weights_in_several_files_are_one_network_with_one_digest() {
+    let (whole, parts) = (brought(&["text"]), brought(&["text"]));
+    shard(parts.path());
+    assert_eq!(text_features(parts.path()), text_features(whole.path()));
+    let backbone = Backbone::open(parts.path()).unwrap();
+    let digest = backbone.open_weights().unwrap().sha256().to_string();
+    assert_eq!(frostline::hub::weights_sha256(&backbone).unwrap(), digest);
+    let copy = tempfile::tempdir().unwrap();
+    backbone.copy_to(copy.path()).unwrap();
+    assert_eq!(text_features(copy.path()), text_features(whole.path()));
+    // One bit in any part is another backbone.
+    for part in ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"] {
+        let path = copy.path().join(part);
+        let own = std::fs::read(&path).unwrap();
+        let mut bytes = own.clone();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let changed = Backbone::open(copy.path()).unwrap();
+        assert_ne!(changed.open_weights().unwrap().sha256(), digest);
+        assert!(changed.open_pinned_weights(&digest).is_err());
+        std::fs::write(&path, own).unwrap();
+    }
+    let index = copy.path().join("model.safetensors.index.json");
+    let refuse = |change: &dyn Fn(&mut Value), part: &str| {
+        let own = std::fs::read(&index).unwrap();
+        edit(index.clone(), change);
+        let problem = refused(copy.path());
+        assert!(problem.to_string().contains(part), "{problem}");
+        std::fs::write(&index, own).unwrap();
+    };
+    let bias = "encoder.layer.1.output.dense.bias";
+    refuse(&|i| i["weight_map"][bias] = "../model.safetensors".into(), "not beside it");
+    refuse(&|i| i["weight_map"][bias] = "model-00001-of-00002.safetensors".into(), bias);
+    refuse(&|i| i["weight_map"][bias] = "model-00003-of-00003.safetensors".into(), "model-00003");
+    refuse(&|i| i["weight_map"] = serde_json::json!({}), "no tensor");
+}

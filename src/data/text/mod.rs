@@ -6,9 +6,11 @@ mod facts;
 mod length;
 mod read;
 mod tokenizer;
+mod wordpiece;
 
 pub use facts::FACTS;
 pub(crate) use facts::is_read_me;
 pub use length::about_tokens;
 pub use read::{MAX_TEXT_BYTES, check_file};
 pub use tokenizer::{LetterCase, TextError, TextSpec, TextTokenizer};
+pub use wordpiece::VOCABULARY;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokenizers::{PostProcessor, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
 
+use super::wordpiece::{VOCABULARY, tokenizer_json};
 use crate::data::digest::Digest;
 
 /// A tokenizer with its length limit.
@@ -18,7 +19,7 @@ pub struct TextTokenizer {
 /// Names all that can change the tokens of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextSpec {
-    /// Of the bytes of `tokenizer.json`.
+    /// Of the bytes of `tokenizer.json`; of what says the same, where there is a list of word pieces alone.
     pub tokenizer_blake3: Digest,
     /// Longer texts are cut to this many tokens, special tokens included.
     pub max_tokens: usize,
@@ -53,7 +54,7 @@ pub enum TextError {
     )]
     Read { path: PathBuf, source: std::io::Error },
     #[error(
-        "the tokenizer {} cannot be understood: {why}; fetch the backbone's tokenizer.json again",
+        "the tokenizer {} cannot be understood: {why}; fetch the backbone's tokenizer again",
         path.display()
     )]
     BadTokenizer { path: PathBuf, why: String },
@@ -68,7 +69,7 @@ pub enum TextError {
 }
 
 impl TextTokenizer {
-    /// Reads a `tokenizer.json` of the Hugging Face tokenizers library. The padding and truncation
+    /// Reads a `tokenizer.json` of the Hugging Face tokenizers library, or BERT's `vocab.txt`. The padding and truncation
     /// that the file asks for are replaced: no padding, and at most `max_tokens` tokens, cut on
     /// the right.
     ///
@@ -76,8 +77,14 @@ impl TextTokenizer {
     ///
     /// When the file cannot be read or understood, or `max_tokens` leaves no room for a text.
     pub fn load(path: &Path, max_tokens: usize, letters: LetterCase) -> Result<TextTokenizer, TextError> {
-        let bytes =
-            std::fs::read(path).map_err(|source| TextError::Read { path: path.to_owned(), source })?;
+        let bytes = match path.file_name().is_some_and(|name| name == VOCABULARY) {
+            true => {
+                tokenizer_json(path).map_err(|why| TextError::BadTokenizer { path: path.to_owned(), why })?
+            }
+            false => {
+                std::fs::read(path).map_err(|source| TextError::Read { path: path.to_owned(), source })?
+            }
+        };
         let bad = |error: tokenizers::Error| TextError::BadTokenizer {
             path: path.to_owned(),
             why: error.to_string(),
