@@ -19,6 +19,7 @@
 //! reading at [`jobs::train`]. Modules below stand in the order in which they may use each other: each uses only
 //! those above it (`tests/engine/architecture.rs` holds them to it).
 
+pub mod bounded;
 pub mod control;
 pub mod data;
 pub mod problem;

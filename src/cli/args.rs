@@ -20,8 +20,9 @@ pub struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done, 2 wrong use or bad input, 3 the line or the Hub is the cause, 130 stopped by you,
-1 anything else.
+Exit codes: 0 done, 2 wrong use or bad input, 3 the line or the Hub is the cause, 130 stopped by you
+(Ctrl+C, SIGTERM), 75 stopped by a scheduler (SIGUSR1; a training has its checkpoint and goes on with
+`train --resume`), 1 anything else.
 Environment: FROSTLINE_ASSETS (bundled backbones and samples), FROSTLINE_HOME (what Frostline keeps for itself),
 FROSTLINE_SIMD=off|avx2|avx512, FROSTLINE_COMPOSED=1 (slow reference layers), and for the Hub those of
 `frostline hub --help`.";

@@ -2,9 +2,10 @@
 
 use super::answers::AnswerFormat;
 use super::args::{Columns, Command, MachineArgs, New, Predict, SplitName};
-use super::control::{Console, stop_on_interrupt, tell};
+use super::control::{Console, tell};
 use super::print::{print_json, print_text};
 use super::scores::{self, Length};
+use super::signals::{Stops, stop_on_signals};
 use super::{DONE, FAILED, show};
 use crate::control::Ended;
 use crate::data::facts::Carrier;
@@ -22,7 +23,18 @@ use std::path::Path;
 
 /// Does what the command says; returns the exit code.
 pub fn run(command: Command) -> Result<u8> {
-    stop_on_interrupt()?;
+    stop_on_signals(match &command {
+        Command::Train { .. } => Stops::WithCheckpoint,
+        Command::Scan { .. }
+        | Command::Backbones { .. }
+        | Command::Tree { .. }
+        | Command::New(_)
+        | Command::Eval { .. }
+        | Command::Predict(_)
+        | Command::Export { .. }
+        | Command::Hub { .. }
+        | Command::Runs { .. } => Stops::Anywhere,
+    })?;
     match command {
         Command::Scan { path, columns, task, json } => scan(&path, &columns, task, json),
         Command::Backbones { json } => backbones(json),
@@ -178,6 +190,7 @@ fn train(project: &Path, json: bool, resume: bool, machine: &MachineArgs) -> Res
             console.print(&show::one_line(&sentence));
         }
     }
+    console.delivered()?;
     Ok(DONE)
 }
 
@@ -285,7 +298,10 @@ fn answer_format(asked: &Predict) -> crate::problem::Result<AnswerFormat> {
 
 fn export(project: &Path, out: &Path, run: Option<&str>, carries: Carries) -> Result<u8> {
     let project = Project::open(project)?;
-    let manifest = jobs::export(&project, run, out, carries, &Machine::cpu())?;
+    let console = Console::new();
+    let manifest = jobs::export(&project, run, out, carries, &Machine::cpu(), &console);
+    console.finish();
+    let manifest = manifest?;
     let named = jobs::folder_to_name(&project, &manifest, out)?;
     let backbone = named.map(|folder| format!(" --backbone {}", quoted(&folder))).unwrap_or_default();
     let input = match manifest.input.modality().facts().carrier {

@@ -1,27 +1,13 @@
-//! How a job on the command line talks: JSON lines or a table on stdout, a progress bar on stderr, Ctrl+C stops.
+//! How a job on the command line talks: JSON lines or a table on stdout, a progress bar on stderr, signals stop.
 
-use super::show;
+use super::print::undelivered;
+use super::{show, signals};
 use crate::control::{Control, Fact, Progress};
-use crate::problem::{Problem, Result};
 use crate::task::TaskChoice;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::Write;
+use std::io::{self, Write};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Set by Ctrl+C; asked between batches.
-static STOP: AtomicBool = AtomicBool::new(false);
-
-/// Lets the first Ctrl+C (or a polite kill) stop the job and the second one end the program at once.
-pub fn stop_on_interrupt() -> Result<()> {
-    let handler = || {
-        if STOP.swap(true, Ordering::SeqCst) {
-            std::process::exit(i32::from(super::STOPPED));
-        }
-        tell("\nstopping after this batch; press Ctrl+C again to stop at once");
-    };
-    ctrlc::set_handler(handler)
-        .map_err(|e| Problem::other("Ctrl+C cannot be caught", e.to_string(), "run it in a terminal"))
-}
 
 /// Writes a line to stderr. A reader that went away must not end a training, so nobody hears of a failure.
 pub fn tell(line: &str) {
@@ -35,6 +21,8 @@ pub struct Console {
     trains: bool,
     bar: ProgressBar,
     has_header: AtomicBool,
+    /// Why a line of results was lost, where it was.
+    lost: Mutex<Option<io::Error>>,
     /// Whose scores are the columns of the table.
     task: TaskChoice,
 }
@@ -66,8 +54,8 @@ impl Console {
 
     fn with(json: bool, trains: bool) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-        let console =
-            Self { json, trains, bar, has_header: AtomicBool::new(false), task: TaskChoice::default() };
+        let (has_header, lost, task) = (AtomicBool::new(false), Mutex::new(None), TaskChoice::default());
+        let console = Self { json, trains, bar, has_header, lost, task };
         console.set_style("{msg} {wide_bar} {pos}/{len} {per_sec} ETA {eta}");
         console
     }
@@ -77,12 +65,28 @@ impl Console {
         self.bar.finish_and_clear();
     }
 
-    /// Prints a line of a training's results. A reader that went away must not end it: the run is on disk.
+    /// Prints a line of a training's results. What goes wrong must not end it, since the run is on disk: it is told by
+    /// [`Console::delivered`].
     pub fn print(&self, line: &str) {
         self.bar.suspend(|| {
-            let mut out = std::io::stdout().lock();
-            let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+            let mut out = io::stdout().lock();
+            if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush())
+                && let Ok(mut lost) = self.lost.lock()
+            {
+                lost.get_or_insert(error);
+            }
         });
+    }
+
+    /// Whether all that was printed was taken, or the reader went away.
+    ///
+    /// # Errors
+    /// A line was lost, as where the disk is full.
+    pub fn delivered(&self) -> anyhow::Result<()> {
+        match self.lost.lock().ok().and_then(|mut lost| lost.take()) {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(undelivered(error)),
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn note(&self, line: &str) {
@@ -141,6 +145,6 @@ impl Control for Console {
     }
 
     fn stop_requested(&self) -> bool {
-        STOP.load(Ordering::SeqCst)
+        signals::stop_requested()
     }
 }

@@ -120,6 +120,7 @@ fn download(id: &str, revision: Option<&str>, allow_pickle: bool, json: bool) ->
         console.print(&last_event(&downloaded).to_string());
     }
     let downloaded = downloaded?;
+    console.delivered()?;
     if !json {
         print_text(&format!(
             "{} at revision {}\n{} in {}, {} came over the line\nuse it with `frostline new --backbone {}`\n",

@@ -11,10 +11,12 @@ mod print;
 mod scores;
 mod settings;
 mod show;
+mod signals;
 
 use crate::problem::{Cause, Problem};
 use clap::Parser;
 use control::tell;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Exit codes: done, anything else, wrong use or bad input, the line or the Hub, stopped by the user.
@@ -23,6 +25,8 @@ const FAILED: u8 = 1;
 const BAD_INPUT: u8 = 2;
 const HUB: u8 = 3;
 const STOPPED: u8 = 130;
+/// Stopped by a scheduler (SIGUSR1); `EX_TEMPFAIL` of sysexits: the same again goes on.
+const PREEMPTED: u8 = 75;
 
 /// Reads the arguments, does what they say and gives the exit code.
 pub fn run() -> ExitCode {
@@ -30,13 +34,24 @@ pub fn run() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .init();
-    let arguments = args::Arguments::parse();
+    let arguments = match args::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(told) => return ExitCode::from(tell_usage(&told)),
+    };
     // The message of a panic is on stderr already; what is left is an exit code that keeps its meaning.
     ExitCode::from(match std::panic::catch_unwind(|| commands::run(arguments.command)) {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => explain(&error),
         Err(_) => FAILED,
     })
+}
+
+/// Prints help, the version, or what is wrong with the arguments.
+fn tell_usage(told: &clap::Error) -> u8 {
+    match told.print().and_then(|()| std::io::stdout().flush()) {
+        Ok(()) => u8::try_from(told.exit_code()).unwrap_or(BAD_INPUT),
+        Err(error) => explain(&print::undelivered(error)),
+    }
 }
 
 /// Says on stderr what happened and chooses the exit code.
@@ -54,7 +69,7 @@ fn explain(error: &anyhow::Error) -> u8 {
             match problem.cause {
                 Cause::Input | Cause::Diverged => BAD_INPUT,
                 Cause::Hub => HUB,
-                Cause::Stopped => STOPPED,
+                Cause::Stopped => signals::code_of_stop(),
                 Cause::Other => FAILED,
             }
         }

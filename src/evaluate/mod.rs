@@ -9,7 +9,7 @@ use crate::control::{Control, Fact, Scores};
 use crate::data::index::DatasetIndex;
 use crate::data::target::Target;
 use crate::predict::Model;
-use crate::problem::{Problem, Result};
+use crate::problem::{Cause, Problem, Result};
 use crate::remedy::Remedy;
 use crate::task::coverage::{Coverage, Majority};
 use crate::task::{Detail, Interval, Row, ScoreKind, TaskChoice, targets};
@@ -195,6 +195,8 @@ pub fn evaluate(
                 answered.push(item);
                 rows.push(Row { output, target });
             }
+            // Leaving such a sample out would flatter the scores.
+            Err(problem) if problem.cause == Cause::Other => return Err(problem.at(index.full_path(item))),
             Err(problem) => {
                 unusable += 1;
                 control.report(Fact::warning(problem.to_string()));

@@ -5,6 +5,7 @@
 mod golden;
 
 use crate::backbone::Backbone;
+use crate::control::Control;
 use crate::data::Digest;
 use crate::network::head::{HEAD_BIAS, HEAD_WEIGHT};
 use crate::network::tensors::load_trained;
@@ -47,6 +48,7 @@ pub fn export_head(
     carries: Carries,
     machine: &Machine,
     out: &Path,
+    control: &dyn Control,
 ) -> Result<Manifest> {
     if out.exists() && !std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none()) {
         return Err(Problem::input(
@@ -64,6 +66,11 @@ pub fn export_head(
     std::fs::create_dir_all(parent).map_err(fail)?;
     let partial = partial_folder().tempdir_in(parent).map_err(fail)?;
     let manifest = write_files(run, backbone, machine, partial.path())?;
+    let go_on = || match control.stop_requested() {
+        true => Err(Problem::stopped("nothing was exported")),
+        false => Ok(()),
+    };
+    go_on()?;
     match carries {
         Carries::Head => compare(partial.path(), backbone, &manifest, machine)?,
         Carries::Backbone => {
@@ -72,6 +79,7 @@ pub fn export_head(
             compare(partial.path(), &Backbone::open(&folder)?, &manifest, machine)?;
         }
     }
+    go_on()?;
     if out.exists() {
         std::fs::remove_dir(out).map_err(fail)?;
     }

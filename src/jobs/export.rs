@@ -1,6 +1,7 @@
 //! Exporting the best epoch of a run.
 
 use super::in_pool;
+use crate::control::Control;
 pub use crate::export::Carries;
 use crate::export::export_head;
 use crate::hub;
@@ -13,18 +14,20 @@ use std::path::{Path, PathBuf};
 /// Writes the head of a run (the newest finished one where not named) to the new folder `out`.
 ///
 /// # Errors
-/// There is no such run, `out` is taken or cannot be written, or the reloaded export answers differently.
+/// There is no such run, `out` is taken or cannot be written, the reloaded export answers differently, or
+/// the user stopped.
 pub fn export(
     project: &Project,
     run: Option<&str>,
     out: &Path,
     carries: Carries,
     machine: &Machine,
+    control: &dyn Control,
 ) -> Result<Manifest> {
     let run = project.run(run)?;
     let recipe = Recipe::read(&run.recipe_path())?;
     let backbone = super::train::pinned_backbone(project, &recipe)?;
-    let manifest = in_pool(machine, || export_head(&run, &backbone, carries, machine, out))?;
+    let manifest = in_pool(machine, || export_head(&run, &backbone, carries, machine, out, control))?;
     if recipe.backbone.folder.is_some() {
         hub::remembered::remember(&backbone, &recipe.backbone.sha256);
     }

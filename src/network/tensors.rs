@@ -1,6 +1,7 @@
 //! Trained tensors in a safetensors file.
 
 use crate::backbone::weights::to_f32;
+use crate::bounded;
 use crate::data::Digest;
 use crate::problem::{Problem, Result};
 use candle_core::{Device, Tensor};
@@ -17,7 +18,7 @@ pub fn load_trained(
     pinned: Option<Digest>,
     device: &Device,
 ) -> Result<BTreeMap<String, Tensor>> {
-    let bytes = fs_err::read(path).map_err(|e| Problem::io("read the trained tensors", path, &e))?;
+    let bytes = bounded::read(path, bounded::MAX_TENSORS_BYTES, "read the trained tensors")?;
     let damaged = |why: String| {
         Problem::input("the trained tensors cannot be used", why, "export or train again").at(path)
     };

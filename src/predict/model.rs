@@ -154,9 +154,7 @@ impl Model {
             let mut rows = self.forward(&good)?.into_iter();
             answers.extend(problems.into_iter().map(|problem| match problem {
                 Some(problem) => Err(problem),
-                None => rows.next().ok_or_else(|| {
-                    Problem::other("an answer is missing", "fewer rows than samples", "please report this")
-                }),
+                None => rows.next().map_or_else(missing, finite),
             }));
             if !done(answers.len()) {
                 return Err(Problem::stopped("nothing was changed"));
@@ -181,6 +179,22 @@ impl Model {
             state = segment.forward(&state, &Pass::INFERENCE)?;
         }
         Ok(self.head.forward(&state.hidden)?.to_device(&Device::Cpu)?.to_vec2::<f32>()?)
+    }
+}
+
+fn missing() -> Result<Vec<f32>> {
+    Err(Problem::other("an answer is missing", "fewer rows than samples", "please report this"))
+}
+
+/// An answer is a row of numbers, or an error.
+fn finite(row: Vec<f32>) -> Result<Vec<f32>> {
+    match row.iter().position(|value| !value.is_finite()) {
+        None => Ok(row),
+        Some(output) => Err(Problem::other(
+            "the model's answer is no number",
+            format!("output {} of the head is {}", output + 1, row.get(output).copied().unwrap_or(f32::NAN)),
+            "answer with another run, or train anew with a lower learning rate; check the backbone's weights",
+        )),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Writing so that a crash or a full disk never leaves half a file under its final name.
 
+use crate::bounded;
 use crate::problem::{Problem, Result};
 use std::io::Write;
 use std::path::Path;
@@ -61,7 +62,7 @@ pub fn write_json<T: serde::Serialize>(path: &Path, value: &T, doing: &str) -> R
 /// # Errors
 /// Unreadable or not what was expected: then it was changed by hand or written by another version.
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path, doing: &str) -> Result<T> {
-    let text = fs_err::read(path).map_err(|e| Problem::io(doing, path, &e))?;
+    let text = bounded::read(path, bounded::MAX_RECORD_BYTES, doing)?;
     serde_json::from_slice(&text).map_err(|e| {
         let remedy = "the file was changed by hand or written by another version; restore it from a copy";
         Problem::input(format!("could not {doing}"), e.to_string(), remedy).at(path)

@@ -2,6 +2,7 @@
 
 use super::recipe::{RECIPE_VERSION, Recipe, SplitChoice};
 use super::settings::{SETTINGS, within};
+use crate::bounded;
 use crate::problem::{Problem, Result};
 use std::path::Path;
 
@@ -11,7 +12,7 @@ impl Recipe {
     /// # Errors
     /// Unreadable, from a newer version, or with a value out of range: the message names the key.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs_err::read_to_string(path).map_err(|e| Problem::io("read the recipe", path, &e))?;
+        let text = bounded::read_text(path, bounded::MAX_SETTINGS_BYTES, "read the recipe")?;
         Self::parse(&text).map_err(|p| p.at(path))
     }
 

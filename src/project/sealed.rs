@@ -4,6 +4,7 @@
 //! [`SEALED_SINCE`] have none and are read as they are; from that version on a missing digest is damage.
 
 use super::files::write_atomically;
+use crate::bounded;
 use crate::data::Digest;
 use crate::problem::{Problem, Result};
 use std::borrow::Cow;
@@ -38,7 +39,7 @@ pub fn write_sealed<T: serde::Serialize>(path: &Path, value: &T, doing: &str) ->
 /// # Errors
 /// Unreadable, not what was expected, or no longer what was written.
 pub fn read_sealed<T: serde::de::DeserializeOwned>(path: &Path, doing: &str) -> Result<T> {
-    let text = fs_err::read(path).map_err(|e| Problem::io(doing, path, &e))?;
+    let text = bounded::read(path, bounded::MAX_RECORD_BYTES, doing)?;
     let damaged = |why: String| {
         let remedy = "the file was changed by hand or written by another version; restore it from a copy";
         Problem::input(format!("could not {doing}"), why, remedy).at(path)

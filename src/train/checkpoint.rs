@@ -3,6 +3,7 @@
 use super::optimiser::Moments;
 use super::top::Top;
 use crate::backbone::weights::to_f32;
+use crate::bounded;
 use crate::data::Digest;
 use crate::network::tensors::Tensors;
 use crate::optim::OptimiserChoice;
@@ -106,7 +107,7 @@ pub fn load(run: &Run, top: &mut Top) -> Result<Option<Progress>> {
     if !path.exists() {
         return Ok(None);
     }
-    let bytes = fs_err::read(&path).map_err(|e| Problem::io("read the checkpoint", &path, &e))?;
+    let bytes = bounded::read(&path, bounded::MAX_TENSORS_BYTES, "read the checkpoint")?;
     let damaged = |why: &str| Problem::input("the checkpoint cannot be used", why, Remedy::NewRun).at(&path);
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e.to_string()))?;
     let state = header

@@ -60,7 +60,7 @@ impl Long {
                 Ok(Outcome::Trained { record: Box::new(trained?.record) })
             }
             Self::Evaluate { project, run, what } => evaluate(&project, run, what, &now, control),
-            Self::Export { project, run, out } => export(&project, run.as_deref(), &out, &now),
+            Self::Export { project, run, out } => export(&project, run.as_deref(), &out, &now, control),
             Self::UseDevice { device } => {
                 let new = Machine::new(device.name(), Some(now.threads))?;
                 let threads = new.threads;
@@ -99,8 +99,15 @@ fn evaluate(
     Ok(Outcome::Evaluated { run, what, evaluation: Box::new(evaluation) })
 }
 
-fn export(project: &Path, run: Option<&str>, out: &Path, machine: &Machine) -> Result<Outcome> {
-    let manifest = jobs::export(&Project::open(project)?, run, out, jobs::Carries::Head, machine)?;
+fn export(
+    project: &Path,
+    run: Option<&str>,
+    out: &Path,
+    machine: &Machine,
+    control: &dyn Control,
+) -> Result<Outcome> {
+    let carries = jobs::Carries::Head;
+    let manifest = jobs::export(&Project::open(project)?, run, out, carries, machine, control)?;
     let files = std::fs::read_dir(out).into_iter().flatten().flatten();
     let bytes = files.filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum();
     Ok(Outcome::Exported {

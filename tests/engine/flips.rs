@@ -82,7 +82,7 @@ fn a_flipped_bit_is_never_another_answer() {
         flip(&file, evaluate);
     }
     let export = folder.path().join("export");
-    jobs::export(&project, None, &export, jobs::Carries::Head, &machine()).unwrap();
+    jobs::export(&project, None, &export, jobs::Carries::Head, &machine(), &Silent).unwrap();
     let sample = plan.index.full_path(&plan.index.items[0]);
     let predict = || {
         let model = ModelSource::Export(export.clone());

@@ -192,7 +192,7 @@ fn an_export_answers_as_the_run_does() {
         let project = project(&folder.path().join("project"), &plan.recipe);
         let trained = jobs::train(&project, false, &machine(), &Silent).unwrap();
         let out = folder.path().join("export");
-        let manifest = jobs::export(&project, None, &out, jobs::Carries::Head, &machine()).unwrap();
+        let manifest = jobs::export(&project, None, &out, jobs::Carries::Head, &machine(), &Silent).unwrap();
         assert_eq!(Manifest::read(&out).unwrap(), manifest);
         let has_statistics = manifest.thawed.iter().any(|name| name == "bn2.running_var");
         assert_eq!(has_statistics, batch_norm == training);
@@ -212,7 +212,7 @@ fn an_export_answers_as_the_run_does() {
                 );
             }
         }
-        let taken = jobs::export(&project, None, &out, jobs::Carries::Head, &machine()).unwrap_err();
+        let taken = jobs::export(&project, None, &out, jobs::Carries::Head, &machine(), &Silent).unwrap_err();
         assert!(taken.why.contains("already"), "{taken}");
     }
 }

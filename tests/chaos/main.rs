@@ -1,0 +1,8 @@
+//! What one may rely on when something ends the program or takes its output away. `README.md` tells of the long form.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod exits;
