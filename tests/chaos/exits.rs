@@ -64,9 +64,7 @@ fn a_full_disk_behind_stdout_is_an_error_of_every_command() {
 fn a_recipe_that_is_no_text_is_bad_input() {
     let scratch = Scratch::new();
     let recipe = scratch.file("project/recipe.toml", b"version = 1\n# caf\xe9\n");
-    for command in ["train", "eval"] {
-        run!(command, recipe.parent().unwrap()).code(2).says("first wrong byte is on line 2");
-    }
+    run!("train", recipe.parent().unwrap()).code(2).says("first wrong byte is on line 2");
 }
 
 /// Signals come while the program is at work; each command ends soon and with the code of a stop.

@@ -1,4 +1,4 @@
-//! What one may rely on when something ends the program or takes its output away. `README.md` tells of the long form.
+//! What one may rely on when something ends the program or takes its output away.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
