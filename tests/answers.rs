@@ -70,6 +70,39 @@ fn a_table_has_an_answer_in_each_row() {
 }
 
 #[test]
+fn texts_that_were_joined_to_be_learnt_from_are_joined_to_be_asked_about() {
+    let scratch = Scratch::new();
+    let row = |(n, (text, mood)): (usize, (String, &str))| format!("{text},about {n},{mood},c{}\n", n % 8);
+    let rows: String = support::texts(40).into_iter().enumerate().map(row).collect();
+    let data = scratch.file("mails.csv", &format!("body,subject,label,customer\n{rows}"));
+    let (project, export) = (scratch.path("mails"), scratch.path("mails-export"));
+    let new = ["new", "--join-column", "subject", "--group-column", "customer", "--epochs", "2", "--data"];
+    let new = new.iter().map(std::ffi::OsStr::new).chain([data.as_os_str(), "--backbone".as_ref()]);
+    let new: Vec<_> = new.chain([TEXT_BACKBONE.as_ref(), "--out".as_ref(), project.as_os_str()]).collect();
+    support::frostline(new).code(0);
+    let recipe = std::fs::read_to_string(project.join("recipe.toml")).unwrap();
+    assert!(
+        recipe.contains("joined_columns = [\n    \"body\",\n    \"subject\",\n]")
+            || recipe.contains("joined_columns = [\"body\", \"subject\"]"),
+        "{recipe}"
+    );
+    run!("train", project).code(0);
+    run!("export", project, "--out", export).code(0);
+    // Another order of the columns, and no label.
+    let other = scratch.file("other.csv", "subject,id,body\nabout 1,1,a wonderful day\n,2,a dull day\n");
+    let lines = run!("predict", export, other, "--json").code(0).lines();
+    assert_eq!(lines[0]["text"], "a wonderful day\n\nabout 1");
+    assert_eq!(lines[1]["text"], "a dull day");
+    // Sabotage seen to fail: the export forgets the columns of its recipe.
+    let lacking = scratch.file("lacking.csv", "body\na wonderful day\n");
+    let refused = run!("predict", export, lacking, "--json").code(1).object();
+    assert!(refused["error"].as_str().unwrap().contains("has no column “subject”"), "{refused}");
+    let alone = run!("predict", export, lacking, "--text-column", "body", "--json").code(0).object();
+    assert_eq!(alone["text"], "a wonderful day");
+    run!("eval", export, "--data", data, "--json").code(0);
+}
+
+#[test]
 fn answers_are_written_as_the_output_is_named() {
     let scratch = Scratch::new();
     let table = scratch.table("new.csv", 6);

@@ -125,6 +125,7 @@ pub fn texts(root: &Path, count: usize) -> DatasetIndex {
             text: Some(text),
             target: Target::Class(number % CLASSES),
             part: None,
+            group: None,
         }
     };
     index(root, Modality::Text, (0..count).map(item).collect())
@@ -143,7 +144,7 @@ pub fn pictures(root: &Path, count: usize) -> DatasetIndex {
         }
         std::fs::hard_link(file, root.join(&path)).expect("a link");
         let digest = Digest::of(&number.to_le_bytes());
-        Item { path, line: None, text: None, target: Target::Class(class), digest, part: None }
+        Item { path, line: None, text: None, target: Target::Class(class), digest, part: None, group: None }
     };
     index(root, Modality::Image, (0..count).map(item).collect())
 }

@@ -3,7 +3,9 @@
 use super::answers::AnswerFormat;
 use super::settings::SettingArgs;
 use crate::data::modality::Modality;
-use crate::data::scan::{LayoutChoice, ScanOptions, Separator, TextEncoding, Writing};
+use crate::data::scan::{
+    ColumnChoice, LayoutChoice, ScanOptions, Separator, TextColumns, TextEncoding, Writing,
+};
 use crate::data::target::TargetKind;
 use crate::task::{TASKS, TaskChoice};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -165,6 +167,17 @@ pub struct Columns {
     /// Column of a table that holds the label; several, given one by one, hold a label (1 or 0) or a number each
     #[arg(long, value_name = "C", allow_hyphen_values = true)]
     pub label_column: Vec<String>,
+    /// A further column whose text is joined to the text, with a blank line between; may be given several times
+    #[arg(long, value_name = "C", allow_hyphen_values = true, conflicts_with = "file_column")]
+    pub join_column: Vec<String>,
+    /// Column of a table that says which part (train, validation, test) a row is of, none for no column; found out where
+    /// not given
+    #[arg(long, value_name = "C", allow_hyphen_values = true, value_parser = column_or_none)]
+    pub part_column: Option<ColumnChoice>,
+    /// Column of a table that says which samples belong together (of one customer, one patient), so that they never lie
+    /// in two parts; none for no column
+    #[arg(long, value_name = "C", allow_hyphen_values = true, value_parser = column_or_none)]
+    pub group_column: Option<ColumnChoice>,
     /// What stands between two fields of a table; found out where not given
     #[arg(long, value_parser = separators())]
     pub separator: Option<Separator>,
@@ -179,10 +192,28 @@ pub struct Columns {
 impl Columns {
     /// What is said of the data, whose labels are to be `target`.
     pub fn options(&self, target: Option<TargetKind>) -> ScanOptions {
-        let Columns { layout, text_column, file_column, label_column, .. } = self.clone();
-        let label_columns = label_column;
-        ScanOptions { layout, text_column, file_column, label_columns, writing: writing(self), target }
+        let Columns { layout, text_column, file_column, part_column, group_column, .. } = self.clone();
+        ScanOptions {
+            layout,
+            text_column,
+            file_column,
+            label_columns: self.label_column.clone(),
+            joined_columns: self.join_column.iter().filter(|name| !says_none(name)).cloned().collect(),
+            part_column,
+            group_column,
+            writing: writing(self),
+            target,
+        }
     }
+}
+
+/// Whether what was given for a column says that there is none.
+fn says_none(name: &str) -> bool {
+    matches!(name, "none" | "-")
+}
+
+fn column_or_none(name: &str) -> Result<ColumnChoice, String> {
+    Ok(if says_none(name) { ColumnChoice::Unused } else { ColumnChoice::from(name.to_owned()) })
 }
 
 /// How a table is written.
@@ -238,9 +269,13 @@ pub struct Predict {
     // A text may begin with a dash.
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub text: Vec<String>,
-    /// Column of a table that holds the text; found out where not given
+    /// Column of a table that holds the text; where not given, what the model learnt from, or found out
     #[arg(long, value_name = "C", allow_hyphen_values = true)]
     pub text_column: Option<String>,
+    /// A further column whose text is joined to the text, none for no column; where neither is given, those that the
+    /// model learnt from
+    #[arg(long, value_name = "C", allow_hyphen_values = true)]
+    pub join_column: Vec<String>,
     /// How many labels to show for each input
     #[arg(long, value_name = "K", default_value_t = 3, value_parser = at_least_one())]
     pub top: usize,
@@ -258,6 +293,15 @@ pub struct Predict {
     pub json: bool,
     #[command(flatten)]
     pub machine: MachineArgs,
+}
+
+impl Predict {
+    /// Where the texts of tables stand, where anything is said of it.
+    pub fn text_columns(&self) -> Option<TextColumns> {
+        let is_said = self.text_column.is_some() || !self.join_column.is_empty();
+        let joined = self.join_column.iter().filter(|name| !says_none(name)).cloned().collect();
+        is_said.then(|| TextColumns { text: self.text_column.clone(), joined, learnt: false })
+    }
 }
 
 /// What a new project is made of.

@@ -250,8 +250,8 @@ fn predict(asked: &Predict) -> Result<u8> {
     }
     let format = answer_format(asked)?;
     let console = Console::new();
-    let questions =
-        Questions { files: &asked.inputs, texts: &asked.text, text_column: asked.text_column.as_deref() };
+    let columns = asked.text_columns();
+    let questions = Questions { files: &asked.inputs, texts: &asked.text, text_columns: columns.as_ref() };
     let model = match &asked.backbone {
         Some(backbone) => ModelSource::ExportOn { export: asked.export.clone(), backbone: backbone.clone() },
         None => ModelSource::Export(asked.export.clone()),

@@ -71,6 +71,10 @@ pub enum FindingKind {
     OtherReading,
     /// A column was guessed to be the text or the label, and another may be it.
     GuessedColumn,
+    /// A column may say which samples belong together, or holds text too; it is not used.
+    OfferedColumn,
+    /// Samples that belong together in two of the parts that the data gives; all stay.
+    GroupAcrossParts,
     /// A row of a part that is neither trained on nor scored; left out.
     OtherPart,
 }
@@ -103,6 +107,8 @@ impl FindingKind {
             FindingKind::MissingFile => "missing_file",
             FindingKind::OtherReading => "other_reading",
             FindingKind::GuessedColumn => "guessed_column",
+            FindingKind::OfferedColumn => "offered_column",
+            FindingKind::GroupAcrossParts => "group_across_parts",
             FindingKind::OtherPart => "other_part",
         }
     }

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 pub use super::digest::Digest;
 pub use super::finding::{Finding, FindingKind};
-use super::label_columns;
+pub use super::layout::{ColumnsBeside, Layout};
 pub use super::modality::Modality;
-use super::target::{Target, TargetForm, TargetKind};
+use super::target::{Target, TargetKind};
 use crate::units::grouped;
 
 /// The version of the serialised form that this build writes.
@@ -151,6 +151,10 @@ impl DatasetIndex {
         }
         field(&item.digest.0);
         field(item.part.map_or("", Part::name).as_bytes());
+        // Nothing where there are no groups: older records know none.
+        if let Some(group) = &item.group {
+            field(group.as_bytes());
+        }
         Digest(*hasher.finalize().as_bytes())
     }
 }
@@ -173,6 +177,9 @@ pub struct Item {
     /// The part that the folder or table puts it in, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
+    /// What it has in common with others (a customer, a patient) from which it is not to be parted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 /// What a sample is used for.
@@ -205,111 +212,6 @@ impl Part {
     }
 }
 
-/// The arrangement of a dataset on disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Layout {
-    /// One folder of files for each class, below part folders where `parts` are named.
-    Folders { modality: Modality, items: u64, folders: u64, parts: Vec<Part> },
-    /// Files whose names begin with their classes.
-    Names { modality: Modality, items: u64, parts: Vec<Part> },
-    /// Files that the rows of one or more tables name and label.
-    NamedFiles {
-        modality: Modality,
-        tables: Vec<PathBuf>,
-        items: u64,
-        file_column: String,
-        /// As in a table of texts.
-        #[serde(rename = "label_column", with = "label_columns")]
-        label_columns: Vec<String>,
-        form: TargetForm,
-        parts: Vec<Part>,
-        /// Whether the root of the index is the table itself; the files are then looked for from its folder.
-        is_root: bool,
-    },
-    /// Rows of one or more tables.
-    Table {
-        files: Vec<PathBuf>,
-        rows: u64,
-        text_column: String,
-        /// One, or a column for each label or number; a single one is written as a string.
-        #[serde(rename = "label_column", with = "label_columns")]
-        label_columns: Vec<String>,
-        /// What the label columns were taken for; older indexes know names of classes alone.
-        #[serde(default)]
-        form: TargetForm,
-        parts: Vec<Part>,
-        /// Whether the root of the index is the table itself, not a folder that holds it.
-        is_root: bool,
-    },
-}
-
-impl Layout {
-    /// How the labels are written.
-    pub fn form(&self) -> TargetForm {
-        match self {
-            Layout::Folders { .. } | Layout::Names { .. } => TargetForm::Name,
-            Layout::NamedFiles { form, .. } | Layout::Table { form, .. } => *form,
-        }
-    }
-
-    /// The columns that hold the labels.
-    pub fn label_columns(&self) -> &[String] {
-        match self {
-            Layout::Folders { .. } | Layout::Names { .. } => &[],
-            Layout::NamedFiles { label_columns, .. } | Layout::Table { label_columns, .. } => label_columns,
-        }
-    }
-}
-
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = match self {
-            Layout::Folders { modality, items, folders, parts } => {
-                let noun = modality.facts().name;
-                write!(f, "{} in {}", counted(*items, noun), counted(*folders, "folder"))?;
-                parts
-            }
-            Layout::Names { modality, items, parts } => {
-                write!(
-                    f,
-                    "{}, the class at the beginning of each name",
-                    counted(*items, modality.facts().name)
-                )?;
-                parts
-            }
-            Layout::NamedFiles {
-                modality, tables, items, file_column, label_columns, form, parts, ..
-            } => {
-                write!(f, "{} named in ", counted(*items, modality.facts().name))?;
-                fmt_tables(f, tables)?;
-                write!(f, ", file in column “{file_column}”, ")?;
-                f.write_str(&label_columns::in_words(*form, label_columns))?;
-                parts
-            }
-            Layout::Table { files, rows, text_column, label_columns, form, parts, .. } => {
-                write!(f, "{} in ", counted(*rows, "text"))?;
-                fmt_tables(f, files)?;
-                write!(f, ", text in column “{text_column}”, ")?;
-                f.write_str(&label_columns::in_words(*form, label_columns))?;
-                parts
-            }
-        };
-        if !parts.is_empty() {
-            let names: Vec<&str> = parts.iter().map(|part| part.name()).collect();
-            write!(f, ", parted into {}", names.join(", "))?;
-        }
-        Ok(())
-    }
-}
-
-fn fmt_tables(f: &mut fmt::Formatter<'_>, tables: &[PathBuf]) -> fmt::Result {
-    match tables {
-        [table] => write!(f, "{}", table.display()),
-        tables => write!(f, "{}", counted(tables.len() as u64, "table")),
-    }
-}
-
 /// A relative path with `/` between its components on every system.
 pub(crate) fn portable(path: &Path) -> String {
     let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
@@ -318,13 +220,17 @@ pub(crate) fn portable(path: &Path) -> String {
 
 /// "cat 8, dog 8", of many the first.
 pub(crate) fn few_counts(counts: &BTreeMap<&str, usize>) -> String {
+    few(counts.iter().map(|(name, count)| format!("{name} {count}")), ", ")
+}
+
+/// The first of `things` with `comma` between, and how many there are more.
+pub(crate) fn few(mut things: impl Iterator<Item = String>, comma: &str) -> String {
     /// More would make the sentence a list.
     const SHOWN: usize = 4;
-    let shown: Vec<String> =
-        counts.iter().take(SHOWN).map(|(name, count)| format!("{name} {count}")).collect();
-    match counts.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
+    let shown: Vec<String> = things.by_ref().take(SHOWN).collect();
+    match things.count() {
+        0 => shown.join(comma),
+        more => format!("{} and {more} more", shown.join(comma)),
     }
 }
 
@@ -336,6 +242,7 @@ pub(crate) fn counted(count: u64, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::target::TargetForm;
 
     fn example() -> DatasetIndex {
         let item = |path: &str, class, content: &[u8]| Item {
@@ -345,6 +252,7 @@ mod tests {
             target: Target::Class(class),
             digest: Digest::of(content),
             part: None,
+            group: None,
         };
         DatasetIndex {
             version: INDEX_VERSION,
@@ -375,11 +283,13 @@ mod tests {
             "layout":{"kind":"folders","modality":"image","items":2,"folders":2,"parts":["train"]}}"#;
         let index: DatasetIndex = serde_json::from_str(kept).unwrap();
         assert_eq!(index.items[1].part, Some(Part::Validation));
+        assert_eq!((&index.items[1].group, index.layout.beside()), (&None, None));
         assert_eq!(index.findings[0].kind, FindingKind::Truncated);
         let table = r#"{"kind":"table","files":["a.csv"],"rows":2000,"text_column":"text",
             "label_column":"label","parts":[],"is_root":true}"#;
         let layout: Layout = serde_json::from_str(table).unwrap();
         assert_eq!(layout.to_string(), "2,000 texts in a.csv, text in column “text”, label in “label”");
+        assert_eq!(layout.beside(), Some(&ColumnsBeside::default()));
         assert!(serde_json::to_string(&layout).unwrap().contains(r#""label_column":"label""#));
     }
 
@@ -430,6 +340,33 @@ mod tests {
         for kind in [FindingKind::NotUtf8, FindingKind::BadRow, FindingKind::LeakAcrossParts] {
             assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.name()));
         }
+    }
+
+    #[test]
+    fn groups_and_columns_beside_are_kept() {
+        let mut index = example();
+        index.items[0].group = Some("c1".into());
+        let beside = ColumnsBeside {
+            joined: vec!["title".into(), "text".into()],
+            part: Some("fold".into()),
+            group: Some("customer".into()),
+        };
+        index.layout = Layout::Table {
+            files: vec!["a.csv".into()],
+            rows: 2,
+            text_column: "text".into(),
+            label_columns: vec!["label".into()],
+            form: TargetForm::Name,
+            beside,
+            parts: vec![Part::Train, Part::Test],
+            is_root: true,
+        };
+        let json = serde_json::to_string(&index).unwrap();
+        assert_eq!(serde_json::from_str::<DatasetIndex>(&json).unwrap(), index);
+        let said = index.layout.to_string();
+        assert!(said.ends_with(
+            "text joined from “title”, “text”, label in “label”, parted into train, test by “fold”, grouped by “customer”"
+        ), "{said}");
     }
 
     #[test]

@@ -63,6 +63,7 @@ mod tests {
                 text_column: "text".into(),
                 label_columns: columns.iter().map(|column| column.to_string()).collect(),
                 form,
+                beside: Default::default(),
                 parts: Vec::new(),
                 is_root: true,
             };

@@ -25,6 +25,7 @@ mod finding;
 mod goldens;
 pub mod index;
 pub(crate) mod label_columns;
+mod layout;
 pub mod modality;
 pub mod numbers;
 pub mod preview;

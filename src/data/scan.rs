@@ -27,6 +27,7 @@ mod packed;
 mod parts;
 mod places;
 mod records;
+mod roles;
 mod sampled;
 mod spelling;
 mod table;
@@ -39,7 +40,7 @@ use std::path::Path;
 
 pub use error::ScanError;
 pub use known::KnownFiles;
-pub use options::{LayoutChoice, ScanOptions, Separator, TextEncoding, Writing};
+pub use options::{ColumnChoice, LayoutChoice, ScanOptions, Separator, TextColumns, TextEncoding, Writing};
 pub use unlabelled::{Content, Unlabelled, unlabelled};
 pub use walk::{HEAD_FILE, MANIFEST_FILE, RECIPE_FILE};
 
@@ -140,6 +141,8 @@ struct Sample {
     label: Label,
     digest: Digest,
     part: Option<Part>,
+    /// What it has in common with others from which it is not to be parted.
+    group: Option<String>,
 }
 
 /// All that a reader found.
@@ -163,8 +166,8 @@ impl Found {
         let items: Vec<Item> = samples
             .into_iter()
             .filter_map(|sample| {
-                let Sample { path, line, text, label, digest, part } = sample;
-                Some(Item { path, line, text, target: numbered(label, &classes)?, digest, part })
+                let Sample { path, line, text, label, digest, part, group } = sample;
+                Some(Item { path, line, text, target: numbered(label, &classes)?, digest, part, group })
             })
             .collect();
         if items.is_empty() {
@@ -183,7 +186,7 @@ impl Found {
                 *number = items.len() as u64;
             }
         }
-        findings.extend(audit::findings(target, &classes, &items));
+        findings.extend(audit::findings(&layout, &classes, &items));
         findings.sort_by(|a, b| (&a.file, a.line, a.kind).cmp(&(&b.file, b.line, b.kind)));
         let root = root.to_owned();
         let used = items.iter().map(|item| &item.path).collect::<BTreeSet<_>>().len() as u64;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::index::{DatasetIndex, Digest, Part};
+use super::index::{DatasetIndex, Digest, Item, Part};
 use super::target::TargetKind;
 
 /// Item numbers of a [`DatasetIndex`], each list ascending, no item in two lists, none left out.
@@ -54,10 +54,17 @@ pub enum SplitError {
     NoRowToTrain,
     #[error("nothing is left to validate on: no two rows differ in their content; add rows")]
     NoRowToValidate,
+    #[error(
+        "nothing is left to validate on: samples of one group stay together, and each group holds all that there is of \
+         some class; use another column as the group, or none"
+    )]
+    NoGroupToValidate,
 }
 
 impl Split {
     /// Splits the items of `index`.
+    ///
+    /// Samples of one group (a customer, a patient) are drawn as one and never parted, unless the folders part them.
     ///
     /// Parts that the folders give are kept. Where there is no validation (test) folder, a share
     /// of every class is drawn from the other items: stratified by class, to the nearest whole
@@ -89,8 +96,10 @@ impl Split {
             pool.draw(Part::Validation, spec.validation_fraction, spec.seed, 1);
             pool.validate_every_class();
         }
+        let grouped = pool.grouped;
         let split = pool.into_split(index);
         match (index.target, split.train.is_empty(), split.validation.is_empty()) {
+            (_, false, true) if grouped => Err(SplitError::NoGroupToValidate),
             (TargetKind::Class, true, _) => Err(SplitError::NothingToTrain),
             (TargetKind::Class, false, true) => Err(SplitError::NothingToValidate),
             (TargetKind::Labels | TargetKind::Numbers, true, _) => Err(SplitError::NoRowToTrain),
@@ -122,8 +131,9 @@ impl SplitSpec {
     }
 }
 
-/// Equal contents, which stay together.
+/// Equal contents, or samples of one group, which stay together.
 struct Group {
+    /// Of the content, or of the group's name.
     digest: Digest,
     items: Vec<usize>,
     /// The classes of the items: one, unless equal contents are labelled differently. Or their labels, without those
@@ -139,6 +149,8 @@ struct Group {
 /// The items that no folder keeps for validation or test.
 struct Pool {
     target: TargetKind,
+    /// Whether samples are grouped by more than their content.
+    grouped: bool,
     groups: Vec<Group>,
     /// Contents of each class or label that are trained on.
     trained: BTreeMap<usize, usize>,
@@ -148,12 +160,11 @@ struct Pool {
 
 impl Pool {
     fn new(index: &DatasetIndex) -> Pool {
-        let mut by_digest: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
-        for (number, item) in index.items.iter().enumerate() {
-            if matches!(item.part, None | Some(Part::Train)) {
-                by_digest.entry(item.digest).or_default().push(number);
-            }
-        }
+        let open = |item: &Item| matches!(item.part, None | Some(Part::Train));
+        let open: Vec<(usize, &Item)> =
+            index.items.iter().enumerate().filter(|(_, item)| open(item)).collect();
+        let grouped = open.iter().any(|(_, item)| item.group.is_some());
+        let together = together::of(&open);
         let group = |(digest, items): (Digest, Vec<usize>)| {
             let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
             for item in items.iter().filter_map(|item| index.items.get(*item)) {
@@ -166,15 +177,19 @@ impl Pool {
             let labels = counts.into_keys().collect();
             Group { digest, items, labels, singles: 0, class, part: Part::Train }
         };
-        let groups: Vec<Group> = by_digest.into_iter().map(group).collect();
-        let number =
-            |group: &Group| index.items.get(*group.items.first()?)?.target.numbers().first().copied();
+        let groups: Vec<Group> = together.into_iter().map(group).collect();
+        let number = |group: &Group| {
+            let numbers =
+                group.items.iter().filter_map(|item| index.items.get(*item)?.target.numbers().first());
+            let sum = numbers.clone().sum::<f64>();
+            Some(numbers.count()).filter(|count| *count > 0).map(|count| sum / count as f64)
+        };
         let numbers = groups.iter().filter_map(number).collect();
         let mut trained = BTreeMap::new();
         for label in groups.iter().flat_map(|group| &group.labels) {
             *trained.entry(*label).or_default() += 1;
         }
-        let mut pool = Pool { target: index.target, groups, trained, numbers };
+        let mut pool = Pool { target: index.target, grouped, groups, trained, numbers };
         pool.serve_rare_labels();
         pool
     }
@@ -225,14 +240,22 @@ impl Pool {
             let target = ((fraction * size as f64).round() as usize).max(1);
             let most = open.len().saturating_sub(keep);
             let mut taken = (0, 0);
-            for g in open {
+            for &g in &open {
                 let items = self.groups[g].items.len();
-                // The first is taken whatever its size: a class needs one.
-                let fits = taken.0 == 0 || taken.1 + items <= target;
+                // The first is taken whatever its size: a class needs one. Of groups, that may be far too large.
+                let fits = (taken.0 == 0 && !self.grouped) || taken.1 + items <= target;
                 if taken.0 < most && taken.1 < target && fits && self.may_leave(g, keep) {
                     self.move_to(part, g);
                     taken = (taken.0 + 1, taken.1 + items);
                 }
+            }
+            let smallest = open.into_iter().filter(|g| self.may_leave(*g, keep));
+            if taken.0 == 0
+                && most > 0
+                && self.grouped
+                && let Some(g) = smallest.min_by_key(|g| self.groups[*g].items.len())
+            {
+                self.move_to(part, g);
             }
         }
     }
@@ -241,8 +264,11 @@ impl Pool {
     /// classes the draw itself keeps that many.
     fn may_leave(&self, number: usize, keep: usize) -> bool {
         match self.target {
-            TargetKind::Class | TargetKind::Numbers => true,
-            TargetKind::Labels => self.groups[number].labels.iter().all(|label| self.training(*label) > keep),
+            TargetKind::Class if !self.grouped => true,
+            TargetKind::Numbers => true,
+            TargetKind::Class | TargetKind::Labels => {
+                self.groups[number].labels.iter().all(|label| self.training(*label) > keep)
+            }
         }
     }
 
@@ -275,7 +301,8 @@ impl Pool {
                 has(group, Part::Train) && group.labels.iter().all(|&other| self.training(other) > 1)
             };
             let free = self.groups.iter().enumerate().filter(|(_, group)| is_free(group));
-            if let Some((free, _)) = free.min_by_key(|(_, group)| group.singles) {
+            let cost = |group: &Group| (group.singles, if self.grouped { group.items.len() } else { 0 });
+            if let Some((free, _)) = free.min_by_key(|(_, group)| cost(group)) {
                 self.move_to(Part::Validation, free);
             }
         }
@@ -304,5 +331,9 @@ fn draw_key(seed: u64, part: Part, digest: Digest) -> Digest {
     Digest(*hasher.finalize().as_bytes())
 }
 
+mod together;
+
+#[cfg(test)]
+mod group_tests;
 #[cfg(test)]
 mod tests;

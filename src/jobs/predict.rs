@@ -4,8 +4,7 @@ use super::in_pool;
 use super::score::open_export;
 use crate::control::{Control, Fact};
 use crate::data::facts::Carrier;
-use crate::data::modality::Modality;
-use crate::data::scan::{Content, unlabelled};
+use crate::data::scan::{Content, TextColumns, unlabelled};
 use crate::network::samples::Sample;
 use crate::predict::Model;
 use crate::problem::{Problem, Result};
@@ -48,8 +47,8 @@ pub struct Questions<'q> {
     /// Files are samples, tables have one in each row, folders are searched.
     pub files: &'q [PathBuf],
     pub texts: &'q [String],
-    /// The column of tables that holds the text; found out where not given.
-    pub text_column: Option<&'q str>,
+    /// The columns of tables that hold the texts; where not given, those that the model learnt from.
+    pub text_columns: Option<&'q TextColumns>,
 }
 
 impl ModelSource {
@@ -86,7 +85,7 @@ pub fn predict(
 ) -> Result<Vec<Prediction>> {
     in_pool(machine, || {
         let model = model.open(machine)?;
-        let asked = questions.inputs(model.modality(), control)?;
+        let asked = questions.inputs(&model, control)?;
         answer(&model, asked, top, control)
     })
 }
@@ -95,10 +94,12 @@ pub fn predict(
 type Input = (Prediction, Result<Sample>);
 
 impl Questions<'_> {
-    fn inputs(&self, modality: Modality, control: &dyn Control) -> Result<Vec<Input>> {
+    fn inputs(&self, model: &Model, control: &dyn Control) -> Result<Vec<Input>> {
+        let modality = model.modality();
+        let columns = self.text_columns.unwrap_or(model.text_columns());
         let mut inputs = Vec::new();
         for path in self.files {
-            for found in unlabelled(path, modality, self.text_column, control)? {
+            for found in unlabelled(path, modality, columns, control)? {
                 let input = found.path.display().to_string();
                 let mut asked = Prediction { input, line: found.line, ..Prediction::default() };
                 let sample = match found.content {

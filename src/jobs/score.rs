@@ -122,6 +122,12 @@ fn evaluate_data(
 ) -> Result<Evaluation> {
     let task = model.task();
     let mut options = ScanOptions { target: Some(task.kind().target), ..options.clone() };
+    let learnt = model.text_columns();
+    if options.text_column.is_none() && options.joined_columns.is_empty() && !learnt.joined.is_empty() {
+        // Texts that were joined to be learnt from are joined to be scored.
+        options.text_column = learnt.text.clone();
+        options.joined_columns = learnt.joined.clone();
+    }
     let mut index = match task.kind().target {
         TargetKind::Labels if options.label_columns.is_empty() => {
             scan_named(data, task.names(), &options, control)?

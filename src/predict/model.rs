@@ -3,6 +3,7 @@
 use super::manifest::{HEAD_FILE, Manifest};
 use crate::backbone::{Backbone, Boundary, InputSpec, Pass, Segment, TensorSource, WeightFile};
 use crate::data::modality::Modality;
+use crate::data::scan::TextColumns;
 use crate::hub;
 use crate::network::head::load_head;
 use crate::network::samples::{Loader, Prepared, Sample};
@@ -34,6 +35,8 @@ pub struct Model {
     segments: Vec<Box<dyn Segment>>,
     head: Linear,
     loader: Loader,
+    /// Where the texts that it learnt from stood in their table.
+    text_columns: TextColumns,
 }
 
 impl Model {
@@ -66,7 +69,9 @@ impl Model {
         let trained = load_trained(&export.join(HEAD_FILE), manifest.head_digest, &machine.device)?;
         let weights = backbone.open_pinned_weights(&manifest.backbone.sha256)?;
         let task = manifest.task.open(manifest.labels, &LossChoice::default());
+        let text_columns = manifest.recipe.text_columns();
         task.and_then(|task| Self::assemble(backbone, &weights, &manifest.input, task, &trained, machine))
+            .map(|model| Self { text_columns, ..model })
             .map_err(|p| if p.path.is_none() { p.at(export) } else { p })
     }
 
@@ -93,7 +98,8 @@ impl Model {
         let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
         let task =
             record.task.open(record.classes, &LossChoice::default()).map_err(|p| p.at(run.folder()))?;
-        Self::assemble(backbone, &weights, &backbone.input, task, &trained, machine)
+        let model = Self::assemble(backbone, &weights, &backbone.input, task, &trained, machine)?;
+        Ok(Self { text_columns: recipe.text_columns(), ..model })
     }
 
     /// Puts a network together from a backbone and trained tensors, which win over the backbone's own.
@@ -114,12 +120,17 @@ impl Model {
         let segments = segments.collect::<Result<_>>()?;
         let head = load_head(&mut source, task.outputs(), backbone.feature_size())?;
         let loader = Loader::new(backbone, input, &machine.device)?;
-        Ok(Self { task, segments, head, loader })
+        Ok(Self { task, segments, head, loader, text_columns: TextColumns::default() })
     }
 
     /// What it was asked to learn, with the names of its outputs.
     pub fn task(&self) -> &dyn Task {
         self.task.as_ref()
+    }
+
+    /// Where the texts that it learnt from stood in their table.
+    pub fn text_columns(&self) -> &TextColumns {
+        &self.text_columns
     }
 
     /// What it answers for.

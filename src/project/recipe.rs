@@ -1,7 +1,7 @@
 //! Everything the user chose, as one TOML file that the window and the command line share.
 
-use crate::data::index::Layout;
-use crate::data::scan::{LayoutChoice, ScanOptions, Writing};
+use crate::data::index::{ColumnsBeside, Layout};
+use crate::data::scan::{ColumnChoice, LayoutChoice, ScanOptions, TextColumns, Writing};
 use crate::optim::{OptimiserChoice, ScheduleChoice};
 use crate::task::{ClassWeights, LossChoice, TaskChoice};
 use serde::{Deserialize, Serialize};
@@ -53,15 +53,47 @@ pub struct DataChoice {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub label_columns: Vec<String>,
+    /// Columns whose texts are joined, in their order, the text column among them; none where it stands alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined_columns: Vec<String>,
+    /// The column that says which part a row belongs to; empty for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_column: Option<ColumnChoice>,
+    /// The column that says which samples belong together; empty for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_column: Option<ColumnChoice>,
 }
 
 impl DataChoice {
     /// The data at `path`, to be read as `options` say and, where they say nothing, as a scan found it: so every later
     /// scan reads the same columns, whatever else it is told.
     pub fn new(path: PathBuf, options: &ScanOptions, layout: &Layout) -> Self {
-        let ScanOptions { layout: asked, text_column, file_column, label_columns, writing, target: _ } =
-            options.clone();
-        let mut choice = Self { path, layout: asked, text_column, file_column, writing, label_columns };
+        let ScanOptions {
+            layout: asked,
+            text_column,
+            file_column,
+            label_columns,
+            joined_columns,
+            part_column,
+            group_column,
+            writing,
+            target: _,
+        } = options.clone();
+        let mut choice = Self {
+            path,
+            layout: asked,
+            text_column,
+            file_column,
+            writing,
+            label_columns,
+            joined_columns,
+            part_column,
+            group_column,
+        };
+        if let Some(ColumnsBeside { joined, part, group: _ }) = layout.beside() {
+            choice.joined_columns = joined.clone();
+            choice.part_column = choice.part_column.or(part.clone().map(ColumnChoice::Column));
+        }
         match layout {
             Layout::Table { text_column, label_columns, .. } if !label_columns.is_empty() => {
                 choice.text_column.get_or_insert_with(|| text_column.clone());
@@ -182,10 +214,33 @@ impl TrainingChoice {
 impl Recipe {
     /// How its data is to be read.
     pub fn scan_options(&self) -> ScanOptions {
-        let DataChoice { path: _, layout, text_column, file_column, writing, label_columns } =
-            self.data.clone();
-        let target = Some(self.task.target);
-        ScanOptions { layout, text_column, file_column, label_columns, writing, target }
+        let DataChoice {
+            path: _,
+            layout,
+            text_column,
+            file_column,
+            writing,
+            label_columns,
+            joined_columns,
+            part_column,
+            group_column,
+        } = self.data.clone();
+        ScanOptions {
+            layout,
+            text_column,
+            file_column,
+            label_columns,
+            joined_columns,
+            part_column,
+            group_column,
+            writing,
+            target: Some(self.task.target),
+        }
+    }
+
+    /// Where its texts stand in tables.
+    pub fn text_columns(&self) -> TextColumns {
+        TextColumns::learnt(self.data.text_column.as_ref(), &self.data.joined_columns)
     }
 }
 

@@ -231,6 +231,8 @@ fn title(kind: FindingKind, count: usize) -> String {
         FindingKind::MissingFile => ("file is not there", "files are not there"),
         FindingKind::OtherReading => ("other way to read the folder", "other ways to read the folder"),
         FindingKind::GuessedColumn => ("column was guessed", "columns were guessed"),
+        FindingKind::OfferedColumn => ("column might be used too", "columns might be used too"),
+        FindingKind::GroupAcrossParts => ("group in several parts", "groups in several parts"),
         FindingKind::OtherPart => ("row of another part", "rows of other parts"),
     };
     format!("{count} {}", if count == 1 { one } else { many })
@@ -261,6 +263,7 @@ mod tests {
             target: Target::Class(n % 2),
             digest: Digest::of(&[n as u8]),
             part: None,
+            group: None,
         };
         DatasetIndex {
             files: Default::default(),

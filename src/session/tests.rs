@@ -40,6 +40,7 @@ fn index() -> DatasetIndex {
         target: Target::Class(n % 2),
         digest: Digest::of(&[n as u8]),
         part: None,
+        group: None,
     };
     DatasetIndex {
         files: Default::default(),

@@ -27,7 +27,7 @@ impl Short {
                 Ok(Outcome::Filters { backbone, layer, tiles })
             }
             Self::Try { model, files, texts } => {
-                let questions = Questions { files: &files, texts: &texts, text_column: None };
+                let questions = Questions { files: &files, texts: &texts, text_columns: None };
                 let predictions = jobs::predict(&model, &questions, TOP, machine, control)?;
                 Ok(Outcome::Tried { predictions })
             }

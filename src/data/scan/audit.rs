@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::data::index::{Digest, Finding, FindingKind, Item, Part, portable};
+use crate::data::index::{Digest, Finding, FindingKind, Item, Layout, Part, counted, few, portable};
 use crate::data::target::TargetKind;
 use crate::units;
 
 /// Findings about the items together. `items` are sorted.
-pub(super) fn findings(target: TargetKind, classes: &[String], items: &[Item]) -> Vec<Finding> {
+pub(super) fn findings(layout: &Layout, classes: &[String], items: &[Item]) -> Vec<Finding> {
+    let target = layout.form().kind();
     let mut findings = duplicates(classes, items);
+    findings.extend(parted_groups(layout, items));
     match target {
         TargetKind::Class => findings.extend(small(target, classes, items)),
         TargetKind::Labels => {
@@ -18,6 +20,36 @@ pub(super) fn findings(target: TargetKind, classes: &[String], items: &[Item]) -
         TargetKind::Numbers => findings.extend(constant_columns(classes, items)),
     }
     findings
+}
+
+/// Groups that the parts of the data tear apart: all of them in one finding.
+fn parted_groups(layout: &Layout, items: &[Item]) -> Option<Finding> {
+    let mut groups: BTreeMap<&str, (&Item, BTreeMap<Part, usize>)> = BTreeMap::new();
+    for item in items {
+        if let Some(group) = &item.group {
+            let (_, parts) = groups.entry(group).or_insert((item, BTreeMap::new()));
+            *parts.entry(part(item)).or_default() += 1;
+        }
+    }
+    let torn: Vec<_> = groups.iter().filter(|(_, (_, parts))| parts.len() > 1).collect();
+    let (_, (first, _)) = torn.first()?;
+    let in_parts = |(group, (_, parts)): &&(&&str, &(&Item, BTreeMap<Part, usize>))| {
+        let counts: Vec<String> =
+            parts.iter().map(|(part, count)| format!("{} {count}", part.name())).collect();
+        format!("“{group}”: {}", counts.join(", "))
+    };
+    let samples: usize = torn.iter().flat_map(|(_, (_, parts))| parts.values()).sum();
+    let column = layout.beside().and_then(|beside| beside.group.as_deref()).unwrap_or_default();
+    let lie = if torn.len() == 1 { "lies" } else { "lie" };
+    let reason = format!(
+        "{} of “{column}” with {} {lie} in several parts ({})",
+        counted(torn.len() as u64, "group"),
+        counted(samples as u64, "sample"),
+        few(torn.iter().map(|group| in_parts(&group)), "; ")
+    );
+    let remedy = "Move each group into one part, or divide the samples anew without the parts of the data: a score on \
+                  groups that were seen is too good.";
+    Some(about(first, FindingKind::GroupAcrossParts, reason, remedy.to_owned()))
 }
 
 /// Classes or labels with too few items.

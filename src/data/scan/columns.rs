@@ -6,13 +6,14 @@ use std::path::Path;
 use super::cells::stands_for_nothing;
 use super::forms;
 use super::places::{Places, Standpoint};
+use super::roles::Asked;
 use super::sampled::Sampled;
 use super::{ScanError, ScanOptions};
 use crate::data::modality::Modality;
 use crate::data::target::{TargetForm, TargetKind};
 
 /// Names that columns of texts usually have, the surest first.
-const TEXT_NAMES: [&str; 16] = [
+pub(super) const TEXT_NAMES: [&str; 16] = [
     "text",
     "sentence",
     "review",
@@ -62,12 +63,19 @@ pub(super) struct Choice {
     pub form: Option<TargetForm>,
     /// The only tables that are of use, where others are passed over.
     pub wanted: Option<Holds>,
+    /// The column of the parts and that of the groups, as they are called in the first table.
+    pub parts: Option<String>,
+    pub group: Option<String>,
+    /// Whether an earlier table decided the columns.
+    pub is_decided: bool,
+    /// What the text is called where a model was trained, which need not be here.
+    pub usual_text: Option<String>,
 }
 
 impl Choice {
     /// Only what the user says.
     pub fn asked(options: &ScanOptions) -> Choice {
-        Choice { options: options.clone(), form: None, wanted: None }
+        Choice { options: options.clone(), ..Choice::default() }
     }
 
     /// What the rows of a table whose columns are chosen give.
@@ -113,6 +121,9 @@ impl Columns {
         around: Option<(&Places, Standpoint)>,
     ) -> Result<Columns, ScanError> {
         let names = table.names;
+        let asked = Asked::of(path, names, choice)?;
+        let reserved = asked.reserved();
+        let table = Sampled { reserved: &reserved, ..table };
         let find = |asked: &String| {
             position(names, asked).ok_or_else(|| {
                 let (path, asked) = (path.to_owned(), asked.clone());
@@ -124,24 +135,23 @@ impl Columns {
         let asked_text = choice.options.text_column.as_ref().map(find).transpose()?;
         let asked_file = choice.options.file_column.as_ref().map(find).transpose()?;
         let asked_labels = asked_labels(path, names, &choice.options.label_columns)?;
-        if asked_text.or(asked_file).is_some_and(|sample| asked_labels.contains(&sample)) {
-            return Err(unclear("label"));
-        }
         let found_file = || {
-            let (places, from) = around.filter(|_| asked_text.is_none())?;
+            let are_texts = asked_text.is_some() || !choice.options.joined_columns.is_empty();
+            let (places, from) = around.filter(|_| !are_texts)?;
             places.column(table, from).filter(|file| !asked_labels.contains(file))
         };
         let file = asked_file.or_else(found_file);
         let named_text = asked_text
             .or(file)
-            .or_else(|| by_name(names, &TEXT_NAMES).filter(|text| !asked_labels.contains(text)));
+            .or_else(|| by_name(names, &TEXT_NAMES, &reserved).filter(|text| !asked_labels.contains(text)));
         let target = choice.options.target;
         // Projects from before there were lists have none of them for their class.
         let list_names: &[&str] = if target == Some(TargetKind::Class) { &[] } else { &forms::LIST_NAMES };
-        let named_label = by_name(names, &LABEL_NAMES).or_else(|| by_name(names, list_names));
+        let named_label = by_name(names, &LABEL_NAMES, &reserved);
+        let named_label = named_label.or_else(|| by_name(names, list_names, &reserved));
         let named_label = named_label.filter(|label| asked_labels.is_empty() && Some(*label) != named_text);
         let labels: Vec<usize> = asked_labels.iter().copied().chain(named_label).collect();
-        let text = named_text.or_else(|| table.longest(&labels));
+        let text = named_text.or_else(|| text_outside(table, &labels, asked.first_joined()));
         let text = text.ok_or_else(|| unclear("text"))?;
         let (labels, form) = match (choice.form, asked_labels.as_slice()) {
             (_, []) => table.labels(named_label, text, target).ok_or_else(|| {
@@ -174,6 +184,12 @@ impl Columns {
         self.labels.iter().copied().chain([self.sample]).collect()
     }
 
+    /// Whether the text was named by the user, or is called as texts are.
+    pub fn text_is_sure(&self, choice: &Choice, table: Sampled) -> bool {
+        let named = |known: &&str| position(table.names, known) == Some(self.sample);
+        choice.options.text_column.is_some() || TEXT_NAMES.iter().any(|known| named(known))
+    }
+
     /// What was guessed from the cells though another column might be meant, in words.
     pub fn guesses(&self, choice: &Choice, table: Sampled) -> Vec<String> {
         let is_named = |column: usize, known: &[&str]| {
@@ -185,9 +201,10 @@ impl Columns {
             Some(format!("the {what} was guessed to be in “{taken}”; it might be in “{other}”"))
         };
         let options = &choice.options;
-        let text_is_sure = options.text_column.is_some() || is_named(self.sample, &TEXT_NAMES);
         let text = match self.holds {
-            Holds::Texts if !text_is_sure => guess("text", self.sample, table.next_longest(&self.taken())),
+            Holds::Texts if !self.text_is_sure(choice, table) => {
+                guess("text", self.sample, table.next_longest(&self.taken()))
+            }
             Holds::Texts | Holds::Files => None,
         };
         let label_is_sure = !options.label_columns.is_empty()
@@ -219,8 +236,15 @@ impl Columns {
                 available: names.to_vec(),
             })?),
         };
-        let label: Vec<usize> = by_name(names, &LABEL_NAMES).into_iter().collect();
-        let text = asked.or_else(|| by_name(names, &TEXT_NAMES)).or_else(|| table.longest(&label));
+        let usual = || choice.usual_text.as_ref().and_then(|usual| position(names, usual));
+        let asked = asked.or_else(usual);
+        let roles = Asked::of(path, names, choice)?;
+        let reserved = roles.reserved();
+        let table = Sampled { reserved: &reserved, ..table };
+        let label: Vec<usize> = by_name(names, &LABEL_NAMES, &reserved).into_iter().collect();
+        let text = asked
+            .or_else(|| by_name(names, &TEXT_NAMES, &reserved))
+            .or_else(|| text_outside(table, &label, roles.first_joined()));
         let text = text.ok_or_else(|| ScanError::UnclearColumn {
             path: path.to_owned(),
             what: "text",
@@ -273,9 +297,8 @@ fn refuse_repeated(path: &Path, names: &[String], text: usize, labels: &[usize])
 /// Whether the first row of a table names the columns.
 pub(super) fn is_header(first: &[String], rest: &[Vec<String>], choice: &Choice) -> bool {
     let options = &choice.options;
-    let asked: Vec<&String> =
-        options.text_column.iter().chain(&options.file_column).chain(&options.label_columns).collect();
-    if asked.iter().any(|asked| position(first, asked).is_some()) {
+    let asked: Vec<&String> = options.columns().collect();
+    if asked.iter().chain(&choice.usual_text.as_ref()).any(|asked| position(first, asked).is_some()) {
         return true;
     }
     let unnamed = unnamed(first.len());
@@ -291,7 +314,7 @@ pub(super) fn is_header(first: &[String], rest: &[Vec<String>], choice: &Choice)
     if known.into_iter().any(|name| position(first, name).is_some()) {
         return true;
     }
-    let table = Sampled { names: &unnamed, rows: rest, lists: &[] };
+    let table = Sampled { names: &unnamed, rows: rest, lists: &[], reserved: &[] };
     let name = |column: usize| first.get(column).map_or("", |name| name.trim());
     let cells = |column: usize| rest.iter().filter_map(move |row| row.get(column)).map(|cell| cell.trim());
     match Columns::choose(Path::new(""), choice, table, None) {
@@ -311,7 +334,7 @@ pub(super) fn is_header(first: &[String], rest: &[Vec<String>], choice: &Choice)
 /// them, where no cell beside it is a number.
 pub(super) fn is_header_of_texts(first: &[String], rest: &[Vec<String>], choice: &Choice) -> bool {
     let unnamed = unnamed(first.len());
-    let table = Sampled { names: &unnamed, rows: rest, lists: &[] };
+    let table = Sampled { names: &unnamed, rows: rest, lists: &[], reserved: &[] };
     let stands_above_texts = |text: usize| {
         let cells: Vec<&str> = rest.iter().filter_map(|row| row.get(text)).map(|cell| cell.trim()).collect();
         let of_words = cells.iter().filter(|cell| cell.contains(' ')).count();
@@ -361,8 +384,17 @@ pub(super) fn is_label_name(name: &str) -> bool {
     forms::is_named(name, &LABEL_NAMES)
 }
 
-fn by_name(names: &[String], known: &[&str]) -> Option<usize> {
-    known.iter().find_map(|known| position(names, known))
+fn by_name(names: &[String], known: &[&str], reserved: &[usize]) -> Option<usize> {
+    known.iter().find_map(|known| position(names, known).filter(|column| !reserved.contains(column)))
+}
+
+/// The column with the most letters; where texts are joined it must be one of texts, or else is the first of those.
+fn text_outside(table: Sampled, labels: &[usize], joined: Option<usize>) -> Option<usize> {
+    let longest = table.longest(labels);
+    match joined {
+        None => longest,
+        Some(joined) => longest.filter(|column| table.is_prose(*column)).or(Some(joined)),
+    }
 }
 
 #[cfg(test)]

@@ -43,6 +43,8 @@ pub enum ScanError {
     FoldersAreClasses { path: PathBuf, asked: TargetKind },
     #[error("{} has several columns that are named “{name}”, so the name does not say which of them is meant", path.display())]
     RepeatedColumn { path: PathBuf, name: String },
+    #[error("the column “{column}” of {} cannot be both {one} and {other}", path.display())]
+    TwoRoles { path: PathBuf, column: String, one: &'static str, other: &'static str },
     /// `what` is "text", "label" or "number".
     #[error("which column of {} is the {what} cannot be told; it has {}", path.display(), listed(available))]
     UnclearColumn { path: PathBuf, what: &'static str, available: Vec<String> },
@@ -80,6 +82,7 @@ impl ScanError {
             | ScanError::NoSuchLayout { path, .. }
             | ScanError::UnknownColumn { path, .. }
             | ScanError::RepeatedColumn { path, .. }
+            | ScanError::TwoRoles { path, .. }
             | ScanError::UnclearColumn { path, .. }
             | ScanError::UnfitColumns { path, .. }
             | ScanError::FoldersAreClasses { path, .. }
@@ -134,6 +137,7 @@ impl ScanError {
                 return Columns::NoneNeeded.into();
             }
             ScanError::UnknownColumn { .. } => return Columns::Named.into(),
+            ScanError::TwoRoles { .. } => "Choose another column for one of them.",
             ScanError::RepeatedColumn { .. } => return Columns::Repeated.into(),
             ScanError::UnclearColumn { what: "text", .. } => return Columns::Text.into(),
             ScanError::UnclearColumn { what: "number", .. } => return Columns::Number.into(),

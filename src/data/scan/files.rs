@@ -22,6 +22,8 @@ pub(super) struct LabelledFile {
     pub path: PathBuf,
     pub label: Label,
     pub part: Option<Part>,
+    /// What it has in common with others from which it is not to be parted.
+    pub group: Option<String>,
     /// What it seems to be; `None` for what is no data.
     pub kind: Option<Modality>,
 }
@@ -87,8 +89,9 @@ fn check(modality: Modality, root: &Path, file: &LabelledFile) -> Checked {
 }
 
 fn sample(file: &LabelledFile, Content { text, digest }: Content) -> Sample {
-    let LabelledFile { path, label, part, .. } = file;
-    Sample { path: path.clone(), line: None, text, label: label.clone(), digest, part: *part }
+    let LabelledFile { path, label, part, group, .. } = file;
+    let (path, label, group) = (path.clone(), label.clone(), group.clone());
+    Sample { path, line: None, text, label, digest, part: *part, group }
 }
 
 /// What a file is by its name, and by its first bytes where the name says nothing.

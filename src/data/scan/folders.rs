@@ -73,7 +73,7 @@ pub(super) fn recognise(
         match holder.and_then(|holder| folders.get(&holder)) {
             Some(ClassFolder { label, part, .. }) => {
                 let (path, label) = (path.to_owned(), Label::Class(label.clone()));
-                files.push(LabelledFile { path, label, part: *part, kind });
+                files.push(LabelledFile { path, label, part: *part, group: None, kind });
             }
             None => strays.push((path, kind)),
         }

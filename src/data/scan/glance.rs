@@ -1,19 +1,21 @@
 //! A look at a table before it is read: its first rows, what its columns hold, and what each would be taken for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::cells::{self, Cell};
 use super::columns::{Choice, Columns, Holds};
 use super::content;
 use super::head::{Head, RecordHead, Wants};
 use super::options::{ScanOptions, Separator};
 use super::packed::unpacked_name;
 use super::places::{Around, Standpoint};
-use super::records::{Records, Row};
+use super::records::{Dialect, Records, Row};
+use super::roles::{Asked, Beside};
 use super::sampled::Sampled;
 use super::table::load;
 use super::walk::Tree;
-use super::{ScanError, jsonl, tables};
+use super::{Label, ScanError, jsonl, tables};
 use crate::control::Control;
 use crate::data::facts::extension;
 
@@ -39,6 +41,11 @@ pub struct TableGlance {
     pub encoding: &'static str,
     /// The rows that were looked at, from all over the table.
     pub looked_at: usize,
+    /// All rows, where counting them is no work.
+    pub total: Option<usize>,
+    /// What the label column says in the rows that were looked at, with how often, the most frequent first; nothing for
+    /// numbers.
+    pub classes: Vec<(String, usize)>,
     pub roles: Roles,
     /// Why it cannot be told what the columns are.
     pub unclear: Option<String>,
@@ -70,9 +77,18 @@ pub struct Roles {
     pub file: Option<usize>,
     pub labels: Vec<usize>,
     pub part: Option<usize>,
+    /// What says which samples belong together; only where it was asked for.
+    pub group: Option<usize>,
+    /// Columns whose texts are joined, in their order, without the text column; none where it stands alone.
+    pub joined: Vec<usize>,
     /// What would be the text or the label if not these.
     pub next_text: Option<usize>,
     pub next_label: Option<usize>,
+    /// What would be the part or the group if not these.
+    pub next_part: Option<usize>,
+    pub next_group: Option<usize>,
+    /// A further column of texts, which might be joined.
+    pub can_join: Option<usize>,
 }
 
 /// Looks at the table at `root`, or at the first of those in it, as `options` say.
@@ -102,14 +118,20 @@ pub fn glance(root: &Path, options: &ScanOptions, control: &dyn Control) -> Resu
         "csv" | "tsv" | "tab" | "txt" => of_records(&content.bytes, ending != "csv", &choice),
         _ => of_objects(&content.bytes),
     };
-    let Looked { names, sample, lists, rows, above, header_line, separator } =
+    let Looked { names, sample, lists, rows, above, header_line, separator, total } =
         looked.ok_or_else(|| unreadable("no row can be read"))?;
-    let table = Sampled { names: &names, rows: &sample, lists: &lists };
+    let asked = Asked::of(&full, &names, &choice)?;
+    let table = Sampled { names: &names, rows: &sample, lists: &lists, reserved: &[] };
     let from = Standpoint { folder: file.parent().unwrap_or(Path::new("")), part: None };
     let places = around.places(table)?.map(|places| (places, from));
-    let (roles, unclear) = match Columns::choose(&full, &choice, table, places) {
-        Ok(columns) => (roles(&columns, table), None),
-        Err(error) => (Roles { part: table.parts(), ..Roles::default() }, Some(error.to_string())),
+    let (roles, classes, unclear) = match Columns::choose(&full, &choice, table, places) {
+        Ok(columns) => {
+            let beside = Beside::of(&asked, &choice, table, &columns);
+            (roles(&columns, &beside, table), classes(&columns, table), None)
+        }
+        Err(error) => {
+            (Roles { part: table.parts(), ..Roles::default() }, Vec::new(), Some(error.to_string()))
+        }
     };
     let columns = (0..names.len()).map(|column| of_column(table, column)).collect();
     let (encoding, looked_at) = (content.encoding, sample.len());
@@ -122,6 +144,8 @@ pub fn glance(root: &Path, options: &ScanOptions, control: &dyn Control) -> Resu
         separator,
         encoding,
         looked_at,
+        total,
+        classes,
         roles,
         unclear,
     })
@@ -135,6 +159,7 @@ struct Looked {
     above: Vec<u64>,
     header_line: Option<u64>,
     separator: Option<Separator>,
+    total: Option<usize>,
 }
 
 fn of_records(bytes: &[u8], tabs_expected: bool, choice: &Choice) -> Option<Looked> {
@@ -153,7 +178,19 @@ fn of_records(bytes: &[u8], tabs_expected: bool, choice: &Choice) -> Option<Look
         .collect();
     let separator = Separator::ALL.into_iter().find(|separator| separator.byte() == dialect.delimiter);
     let above = above.into_iter().map(|(line, _)| line).collect();
-    Some(Looked { names, sample, lists, rows, above, header_line, separator })
+    let total = count_records(bytes, dialect, width).map(|all| all.saturating_sub(usize::from(header)));
+    Some(Looked { names, sample, lists, rows, above, header_line, separator, total })
+}
+
+/// The rows of a table, the header among them; `None` where they would have to be parsed and are too many for a look.
+fn count_records(bytes: &[u8], dialect: Dialect, width: usize) -> Option<usize> {
+    /// Parsed in a fraction of a second.
+    const MOST: usize = 32 << 20;
+    let rest = bytes.get(dialect.begin..).unwrap_or_default();
+    if !rest.contains(&b'"') {
+        return Some(rest.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count());
+    }
+    (rest.len() <= MOST).then(|| Records::new(bytes, dialect, Some(width)).count())
 }
 
 fn of_objects(bytes: &[u8]) -> Option<Looked> {
@@ -170,24 +207,51 @@ fn of_objects(bytes: &[u8]) -> Option<Looked> {
         jsonl::Line::Bad { .. } | jsonl::Line::NotUtf8 { .. } => None,
     });
     let rows: Vec<GlanceRow> = rows.take(ROWS).collect();
+    let total = jsonl::count(bytes);
     let (above, header_line, separator) = (Vec::new(), None, None);
-    (!names.is_empty()).then_some(Looked { names, sample, lists, rows, above, header_line, separator })
+    (!names.is_empty()).then_some(Looked { names, sample, lists, rows, above, header_line, separator, total })
 }
 
-fn roles(columns: &Columns, table: Sampled) -> Roles {
+fn roles(columns: &Columns, beside: &Beside, table: Sampled) -> Roles {
     let (text, file) = match columns.holds {
         Holds::Texts => (Some(columns.sample), None),
         Holds::Files => (None, Some(columns.sample)),
     };
-    let is_free = |column: &usize| columns.sample != *column && !columns.labels.contains(column);
+    let taken = beside.all(columns);
     Roles {
         text,
         file,
         labels: columns.labels.clone(),
-        part: table.parts().filter(is_free),
-        next_text: table.next_longest(&columns.taken()),
-        next_label: table.next_fewest(&columns.taken()),
+        part: beside.parts,
+        group: beside.group,
+        joined: beside.joined.iter().copied().filter(|column| *column != columns.sample).collect(),
+        next_text: table.next_longest(&taken),
+        next_label: table.next_fewest(&taken),
+        next_part: beside.next_parts(table, columns),
+        next_group: beside.next_group(table, columns),
+        can_join: beside.next_joined(table, columns),
     }
+}
+
+/// What the label columns say in the rows that were looked at.
+fn classes(columns: &Columns, table: Sampled) -> Vec<(String, usize)> {
+    let names: Vec<String> =
+        columns.labels.iter().map(|column| table.name(*column).trim().to_owned()).collect();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for row in table.rows {
+        let cell = |column: &usize| Cell::Text(row.get(*column).map_or("", |cell| cell.trim()).to_owned());
+        let cells: Vec<Cell> = columns.labels.iter().map(cell).collect();
+        match cells::label(columns.form, &names, &cells) {
+            Ok(Label::Class(class)) => *counts.entry(class).or_default() += 1,
+            Ok(Label::Labels(labels)) => {
+                labels.into_iter().for_each(|label| *counts.entry(label).or_default() += 1);
+            }
+            Ok(Label::Numbers(_)) | Err(_) => {}
+        }
+    }
+    let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts
 }
 
 fn of_column(table: Sampled, column: usize) -> ColumnGlance {
@@ -238,6 +302,36 @@ mod tests {
         assert_eq!((roles.text, roles.labels.as_slice(), roles.part), (Some(2), &[3][..], Some(4)));
         assert_eq!(roles.next_text, Some(1));
         assert_eq!((glance.columns[3].filled, glance.columns[3].distinct), (40, 2));
+    }
+
+    #[test]
+    fn what_columns_might_be_used_for_and_how_much_there_is_is_shown() {
+        let glance = look("tickets.csv", &tickets(), &ScanOptions::default());
+        assert_eq!((glance.total, glance.looked_at), (Some(40), 40));
+        assert_eq!(glance.classes, [("billing".to_owned(), 20), ("delivery".to_owned(), 20)]);
+        let roles = &glance.roles;
+        assert_eq!(
+            (roles.can_join, roles.next_part, roles.group, roles.next_group),
+            (Some(1), None, None, None)
+        );
+        let named = |name: &str| Some(crate::data::scan::ColumnChoice::Column(name.to_owned()));
+        let options = ScanOptions {
+            joined_columns: vec!["subject".into()],
+            part_column: Some(crate::data::scan::ColumnChoice::Unused),
+            group_column: named("id"),
+            ..Default::default()
+        };
+        let glance = look("tickets.csv", &tickets(), &options);
+        let roles = &glance.roles;
+        assert_eq!((roles.text, roles.joined.as_slice(), roles.can_join), (Some(2), &[1][..], None));
+        assert_eq!((roles.part, roles.next_part, roles.group), (None, Some(4), Some(0)));
+        let users: String = (0..40).map(|n| format!("\"words of\n{n}\",u{},{}\n", n % 7, n % 2)).collect();
+        let glance = look("a.csv", &format!("text,user,label\n{users}"), &ScanOptions::default());
+        assert_eq!((glance.total, glance.roles.next_group), (Some(40), Some(1)));
+        let lines = "{\"text\":\"a b\",\"label\":1}\n\n{\"text\":\"c d\",\"label\":0}";
+        assert_eq!(look("a.jsonl", lines, &ScanOptions::default()).total, Some(2));
+        let list = format!("[{}]", lines.replace("\n\n", ",\n"));
+        assert_eq!(look("a.json", &list, &ScanOptions::default()).total, Some(2));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::cells::Cell;
-use super::documents;
+use super::{documents, roles};
 
 /// What a line holds.
 pub(super) enum Line {
@@ -24,6 +24,21 @@ pub(super) fn lines(bytes: &[u8]) -> Box<dyn Iterator<Item = Line> + '_> {
     match list(bytes).or_else(|| document(bytes)) {
         Some(objects) => Box::new(objects.into_iter().map(plain)),
         None => Box::new(lines_of(bytes).map(plain)),
+    }
+}
+
+/// How many objects there are, where counting them is no work: those of a list or document, or the lines that are not
+/// blank.
+pub(super) fn count(bytes: &[u8]) -> Option<usize> {
+    /// Parsed in a fraction of a second.
+    const MOST: usize = 32 << 20;
+    let is_one_value =
+        list(bytes.get(..bytes.len().min(MOST))?).or_else(|| document(bytes.get(..bytes.len().min(MOST))?));
+    match is_one_value {
+        Some(objects) if bytes.len() <= MOST => Some(objects.len()),
+        Some(_) => None,
+        None if bytes.trim_ascii_start().starts_with(b"[") => None,
+        None => Some(bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count()),
     }
 }
 
@@ -138,6 +153,32 @@ pub(super) fn cell(value: Option<&Value>) -> Cell {
         }
         Some(value) => scalar(value).map_or(Cell::Other(kind(value)), Cell::Text),
     }
+}
+
+/// The text below `keys`, joined where they are several: then some may be empty or not there.
+///
+/// # Errors
+///
+/// What is there instead.
+pub(super) fn text(object: &mut Map<String, Value>, keys: &[&str]) -> Result<String, String> {
+    let mut take = |key: &str| match object.remove(key) {
+        Some(Value::String(text)) => Ok(text),
+        None | Some(Value::Null) if keys.len() > 1 => Ok(String::new()),
+        None => Err(format!("there is no “{key}”")),
+        Some(other) => Err(format!("“{key}” is {} where a string should be", kind(&other))),
+    };
+    match keys {
+        [key] => take(key),
+        several => {
+            let texts: Vec<String> = several.iter().map(|key| take(key)).collect::<Result<_, _>>()?;
+            Ok(roles::join(texts.iter().map(String::as_str)))
+        }
+    }
+}
+
+/// The group that a value names.
+pub(super) fn group(value: Option<&Value>) -> Option<String> {
+    roles::group(&scalar(value?)?)
 }
 
 fn scalar(value: &Value) -> Option<String> {

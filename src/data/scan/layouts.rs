@@ -48,9 +48,10 @@ fn find_out(
     memory: &mut Memory,
     control: &dyn Control,
 ) -> Result<Found, ScanError> {
-    let named = match options.text_column {
-        Some(_) => None,
-        None => tables::naming_files(root, &tree, options, control)?,
+    // What is said of texts is said of no files.
+    let named = match options.text_column.is_some() || !options.joined_columns.is_empty() {
+        true => None,
+        false => tables::naming_files(root, &tree, options, control)?,
     };
     let folders = folders::recognise(root, &tree, memory);
     match (named, folders) {
@@ -77,7 +78,7 @@ fn read_folders(
     control: &dyn Control,
 ) -> Result<Found, ScanError> {
     let path = || root.to_owned();
-    if let Some(asked) = options.first_column() {
+    if let Some(asked) = options.columns().next() {
         return Err(ScanError::UnknownColumn { path: path(), asked: asked.clone(), available: Vec::new() });
     }
     if let Some(asked) = options.target.filter(|target| *target != TargetKind::Class) {

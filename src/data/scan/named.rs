@@ -9,7 +9,9 @@ use super::known::Memory;
 use super::parts::part_of_folder;
 use super::{Found, Label, ScanError};
 use crate::control::Control;
-use crate::data::index::{Finding, FindingKind, Layout, Modality, Part, counted, few_counts, portable};
+use crate::data::index::{
+    ColumnsBeside, Finding, FindingKind, Layout, Modality, Part, counted, few_counts, portable,
+};
 
 /// What tables say of files.
 pub(super) struct NamedFiles {
@@ -146,6 +148,7 @@ impl NamedFiles {
             file_column: chosen.options.file_column.unwrap_or_default(),
             label_columns: chosen.options.label_columns,
             form: chosen.form.unwrap_or_default(),
+            beside: ColumnsBeside { joined: Vec::new(), part: chosen.parts, group: chosen.group },
             parts: parts.into_iter().collect(),
             is_root,
         };

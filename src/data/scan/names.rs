@@ -64,6 +64,7 @@ impl Names {
             for path in paths {
                 match class(path) {
                     Some(label) => files.push(LabelledFile {
+                        group: None,
                         path: path.to_path_buf(),
                         label: Label::Class(label),
                         part: part(folder).filter(|_| parted),

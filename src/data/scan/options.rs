@@ -19,11 +19,83 @@ pub struct ScanOptions {
     pub file_column: Option<String>,
     /// The column or key of a table that holds the label; several where each holds a label or a number of its own.
     pub label_columns: Vec<String>,
+    /// Further columns whose text is joined to the text column's with a blank line between, in the order of the table;
+    /// where the text column is among them, in their own order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub joined_columns: Vec<String>,
+    /// The column that says which part a row belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part_column: Option<ColumnChoice>,
+    /// The column that says which samples belong together (of one customer, one patient): they never lie in two parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_column: Option<ColumnChoice>,
     /// How a table is written, where that is not to be found out.
     #[serde(skip_serializing_if = "Writing::is_found_out")]
     pub writing: Writing,
     /// What the labels are to be taken for.
     pub target: Option<TargetKind>,
+}
+
+/// What is said of a column that need not be there. It is written as a string, which is empty for none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum ColumnChoice {
+    /// No column is to be used so, whatever some are called.
+    Unused,
+    /// The column or key of that name.
+    Column(String),
+}
+
+impl ColumnChoice {
+    /// The column, where one is named.
+    pub fn column(&self) -> Option<&String> {
+        match self {
+            ColumnChoice::Unused => None,
+            ColumnChoice::Column(name) => Some(name),
+        }
+    }
+}
+
+impl From<String> for ColumnChoice {
+    fn from(name: String) -> Self {
+        match name.trim() {
+            "" => ColumnChoice::Unused,
+            _ => ColumnChoice::Column(name),
+        }
+    }
+}
+
+impl From<ColumnChoice> for String {
+    fn from(choice: ColumnChoice) -> Self {
+        match choice {
+            ColumnChoice::Unused => String::new(),
+            ColumnChoice::Column(name) => name,
+        }
+    }
+}
+
+/// Where the texts of a table stand that a model is asked about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextColumns {
+    /// Found out where not given.
+    pub text: Option<String>,
+    /// As in [`ScanOptions`].
+    pub joined: Vec<String>,
+    /// Whether they are those of the model, not what the user says of the table.
+    pub learnt: bool,
+}
+
+impl TextColumns {
+    /// Those that a model learnt from.
+    pub fn learnt(text: Option<&String>, joined: &[String]) -> TextColumns {
+        TextColumns { text: text.cloned(), joined: joined.to_vec(), learnt: true }
+    }
+
+    /// Whether the column must be there as it is named. Texts that were joined to be learnt from must be joined to be
+    /// asked about; a single column of the model's may be called otherwise.
+    pub(super) fn must(&self) -> bool {
+        !self.learnt || !self.joined.is_empty()
+    }
 }
 
 /// How a table is written. Nothing said means: find out.
@@ -122,9 +194,11 @@ impl<'de> Deserialize<'de> for TextEncoding {
 }
 
 impl ScanOptions {
-    /// The first column that is named.
-    pub(super) fn first_column(&self) -> Option<&String> {
-        self.text_column.iter().chain(&self.file_column).chain(&self.label_columns).next()
+    /// All columns that are named, those of the sample and the label first.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &String> {
+        let beside = self.part_column.iter().chain(&self.group_column).filter_map(ColumnChoice::column);
+        let sample = self.text_column.iter().chain(&self.file_column).chain(&self.label_columns);
+        sample.chain(&self.joined_columns).chain(beside)
     }
 }
 

@@ -169,7 +169,8 @@ impl Places {
             let comes_again = cells.len() * 2 < rows && !some.iter().any(|cell| has_ending(cell));
             (found > 0 && found * 2 >= some.len() && !comes_again).then_some(found * step)
         };
-        let named = (0..table.names.len()).filter_map(|column| Some((named(column)?, column)));
+        let free = (0..table.names.len()).filter(|column| !table.reserved.contains(column));
+        let named = free.filter_map(|column| Some((named(column)?, column)));
         named.max_by_key(|(found, column)| (*found, usize::MAX - column)).map(|(_, column)| column)
     }
 

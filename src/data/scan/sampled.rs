@@ -20,6 +20,8 @@ pub(super) struct Sampled<'a> {
     pub rows: &'a [Vec<String>],
     /// Columns that hold JSON lists in at least half of the rows that have a value.
     pub lists: &'a [usize],
+    /// Columns that the user gave another role than to hold the sample or its label.
+    pub reserved: &'a [usize],
 }
 
 impl Sampled<'_> {
@@ -130,7 +132,7 @@ impl Sampled<'_> {
         (0..self.names.len()).find(|column| self.holds_parts(*column))
     }
 
-    fn holds_parts(self, column: usize) -> bool {
+    pub fn holds_parts(self, column: usize) -> bool {
         let cells = self.cells(column);
         let parts: Vec<Part> = cells.iter().filter_map(|cell| Part::from_name(cell)).collect();
         let several = parts.iter().collect::<BTreeSet<_>>().len() > 1;
@@ -246,10 +248,10 @@ impl Sampled<'_> {
     }
 
     fn others(self, text: usize) -> impl Iterator<Item = usize> {
-        (0..self.names.len()).filter(move |column| *column != text)
+        (0..self.names.len()).filter(move |column| *column != text && !self.reserved.contains(column))
     }
 
-    fn name(&self, column: usize) -> &str {
+    pub fn name(&self, column: usize) -> &str {
         self.names.get(column).map_or("", String::as_str)
     }
 
@@ -266,7 +268,7 @@ impl Sampled<'_> {
             self.rows.iter().filter_map(|row| row.get(column)).map(|text| text.chars().count()).sum()
         };
         (0..columns)
-            .filter(|column| !labels.contains(column))
+            .filter(|column| !labels.contains(column) && !self.reserved.contains(column))
             .max_by_key(|&column| (length(column), columns - column))
             .filter(|&column| length(column) > 0)
     }
@@ -278,7 +280,8 @@ impl Sampled<'_> {
 
     /// The column outside `taken` whose few values come again and again.
     fn few_values(self, taken: &[usize]) -> Option<usize> {
-        let columns = || (0..self.names.len()).filter(|column| !taken.contains(column));
+        let is_free = |column: &usize| !taken.contains(column) && !self.reserved.contains(column);
+        let columns = || (0..self.names.len()).filter(is_free);
         let values = |column: usize| self.cells(column).into_iter().collect::<BTreeSet<&str>>().len();
         let fullest = columns().map(|column| self.cells(column).len()).max().unwrap_or(0);
         columns()
@@ -300,7 +303,7 @@ impl Sampled<'_> {
     }
 
     /// Whether most cells hold several words.
-    fn is_prose(self, column: usize) -> bool {
+    pub fn is_prose(self, column: usize) -> bool {
         let cells = self.cells(column);
         cells.iter().filter(|cell| cell.contains(char::is_whitespace)).count() * 2 > cells.len()
     }

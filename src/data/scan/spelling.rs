@@ -115,6 +115,7 @@ mod tests {
             label: Label::Class(name.to_string()),
             digest: Digest::of(b""),
             part: None,
+            group: None,
         };
         let mut samples: Vec<Sample> = names.iter().map(sample).collect();
         assert_eq!(unify(&mut samples).len(), findings, "{names:?}");

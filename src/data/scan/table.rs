@@ -9,6 +9,7 @@ use super::files::LabelledFile;
 use super::head::{Head, RecordHead, Wants};
 use super::places::{Around, Place, Places, Standpoint};
 use super::records::{Records, Row};
+use super::roles::{self, Asked, Beside};
 use super::sampled::Sampled;
 use super::{Label, Sample, ScanError, ScanOptions, jsonl, packed};
 use crate::control::{Control, Fact};
@@ -26,6 +27,7 @@ pub(super) struct Reader<'a> {
     part: Option<Part>,
     /// What a column says of the row that is read.
     part_of_row: Option<Part>,
+    group_of_row: Option<String>,
     around: &'a Around<'a>,
     pub wants: Wants,
     control: &'a dyn Control,
@@ -46,7 +48,20 @@ impl<'a> Reader<'a> {
     ) -> Reader<'a> {
         let (samples, files, findings) = (Vec::new(), Vec::new(), Vec::new());
         let wants = Wants::Samples;
-        Reader { full_path, path, part, part_of_row: None, around, wants, control, samples, files, findings }
+        let (part_of_row, group_of_row) = (None, None);
+        Reader {
+            full_path,
+            path,
+            part,
+            part_of_row,
+            group_of_row,
+            around,
+            wants,
+            control,
+            samples,
+            files,
+            findings,
+        }
     }
 
     /// Reads all rows, and gives the names of the columns that were chosen and what they were taken for. Where only
@@ -89,11 +104,10 @@ impl<'a> Reader<'a> {
                 (format!("{what} is passed over"), "Nothing needs to be done: the rows below are read.");
             self.find(Some(line), FindingKind::PassedOver, &what, remedy);
         }
-        let table = Sampled { names: &names, rows: &rows, lists: &[] };
+        let table = Sampled { names: &names, rows: &rows, lists: &[], reserved: &[] };
         let places = self.around.places(table)?;
-        let columns = self.choose(choice, table, places)?;
-        let parts = self.parts(table, &columns);
-        let chosen = chosen(&names, &columns, choice);
+        let (columns, beside) = self.choose(choice, table, places)?;
+        let chosen = chosen(&names, (&columns, &beside), choice);
         if choice.wanted.is_some_and(|wanted| wanted != columns.holds) {
             return Ok(chosen);
         }
@@ -106,10 +120,11 @@ impl<'a> Reader<'a> {
             match row {
                 Row::Record { .. } if header && number == 1 => {}
                 Row::Record { line, fields } => {
-                    let cell = parts.and_then(|column| fields.get(column));
-                    let cell = cell.map(|cell| String::from_utf8_lossy(cell));
-                    if self.is_of_a_part(line, cell.as_deref()) {
-                        self.take_record(line, fields, (&columns, &chosen), width);
+                    let cell = |column: Option<usize>| column.and_then(|column| fields.get(column));
+                    let text = |cell: &Vec<u8>| String::from_utf8_lossy(cell).into_owned();
+                    self.group_of_row = cell(beside.group).map(text).and_then(|cell| roles::group(&cell));
+                    if self.is_of_a_part(line, cell(beside.parts).map(text).as_deref()) {
+                        self.take_record(line, fields, (&columns, &beside, &chosen), width);
                     }
                 }
                 Row::Broken { line, why } => {
@@ -124,7 +139,7 @@ impl<'a> Reader<'a> {
         &mut self,
         line: u64,
         fields: Vec<Vec<u8>>,
-        (columns, chosen): (&Columns, &Choice),
+        (columns, beside, chosen): (&Columns, &Beside, &Choice),
         width: usize,
     ) {
         let text_of = |column: &usize| fields.get(*column).map(|field| std::str::from_utf8(field));
@@ -133,8 +148,15 @@ impl<'a> Reader<'a> {
             .iter()
             .map(|column| text_of(column).map(|text| text.map(|text| Cell::Text(text.trim().to_owned()))))
             .collect();
-        match (text_of(&columns.sample), labels) {
-            (Some(Ok(text)), Some(Ok(labels))) => self.take(line, text.to_owned(), &labels, chosen),
+        let text: Option<Result<String, _>> = match beside.joined.as_slice() {
+            [] => text_of(&columns.sample).map(|text| text.map(str::to_owned)),
+            joined => {
+                let texts: Option<Result<Vec<&str>, _>> = joined.iter().map(text_of).collect();
+                texts.map(|texts| texts.map(|texts| roles::join(texts.into_iter())))
+            }
+        };
+        match (text, labels) {
+            (Some(Ok(text)), Some(Ok(labels))) => self.take(line, text, &labels, chosen),
             (Some(_), Some(_)) => self.not_utf8(line),
             (None, _) | (_, None) => {
                 let why = format!("{} fields where there should be {width}", fields.len());
@@ -153,19 +175,21 @@ impl<'a> Reader<'a> {
             self.find(None, FindingKind::BadRow, why, LINES_REMEDY);
             return Ok(choice.clone());
         }
-        let table = Sampled { names: &names, rows: &rows, lists: &lists };
+        let table = Sampled { names: &names, rows: &rows, lists: &lists, reserved: &[] };
         let places = self.around.places(table)?;
-        let columns = self.choose(choice, table, places)?;
-        let parts = self.parts(table, &columns);
-        let chosen = chosen(&names, &columns, choice);
+        let (columns, beside) = self.choose(choice, table, places)?;
+        let chosen = chosen(&names, (&columns, &beside), choice);
         if choice.wanted.is_some_and(|wanted| wanted != columns.holds) {
             return Ok(chosen);
         }
         // As this file writes them.
         let key = |column: &usize| names.get(*column).map_or("", String::as_str);
-        let text_key = key(&columns.sample);
+        let text_keys: Vec<&str> = match beside.joined.as_slice() {
+            [] => vec![key(&columns.sample)],
+            joined => joined.iter().map(key).collect(),
+        };
         let label_keys: Vec<&str> = columns.labels.iter().map(key).collect();
-        let parts_key = parts.as_ref().map(key);
+        let (parts_key, group_key) = (beside.parts.as_ref().map(key), beside.group.as_ref().map(key));
         let total = bytes.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
         for (number, line) in jsonl::lines(bytes).enumerate() {
             self.go_on(number, number as u64, total)?;
@@ -179,19 +203,12 @@ impl<'a> Reader<'a> {
                     if !self.is_of_a_part(line, cell.map(Option::unwrap_or_default)) {
                         continue;
                     }
+                    self.group_of_row = group_key.and_then(|key| jsonl::group(object.get(key)));
                     let labels: Vec<Cell> =
                         label_keys.iter().map(|key| jsonl::cell(object.get(*key))).collect();
-                    match object.remove(text_key) {
-                        Some(serde_json::Value::String(text)) => self.take(line, text, &labels, &chosen),
-                        Some(other) => {
-                            let kind = jsonl::kind(&other);
-                            let why = format!("“{text_key}” is {kind} where a string should be");
-                            self.find(Some(line), FindingKind::BadRow, &why, VALUE_REMEDY);
-                        }
-                        None => {
-                            let why = format!("there is no “{text_key}”");
-                            self.find(Some(line), FindingKind::BadRow, &why, VALUE_REMEDY);
-                        }
+                    match jsonl::text(&mut object, &text_keys) {
+                        Ok(text) => self.take(line, text, &labels, &chosen),
+                        Err(why) => self.find(Some(line), FindingKind::BadRow, &why, VALUE_REMEDY),
                     }
                 }
             }
@@ -209,38 +226,26 @@ impl<'a> Reader<'a> {
         choice: &Choice,
         table: Sampled,
         places: Option<&Places>,
-    ) -> Result<Columns, ScanError> {
+    ) -> Result<(Columns, Beside), ScanError> {
+        let asked = Asked::of(&self.full_path, table.names, choice)?;
         if self.wants == Wants::Texts {
-            return Columns::text_alone(&self.full_path, choice, table);
+            let columns = Columns::text_alone(&self.full_path, choice, table)?;
+            let Beside { joined, .. } = Beside::of(&asked, choice, table, &columns);
+            return Ok((columns, Beside { joined, ..Beside::default() }));
         }
         let around = places.map(|places| (places, self.standpoint()));
         let columns = Columns::choose(&self.full_path, choice, table, around)?;
+        let beside = Beside::of(&asked, choice, table, &columns);
         if choice.wanted.is_none_or(|wanted| wanted == columns.holds) {
             for guess in columns.guesses(choice, table) {
                 let remedy = "Choose the column if the guess is wrong.";
                 self.find(None, FindingKind::GuessedColumn, &guess, remedy);
             }
+            for (kind, why, remedy) in beside.said(choice, table, &columns, self.part.is_some()) {
+                self.find(None, kind, &why, remedy);
+            }
         }
-        Ok(columns)
-    }
-
-    /// The column that gives the parts; one that seems to and does not is told of.
-    fn parts(&mut self, table: Sampled, columns: &Columns) -> Option<usize> {
-        if self.wants == Wants::Texts {
-            return None;
-        }
-        let is_free = |column: usize| columns.sample != column && !columns.labels.contains(&column);
-        let parts = table.parts().filter(|column| is_free(*column));
-        let others = table.other_parts().filter(|(column, _)| parts.is_none() && is_free(*column));
-        if let Some((column, values)) = others {
-            let name = table.names.get(column).map_or("", |name| name.trim());
-            let values: Vec<String> = values.into_iter().collect();
-            let why =
-                format!("the column “{name}” ({}) does not say the parts and is not used", values.join(", "));
-            let remedy = "Write train, validation and test into it if the rows are to be divided so.";
-            self.find(None, FindingKind::OtherPart, &why, remedy);
-        }
-        parts
+        Ok((columns, beside))
     }
 
     /// Notes the part that `cell` names, and whether the row is of a part that is used.
@@ -278,7 +283,8 @@ impl<'a> Reader<'a> {
         }
         let digest = Digest::of(text.as_bytes());
         let (path, part) = (self.path.clone(), self.part.or(self.part_of_row));
-        self.samples.push(Sample { path, line: Some(line), text: Some(text), label, digest, part });
+        let (line, text, group) = (Some(line), Some(text), self.group_of_row.take());
+        self.samples.push(Sample { path, line, text, label, digest, part, group });
     }
 
     /// Takes a row that names a file.
@@ -286,8 +292,8 @@ impl<'a> Reader<'a> {
         let found = self.around.known().map_or(Place::Missing, |places| places.find(cell, self.standpoint()));
         match found {
             Place::Found(path) => {
-                let (path, part) = (path.to_owned(), self.part_of_row);
-                self.files.push(LabelledFile { path, label, part, kind: None });
+                let (path, part, group) = (path.to_owned(), self.part_of_row, self.group_of_row.take());
+                self.files.push(LabelledFile { path, label, part, group, kind: None });
             }
             Place::Missing => {
                 let why = format!("the file {} is not there", cells::shown(cell));
@@ -347,7 +353,7 @@ const LINES_REMEDY: &str = "Write one JSON object on each line, with a text and 
 
 /// What was chosen, by name. A label column that was asked for, by the user or by an earlier table, keeps the spelling
 /// of the question: it names the label, and tables that spell it otherwise mean the same.
-fn chosen(names: &[String], columns: &Columns, choice: &Choice) -> Choice {
+fn chosen(names: &[String], (columns, beside): (&Columns, &Beside), choice: &Choice) -> Choice {
     let name = |column: &usize| names.get(*column).map(|name| name.trim().to_owned());
     let label = |column: &usize| {
         let mut asked = choice.options.label_columns.iter();
@@ -365,7 +371,12 @@ fn chosen(names: &[String], columns: &Columns, choice: &Choice) -> Choice {
         text_column,
         file_column,
         label_columns: columns.labels.iter().filter_map(label).collect(),
+        joined_columns: beside.joined.iter().filter_map(name).collect(),
+        part_column: choice.options.part_column.clone(),
+        group_column: choice.options.group_column.clone(),
         target: Some(columns.form.kind()),
     };
-    Choice { options, form: Some(columns.form), wanted: choice.wanted }
+    let (parts, group) = (beside.parts.as_ref().and_then(name), beside.group.as_ref().and_then(name));
+    let (form, wanted, usual_text) = (Some(columns.form), choice.wanted, None);
+    Choice { options, form, wanted, parts, group, is_decided: true, usual_text }
 }

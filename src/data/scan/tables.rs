@@ -12,10 +12,10 @@ use super::parts::part_of_folder;
 use super::places::Around;
 use super::table::Reader;
 use super::walk::Tree;
-use super::{Found, Sample, ScanError, ScanOptions};
+use super::{Found, Sample, ScanError, ScanOptions, TextColumns};
 use crate::control::Control;
 use crate::data::facts::extension;
-use crate::data::index::{Finding, FindingKind, Layout, Modality, Part};
+use crate::data::index::{ColumnsBeside, Finding, FindingKind, Layout, Modality, Part};
 
 /// The most tables of one folder that may label files; more are notes beside each file.
 const MOST_TABLES: usize = 8;
@@ -61,15 +61,17 @@ pub(super) fn scan_file(
 /// The rows of the table at `path`, whether or not it holds labels: none has one.
 pub(super) fn texts(
     path: &Path,
-    text_column: Option<&str>,
+    columns: &TextColumns,
     control: &dyn Control,
 ) -> Result<(Vec<Sample>, Vec<Finding>), ScanError> {
     let name = PathBuf::from(path.file_name().unwrap_or_default());
     let around = Around::files(path, &[], control);
     let mut reader = Reader::new(path.to_owned(), name, None, &around, control);
     reader.wants = Wants::Texts;
-    let options = ScanOptions { text_column: text_column.map(str::to_owned), ..ScanOptions::default() };
-    reader.read(&Choice::asked(&options))?;
+    let TextColumns { text, joined, .. } = columns.clone();
+    let (text_column, usual_text) = if columns.must() { (text, None) } else { (None, text) };
+    let options = ScanOptions { text_column, joined_columns: joined, ..ScanOptions::default() };
+    reader.read(&Choice { usual_text, ..Choice::asked(&options) })?;
     Ok((reader.samples, reader.findings))
 }
 
@@ -215,6 +217,11 @@ fn layout(files: Vec<PathBuf>, chosen: Choice, parts: Vec<Part>, is_root: bool) 
         text_column: chosen.options.text_column.unwrap_or_default(),
         label_columns: chosen.options.label_columns,
         form: chosen.form.unwrap_or_default(),
+        beside: ColumnsBeside {
+            joined: chosen.options.joined_columns,
+            part: chosen.parts,
+            group: chosen.group,
+        },
         parts,
         is_root,
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::known::{KnownFiles, Memory};
 use super::walk::Tree;
-use super::{ScanError, files, tables};
+use super::{ScanError, TextColumns, files, tables};
 use crate::control::Control;
 use crate::data::facts::{Carrier, extension};
 use crate::data::finding::{Finding, FindingKind};
@@ -39,10 +39,10 @@ pub enum Content {
 pub fn unlabelled(
     path: &Path,
     modality: Modality,
-    text_column: Option<&str>,
+    columns: &TextColumns,
     control: &dyn Control,
 ) -> Result<Vec<Unlabelled>, ScanError> {
-    let asked = Asked { modality, text_column, control };
+    let asked = Asked { modality, columns, control };
     match path.is_dir() {
         true => asked.in_folder(path),
         false if asked.is_table(path) => asked.rows(path),
@@ -52,13 +52,13 @@ pub fn unlabelled(
 
 struct Asked<'a> {
     modality: Modality,
-    text_column: Option<&'a str>,
+    columns: &'a TextColumns,
     control: &'a dyn Control,
 }
 
 impl Asked<'_> {
     fn is_table(&self, path: &Path) -> bool {
-        let is_meant = self.text_column.is_some() && extension(path) == "txt";
+        let is_meant = !self.columns.learnt && self.columns.text.is_some() && extension(path) == "txt";
         self.modality.facts().carrier == Carrier::Words && (tables::named_like_a_table(path) || is_meant)
     }
 
@@ -102,7 +102,7 @@ impl Asked<'_> {
     }
 
     fn rows(&self, path: &Path) -> Result<Vec<Unlabelled>, ScanError> {
-        let (rows, findings) = match tables::texts(path, self.text_column, self.control) {
+        let (rows, findings) = match tables::texts(path, self.columns, self.control) {
             Err(error @ ScanError::Stopped { .. }) => return Err(error),
             Err(error) => return Ok(vec![refused(path, of_error(path, &error))]),
             Ok(found) => found,
@@ -151,7 +151,8 @@ mod tests {
 
     /// Each as "path", "path:line=text" or "path!reason".
     fn check(root: &Path, at: &str, modality: Modality, text_column: Option<&str>, expected: &[&str]) {
-        let found = unlabelled(&root.join(at), modality, text_column, &Silent).unwrap();
+        let columns = TextColumns { text: text_column.map(str::to_owned), ..Default::default() };
+        let found = unlabelled(&root.join(at), modality, &columns, &Silent).unwrap();
         let found: Vec<String> = found
             .iter()
             .map(|one| {
@@ -248,8 +249,8 @@ mod tests {
         check("empty.csv", None, &["empty.csv!has no rows"]);
         check("a.txt", None, &["a.txt"]);
         check("a.txt", Some("text"), &["a.txt:2=not rows"]);
-        let missing =
-            unlabelled(&texts.path().join("two.csv"), Modality::Text, Some("nothing"), &Silent).unwrap();
+        let nothing = TextColumns { text: Some("nothing".to_owned()), ..Default::default() };
+        let missing = unlabelled(&texts.path().join("two.csv"), Modality::Text, &nothing, &Silent).unwrap();
         assert!(
             matches!(&missing[..], [Unlabelled { content: Err(finding), .. }] if finding.reason.contains("“nothing”"))
         );

@@ -7,7 +7,7 @@ use crate::data::index::{INDEX_VERSION, Item, Layout, Modality};
 use crate::data::target::Target;
 
 /// An index of (class, content, part) items.
-fn index(items: &[(usize, u32, Option<Part>)]) -> DatasetIndex {
+pub(super) fn index(items: &[(usize, u32, Option<Part>)]) -> DatasetIndex {
     let classes = items.iter().map(|item| item.0 + 1).max().unwrap_or(0);
     DatasetIndex {
         files: Default::default(),
@@ -26,6 +26,7 @@ fn index(items: &[(usize, u32, Option<Part>)]) -> DatasetIndex {
                 target: Target::Class(class),
                 digest: Digest::of(&content.to_le_bytes()),
                 part,
+                group: None,
             })
             .collect(),
         findings: Vec::new(),
@@ -113,6 +114,7 @@ fn index_of(target: TargetKind, names: usize, items: Vec<(u32, Target)>) -> Data
         target,
         digest: Digest::of(&content.to_le_bytes()),
         part: None,
+        group: None,
     });
     let classes = (0..names).map(|name| format!("{name:03}")).collect();
     DatasetIndex { target, classes, items: items.collect(), ..index(&[]) }

@@ -72,6 +72,7 @@ fn index(targets: &[Target], outputs: usize) -> DatasetIndex {
         target: target.clone(),
         digest: Digest::of(&n.to_le_bytes()),
         part: None,
+        group: None,
     };
     DatasetIndex {
         files: Default::default(),

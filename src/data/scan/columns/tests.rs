@@ -10,7 +10,12 @@ fn chosen(text: &str, header: bool, options: ScanOptions) -> Result<Columns, Sca
     assert_eq!(is_header(&rows[0], &rows[1..], &choice), header, "{text}");
     let names = if header { rows[0].clone() } else { unnamed(rows[0].len()) };
     let rows = if header { &rows[1..] } else { &rows[..] };
-    Columns::choose(Path::new("t.csv"), &choice, Sampled { names: &names, rows, lists: &[] }, None)
+    Columns::choose(
+        Path::new("t.csv"),
+        &choice,
+        Sampled { names: &names, rows, lists: &[], reserved: &[] },
+        None,
+    )
 }
 
 fn check(text: &str, header: bool, (label_text, label): (usize, usize)) {
@@ -112,7 +117,7 @@ fn what_was_asked_for_counts() {
     assert_eq!(choose(None, &["Mood"], None).unwrap(), columns(0, &[2], name));
     assert_eq!(choose(Some("label"), &["mood"], None).unwrap(), columns(1, &[2], name));
     assert!(matches!(choose(Some("txt"), &[], None), Err(ScanError::UnknownColumn { .. })));
-    assert!(matches!(choose(Some("text"), &["text"], None), Err(ScanError::UnclearColumn { .. })));
+    assert!(matches!(choose(Some("text"), &["text"], None), Err(ScanError::TwoRoles { .. })));
     let kinds = [
         (TargetKind::Class, name),
         (TargetKind::Labels, TargetForm::Marks),
