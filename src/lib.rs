@@ -22,6 +22,7 @@
 pub mod bounded;
 pub mod control;
 pub mod data;
+pub mod partial;
 pub mod problem;
 pub mod remedy;
 pub mod units;

@@ -9,6 +9,7 @@ use frostline::data::{
 use frostline::inspect::{BINS, WeightSummary};
 use frostline::jobs::{FreshData, Opened};
 use frostline::problem::{Problem, Result};
+use frostline::project::reading::Reading;
 use frostline::project::run::{Environment, RUN_VERSION};
 use frostline::project::{RunRecord, RunState};
 use frostline::session::projects;
@@ -103,6 +104,7 @@ pub fn record(run: &str, epochs: Vec<frostline::project::run::EpochRecord>) -> R
         test_samples: 0,
         dataset: Digest::of(b""),
         best_digest: None,
+        recipe: None,
         reading: None,
         best_epoch: Some(1),
         epochs,
@@ -206,7 +208,9 @@ pub fn bert(layers: usize) -> BackboneFacts {
         "type_vocab_size": 2,
     });
     let (family, network) = registry::describe(&config, Path::new("made up")).expect("a known family");
+    let reading = Reading { input: String::new(), pooling: "mean".into(), numerics: 1, modules: None };
     BackboneFacts {
+        reading,
         id: "made-up".to_string(),
         name: format!("BERT of {layers} layers"),
         family,

@@ -9,13 +9,14 @@ use crate::control::Control;
 use crate::data::Digest;
 use crate::network::head::{HEAD_BIAS, HEAD_WEIGHT};
 use crate::network::tensors::load_trained;
+use crate::partial::PartialFolder;
 use crate::predict::manifest::{
     BackboneRef, Golden, HEAD_FILE, MANIFEST_FILE, MANIFEST_FORMAT, MANIFEST_VERSION, RunScores,
 };
 use crate::predict::model::BACKBONE_FOLDER;
 use crate::predict::{Manifest, Model};
 use crate::problem::{Problem, Result};
-use crate::project::files::{sync_folder, write_atomically};
+use crate::project::files::write_atomically;
 use crate::project::reading::Reading;
 use crate::project::run::RunRecord;
 use crate::project::sealed::write_sealed;
@@ -24,9 +25,6 @@ use std::path::Path;
 
 /// Largest difference between the logits before and after the reload, relative to the largest logit.
 const TOLERANCE: f32 = 1e-5;
-
-/// What an unfinished export is called.
-const PREFIX: &str = ".partial-export-";
 
 /// Whether the backbone lies in the export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +62,7 @@ pub fn export_head(
     };
     let fail = |e: std::io::Error| Problem::io("write the export", out, &e);
     std::fs::create_dir_all(parent).map_err(fail)?;
-    let partial = partial_folder().tempdir_in(parent).map_err(fail)?;
+    let partial = PartialFolder::new_in(parent).map_err(fail)?;
     let manifest = write_files(run, backbone, machine, partial.path())?;
     let go_on = || match control.stop_requested() {
         true => Err(Problem::stopped("nothing was exported")),
@@ -83,15 +81,13 @@ pub fn export_head(
     if out.exists() {
         std::fs::remove_dir(out).map_err(fail)?;
     }
-    std::fs::rename(partial.path(), out).map_err(fail)?;
-    // The folder has its final name now: nothing is left to clean up.
-    let _ = partial.keep();
-    sync_folder(parent).map_err(fail)?;
+    partial.rename(out).map_err(fail)?;
     Ok(manifest)
 }
 
 fn write_files(run: &Run, backbone: &Backbone, machine: &Machine, folder: &Path) -> Result<Manifest> {
-    let (record, recipe) = (run.record()?, Recipe::read(&run.recipe_path())?);
+    let record = run.record()?;
+    let recipe = run.recipe(&record)?;
     let backbone = &Reading::restore(record.reading.as_ref(), backbone)?;
     let model = Model::from_run(run, backbone, machine)?;
     let best = record.best_epoch.unwrap_or_default();
@@ -178,21 +174,4 @@ fn compare(folder: &Path, backbone: &Backbone, manifest: &Manifest, machine: &Ma
         }
     }
     Ok(())
-}
-
-/// Temporary folders are private; an export is as open as any folder of the user.
-#[cfg(unix)]
-fn partial_folder() -> tempfile::Builder<'static, 'static> {
-    use std::os::unix::fs::PermissionsExt;
-    let mut builder = tempfile::Builder::new();
-    // The user's umask takes away what it should.
-    builder.prefix(PREFIX).permissions(std::fs::Permissions::from_mode(0o777));
-    builder
-}
-
-#[cfg(not(unix))]
-fn partial_folder() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX);
-    builder
 }

@@ -7,16 +7,23 @@
 //! models--owner--name/trees/COMMIT.json            what the repository holds
 //! .locks/models--owner--name/DIGEST.lock           held while a blob is fetched
 //! ```
+//!
+//! What is about to become a link, a ref or a list lies beside the locks until then: other programs take whatever lies
+//! among refs and snapshots for what it stands for.
 
 use super::api::{Digest, RemoteFile};
 use super::id::{Commit, RepoId, RepoPath, Revision};
+use super::lock::Lock;
+use crate::partial::{self, PartialFolder};
 use crate::problem::{Problem, Result};
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What an unfinished blob is called, after its digest.
 pub const INCOMPLETE: &str = "incomplete";
+/// After so long nobody will go on with what he began to fetch.
+const STALE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The file that tells backup programs that a folder can be fetched again, as Hugging Face's programs write it.
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
@@ -65,6 +72,23 @@ impl RepoCache {
         self.blobs().join(format!("{}.{INCOMPLETE}", digest.as_str()))
     }
 
+    /// Names of blobs that a call had to itself to check them, and never came to the end: nobody holds them.
+    pub fn claimed(&self, digest: &Digest) -> Vec<PathBuf> {
+        let is_claimed = |path: &PathBuf| {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let middle = name.strip_prefix(digest.as_str()).and_then(|rest| rest.strip_suffix(INCOMPLETE));
+            middle.is_some_and(|middle| middle.len() > 1)
+        };
+        let entries = std::fs::read_dir(self.blobs()).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(is_claimed).filter(|path| is_left(path)).collect()
+    }
+
+    /// Such a name that nobody else has.
+    pub fn new_claim(&self, digest: &Digest) -> PathBuf {
+        let ticks = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        self.blobs().join(format!("{}.{}-{ticks:x}.{INCOMPLETE}", digest.as_str(), std::process::id()))
+    }
+
     /// The folder of a commit: its files by their paths, as links to blobs.
     pub fn snapshot(&self, commit: &Commit) -> PathBuf {
         self.folder().join("snapshots").join(commit.as_str())
@@ -107,21 +131,58 @@ impl RepoCache {
         revision.as_str().split('/').fold(self.folder().join("refs"), |path, part| path.join(part))
     }
 
-    /// Makes the folders, and marks the cache as one.
+    /// Makes the folders for a commit, and marks the cache as one. At no time is there a repository without a folder for
+    /// snapshots, or a ref without its snapshot, which other programs take for damage.
     ///
     /// # Errors
     /// The disk is full or read-only.
-    pub fn prepare(&self) -> Result<()> {
-        for folder in [self.blobs(), self.locks()] {
-            std::fs::create_dir_all(&folder)
-                .map_err(|e| Problem::io("make the cache folder", &folder, &e))?;
+    pub fn prepare(&self, commit: &Commit) -> Result<()> {
+        let make = |folder: PathBuf| {
+            std::fs::create_dir_all(&folder).map_err(|e| Problem::io("make the cache folder", &folder, &e))
+        };
+        make(self.locks())?;
+        if !self.folder().exists() {
+            let fail = |e: std::io::Error| Problem::io("make the cache folder", &self.folder(), &e);
+            let whole = PartialFolder::new_in(&self.locks()).map_err(fail)?;
+            make(whole.path().join("snapshots"))?;
+            match whole.rename(&self.folder()) {
+                // Another program was faster.
+                Err(_) if self.folder().exists() => {}
+                other => other.map_err(fail)?,
+            }
         }
+        make(self.snapshot(commit))?;
+        make(self.blobs())?;
         let tag = self.root.join("CACHEDIR.TAG");
         if !tag.exists() {
             // Only backups miss it.
-            let _ = std::fs::write(&tag, CACHE_TAG);
+            let _ = partial::replace_from(&self.locks(), &tag, CACHE_TAG.as_bytes());
         }
         Ok(())
+    }
+
+    /// Removes beginnings of blobs that nobody needs any more: where the whole blob is here, or where nobody has fetched at
+    /// it for days. What another program holds stays, and so does what is in `wanted`.
+    pub fn clear_stale(&self, wanted: &[&RemoteFile]) {
+        for entry in std::fs::read_dir(self.blobs()).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let Some(digest) = name.strip_suffix(INCOMPLETE).and_then(|rest| rest.split('.').next()) else {
+                continue;
+            };
+            let is_wanted = wanted.iter().any(|file| file.digest.as_str() == digest);
+            let is_whole = self.blobs().join(digest).is_file();
+            let is_old = || entry.metadata().is_ok_and(|about| partial::is_older(&about, STALE));
+            let Some(digest) = Digest::of_blob_name(digest).filter(|_| is_whole || (!is_wanted && is_old()))
+            else {
+                continue;
+            };
+            if let Ok(Some(_lock)) = Lock::try_now(&self.lock(&digest))
+                && is_left(&entry.path())
+            {
+                // What stays behind costs some disk and nothing else.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// Notes where a branch or tag stands.
@@ -132,7 +193,7 @@ impl RepoCache {
         if revision.as_str() == commit.as_str() || self.commit_of(revision).as_ref() == Some(commit) {
             return Ok(());
         }
-        write(&self.ref_path(revision), commit.as_str().as_bytes())
+        self.write(&self.ref_path(revision), commit.as_str().as_bytes())
     }
 
     /// Notes what the repository holds at a commit.
@@ -152,7 +213,14 @@ impl RepoCache {
         serde::Serialize::serialize(&noted, &mut serializer).map_err(|e| {
             Problem::other("could not note the files of the model", e.to_string(), "please report this")
         })?;
-        write(&path, &text)
+        self.write(&path, &text)
+    }
+
+    /// Replaces a small file of the cache in one step.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let fail = |e: std::io::Error| Problem::io("write into the cache", path, &e);
+        std::fs::create_dir_all(path.parent().unwrap_or(&self.root)).map_err(fail)?;
+        partial::replace_from(&self.locks(), path, bytes).map_err(fail)
     }
 
     /// Makes the snapshot's `path` a link to the blob.
@@ -170,13 +238,17 @@ impl RepoCache {
         if let Some(folder) = link.parent() {
             std::fs::create_dir_all(folder).map_err(fail)?;
         }
-        // Beside it under another name, then renamed: no reader ever finds nothing.
-        let name = link.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let beside = link.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-        let _ = std::fs::remove_file(&beside);
+        // Made elsewhere, then renamed: no reader ever finds nothing.
+        let made = PartialFolder::new_in(&self.locks()).map_err(fail)?;
+        let beside = made.path().join("link");
         place(&target, &self.blob(digest), &beside).map_err(fail)?;
         std::fs::rename(&beside, &link).map_err(fail)
     }
+}
+
+/// Whether nobody has the file to himself.
+fn is_left(path: &Path) -> bool {
+    std::fs::File::open(path).is_ok_and(|file| file.try_lock().is_ok())
 }
 
 #[cfg(unix)]
@@ -190,31 +262,12 @@ fn place(_target: &Path, blob: &Path, link: &Path) -> std::io::Result<()> {
     std::fs::hard_link(blob, link).or_else(|_| std::fs::copy(blob, link).map(drop))
 }
 
-/// Replaces a small file in one step.
+/// Replaces a small file of Frostline's own in one step.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let fail = |e: std::io::Error| Problem::io("write into the cache", path, &e);
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(fail)?;
-    let mut file = temporary().tempfile_in(folder).map_err(fail)?;
-    file.write_all(bytes).map_err(fail)?;
-    file.persist(path).map_err(|e| fail(e.error))?;
-    Ok(())
-}
-
-/// Files in a cache are as open as the user's umask says, not private as temporary files are.
-#[cfg(unix)]
-fn temporary() -> tempfile::Builder<'static, 'static> {
-    use std::os::unix::fs::PermissionsExt;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".tmp-").permissions(std::fs::Permissions::from_mode(0o666));
-    builder
-}
-
-#[cfg(not(unix))]
-fn temporary() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".tmp-");
-    builder
+    partial::replace(path, bytes).map_err(fail)
 }
 
 #[cfg(test)]
@@ -225,9 +278,9 @@ mod tests {
     fn links_are_relative_and_lead_to_the_blob() {
         let root = tempfile::tempdir().unwrap();
         let cache = RepoCache::new(root.path(), &RepoId::parse("owner/name").unwrap());
-        cache.prepare().unwrap();
         let digest = Digest::GitSha1("a".repeat(40));
         let commit = Commit::parse(&"b".repeat(40)).unwrap();
+        cache.prepare(&commit).unwrap();
         std::fs::write(cache.blob(&digest), "content").unwrap();
         for path in ["config.json", "1_Pooling/config.json"] {
             let path = RepoPath::parse(path).unwrap();
@@ -241,5 +294,30 @@ mod tests {
         assert_eq!(cache.commit_of(&Revision::default()), Some(commit.clone()));
         assert_eq!(cache.commits(), [commit]);
         assert_eq!(RepoCache::all(root.path()).len(), 1);
+    }
+
+    /// Seen to fail without the question for the lock.
+    #[test]
+    fn beginnings_that_nobody_goes_on_with_are_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = RepoCache::new(root.path(), &RepoId::parse("owner/name").unwrap());
+        cache.prepare(&Commit::parse(&"b".repeat(40)).unwrap()).unwrap();
+        let digest = |letter: &str| Digest::Sha256(letter.repeat(64));
+        let begin = |letter: &str, days: u64| {
+            let file = std::fs::File::create(cache.incomplete(&digest(letter))).unwrap();
+            file.set_modified(std::time::SystemTime::now() - Duration::from_secs(days * 24 * 3600)).unwrap();
+        };
+        begin("a", 30);
+        begin("b", 1);
+        begin("c", 30);
+        begin("d", 0);
+        std::fs::write(cache.blob(&digest("d")), "whole").unwrap();
+        std::fs::write(cache.blobs().join(format!("{}.aB3dE9.{INCOMPLETE}", "d".repeat(64))), "").unwrap();
+        let held = Lock::try_now(&cache.lock(&digest("c"))).unwrap();
+        cache.clear_stale(&[]);
+        drop(held);
+        let is_there = |letter: &str| cache.incomplete(&digest(letter)).exists();
+        assert_eq!(["a", "b", "c", "d"].map(is_there), [false, true, true, false]);
+        assert_eq!(std::fs::read_dir(cache.blobs()).unwrap().count(), 3);
     }
 }

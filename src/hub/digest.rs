@@ -46,13 +46,21 @@ impl Hasher {
 /// # Errors
 /// It cannot be read.
 pub fn matches(path: &Path, digest: &Digest) -> Result<bool> {
+    Ok(of_file(path, digest)? == digest.as_str())
+}
+
+/// The digest of the file at `path`, of the kind of `digest`, in hexadecimal.
+///
+/// # Errors
+/// It cannot be read.
+pub fn of_file(path: &Path, digest: &Digest) -> Result<String> {
     let fail = |e: std::io::Error| Problem::io("read the file", path, &e);
     let mut file = fs_err::File::open(path).map_err(fail)?;
     let mut hasher = Hasher::new(digest, file.metadata().map_err(fail)?.len());
     let mut piece = vec![0; 1 << 20];
     loop {
         match file.read(&mut piece).map_err(fail)? {
-            0 => return Ok(hasher.finish() == digest.as_str()),
+            0 => return Ok(hasher.finish()),
             n => hasher.update(piece.get(..n).unwrap_or_default()),
         }
     }

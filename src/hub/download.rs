@@ -10,7 +10,7 @@ use super::transfer::{bytes_here, fetch};
 use super::{Place, machine, pickle, support};
 use crate::control::{Control, Fact};
 use crate::problem::{Cause, Problem, Result};
-use crate::units;
+use crate::{partial, units};
 use std::path::PathBuf;
 
 /// What is to be fetched.
@@ -45,6 +45,7 @@ pub struct Downloaded {
 /// is full, or the user stops it: then what has arrived is kept.
 pub fn download(client: &Client, request: &Request, control: &dyn Control) -> Result<Downloaded> {
     let cache = RepoCache::new(&client.settings().cache, &request.id);
+    partial::clear(&cache.locks());
     let here = complete(&cache, &request.revision);
     let is_fixed = Commit::parse(request.revision.as_str()).is_some();
     if let Some(here) = here.as_ref().filter(|_| is_fixed && !request.anew) {
@@ -74,7 +75,8 @@ fn fetch_all(
     let (_, files) = examined.plan(request.allow_pickle)?;
     let bytes = files.iter().map(|file| file.bytes).sum();
     check_disk(client, cache, &files)?;
-    cache.prepare()?;
+    cache.prepare(&examined.commit)?;
+    cache.clear_stale(&files);
     cache.write_ref(&request.revision, &examined.commit)?;
     cache.write_tree(&examined.commit, &examined.files)?;
     let mut meter = Meter::new(bytes, control);

@@ -4,6 +4,7 @@
 use super::header::Header;
 use super::{Place, places, subfolders, support};
 use crate::backbone::{Backbone, shards};
+use crate::partial::PartialFolder;
 use crate::problem::{Problem, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -103,15 +104,13 @@ impl Found {
             .at(target));
         }
         std::fs::create_dir_all(&own).map_err(fail)?;
-        let partial = tempfile::Builder::new().prefix(".partial-").tempdir_in(&own).map_err(fail)?;
+        let partial = PartialFolder::new_in(&own).map_err(fail)?;
         Backbone::open(&self.folder)?.copy_to(partial.path())?;
         if !shards::is_index(&self.weights) {
             std::fs::copy(&self.weights, partial.path().join(support::WEIGHTS)).map_err(fail)?;
         }
         Backbone::open(partial.path())?.open_weights()?;
-        std::fs::rename(partial.path(), &target).map_err(fail)?;
-        // The folder has its final name now: nothing is left to clean up.
-        let _ = partial.keep();
+        partial.rename(&target).map_err(fail)?;
         Place::own(target).open()
     }
 

@@ -3,6 +3,7 @@
 
 use super::retry::stopped;
 use crate::control::Control;
+use crate::partial::is_still;
 use crate::problem::{Problem, Result};
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -53,19 +54,6 @@ impl Lock {
             Err(TryLockError::Error(error)) => Err(fail(&error)),
         }
     }
-}
-
-/// Whether `file` is still the one at `path`.
-#[cfg(unix)]
-fn is_still(path: &Path, file: &File) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let there = std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
-    there.is_some() && there == file.metadata().map(|m| (m.dev(), m.ino())).ok()
-}
-
-#[cfg(not(unix))]
-fn is_still(_path: &Path, _file: &File) -> bool {
-    true
 }
 
 #[cfg(test)]

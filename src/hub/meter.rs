@@ -2,6 +2,7 @@
 
 use super::api::RemoteFile;
 use crate::control::{Control, Fact, Progress};
+use crate::partial;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -69,6 +70,7 @@ impl<'c> Meter<'c> {
 
     /// Keeps the rate of this download in `home` for the next estimate.
     pub fn remember(&self, home: Option<&Path>) {
+        home.into_iter().for_each(partial::clear);
         let seconds = self.began.elapsed().as_secs_f64();
         if let Some(home) = home.filter(|_| self.moved >= TELLING && seconds > 0.0) {
             let rate = format!("{:.0}\n", self.moved as f64 / seconds);

@@ -5,6 +5,7 @@ use super::api::RemoteFile;
 use super::id::{Commit, RepoId};
 use super::support;
 use crate::backbone::spec::Card;
+use crate::partial::PartialFolder;
 use crate::problem::{Problem, Result};
 use crate::units;
 use candle_core::Tensor;
@@ -34,7 +35,7 @@ pub fn convert(
     let folder = own.join(id.as_str().replace('/', "--"));
     let fail = |e: std::io::Error| Problem::io("keep the converted weights", &folder, &e);
     std::fs::create_dir_all(&own).map_err(fail)?;
-    let partial = tempfile::Builder::new().prefix(".partial-").tempdir_in(&own).map_err(fail)?;
+    let partial = PartialFolder::new_in(&own).map_err(fail)?;
     let tensors = read(&snapshot.join(support::PICKLE))?;
     candle_core::safetensors::save(&tensors, partial.path().join(support::WEIGHTS))?;
     for file in files.iter().filter(|file| file.path.as_str() != support::PICKLE) {
@@ -57,9 +58,7 @@ pub fn convert(
     if folder.exists() {
         std::fs::remove_dir_all(&folder).map_err(fail)?;
     }
-    std::fs::rename(partial.path(), &folder).map_err(fail)?;
-    // The folder has its final name now: nothing is left to clean up.
-    let _ = partial.keep();
+    partial.rename(&folder).map_err(fail)?;
     Ok(folder)
 }
 

@@ -4,6 +4,7 @@
 use super::id::is_hex;
 use super::{places, weights_sha256};
 use crate::backbone::Backbone;
+use crate::partial;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,9 @@ pub enum Recalled {
 pub fn remember(backbone: &Backbone, sha256: &str) {
     let folder = std::fs::canonicalize(backbone.folder()).ok();
     let noted = folder.and_then(|folder| toml::to_string(&Remembered { folder }).ok());
+    if let Some(path) = note(sha256) {
+        path.parent().into_iter().for_each(partial::clear);
+    }
     if let Some((path, text)) = note(sha256).zip(noted)
         && std::fs::read_to_string(&path).ok().as_ref() != Some(&text)
     {

@@ -3,7 +3,7 @@
 
 use super::api::{Digest, RemoteFile};
 use super::cache::RepoCache;
-use super::digest::Hasher;
+use super::digest;
 use super::failure::Failure;
 use super::header::Header;
 use super::http::{Answer, Client, Part, broken};
@@ -12,9 +12,10 @@ use super::lock::Lock;
 use super::meter::Meter;
 use super::retry::{Patience, stopped};
 use crate::control::{Control, Fact};
+use crate::partial::{is_still, sync_folder};
 use crate::problem::{Problem, Result};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -50,12 +51,22 @@ pub fn fetch(
     let mut patience = Patience::for_file(client.settings(), control);
     let (mut furthest, mut began_anew) = (partial.length, false);
     loop {
+        if is_here(cache, file) {
+            partial.discard();
+            meter.here(file);
+            return Ok(());
+        }
         let transfer = Transfer { client, cache, commit, file, control };
-        let attempt = transfer.attempt(&mut partial, meter);
+        let attempt = transfer.attempt(&mut partial, meter).and_then(|()| partial.claim(cache, file));
         let brought = partial.length.saturating_sub(furthest);
         furthest = furthest.max(partial.length);
         match attempt {
             Err(failure) => patience.wait_after(failure, brought)?,
+            Ok(()) if !partial.path.exists() => {
+                // Where locks do nothing, another program took it for left behind.
+                partial = Partial::open(cache, file).map_err(Failure::Here)?;
+                patience.wait_after(shared(), 0)?;
+            }
             Ok(()) => match partial.finish(cache, file)? {
                 None => {
                     meter.here(file);
@@ -68,7 +79,7 @@ pub fn fetch(
                     let what =
                         format!("{} did not arrive as the Hub lists it; fetching it once more", file.path);
                     control.report(Fact::warning(what));
-                    partial.restart().map_err(Failure::Here)?;
+                    partial.restart(cache, file).map_err(Failure::Here)?;
                 }
                 Some(why) => {
                     partial.discard();
@@ -112,14 +123,14 @@ impl Transfer<'_> {
         let answer = match self.open(&part) {
             // What is here cannot be the beginning of this file.
             Err(Failure::Status { status: 416, host, .. }) if partial.length > 0 => {
-                partial.restart().map_err(Failure::Here)?;
+                partial.restart(self.cache, self.file).map_err(Failure::Here)?;
                 return Err(Failure::Line(format!("{host} does not have the rest of the file")));
             }
             other => other?,
         };
         let starts_over = answer.status() == 200 && partial.length > 0;
         if starts_over {
-            partial.restart().map_err(Failure::Here)?;
+            partial.restart(self.cache, self.file).map_err(Failure::Here)?;
         }
         self.check_length(&answer, partial.length)?;
         self.read(answer, partial, meter)
@@ -220,73 +231,75 @@ impl Transfer<'_> {
     }
 }
 
-/// A blob that grows.
+fn shared() -> Failure {
+    Failure::Line("another program fetches the same file on a disk without locks".to_string())
+}
+
+/// A blob that grows. Where a disk knows no locks, two programs may fetch the same file at once: each writes the same
+/// bytes at the same places, beginning anew makes a new file, and what is about to get its name is read from the disk
+/// under a name that nobody else opens.
 struct Partial {
     path: PathBuf,
     file: File,
     length: u64,
-    hasher: Hasher,
-    digest: Digest,
-    whole: u64,
 }
 
 impl Partial {
-    /// Opens what an earlier attempt left, and reads it for its digest.
+    /// Opens what an earlier attempt left.
     fn open(cache: &RepoCache, file: &RemoteFile) -> Result<Self> {
         let path = cache.incomplete(&file.digest);
-        let fail = |e: std::io::Error| Problem::io("write the download", &path, &e);
-        let mut options = File::options();
-        let handle =
-            options.create(true).truncate(false).read(true).append(true).open(&path).map_err(fail)?;
-        let length = handle.metadata().map_err(fail)?.len();
-        let mut partial = Self {
-            hasher: Hasher::new(&file.digest, file.bytes),
-            digest: file.digest.clone(),
-            whole: file.bytes,
-            path: path.clone(),
-            file: handle,
-            length,
-        };
-        if length > file.bytes {
-            partial.restart()?;
+        for claimed in cache.claimed(&file.digest) {
+            // It was whole when whoever claimed it was killed.
+            let _ =
+                if path.exists() { std::fs::remove_file(claimed) } else { std::fs::rename(claimed, &path) };
         }
-        let mut piece = vec![0; PIECE];
-        let mut left = partial.length;
-        while left > 0 {
-            let wanted = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-            let got = partial.file.read(piece.get_mut(..wanted).unwrap_or_default()).map_err(fail)?;
-            if got == 0 {
-                return Err(Problem::other(
-                    "could not read what was downloaded before",
-                    "the file became shorter while it was read",
-                    "run it again",
-                )
-                .at(&path));
-            }
-            partial.hasher.update(piece.get(..got).unwrap_or_default());
-            left -= got as u64;
+        let fail = |e: std::io::Error| Problem::io("write the download", &path, &e);
+        let handle = open(&path).map_err(fail)?;
+        let length = handle.metadata().map_err(fail)?.len();
+        let mut partial = Self { path: path.clone(), file: handle, length };
+        if length > file.bytes {
+            partial.restart(cache, file)?;
         }
         Ok(partial)
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).map_err(|e| Problem::io("write the download", &self.path, &e))?;
-        self.hasher.update(bytes);
+        let place = self.file.seek(SeekFrom::Start(self.length));
+        place
+            .and_then(|_| self.file.write_all(bytes))
+            .map_err(|e| Problem::io("write the download", &self.path, &e))?;
         self.length += bytes.len() as u64;
         Ok(())
     }
 
-    /// Begins at the first byte again.
-    fn restart(&mut self) -> Result<()> {
-        self.file.set_len(0).map_err(|e| Problem::io("write the download", &self.path, &e))?;
-        self.hasher = Hasher::new(&self.digest, self.whole);
+    /// Begins at the first byte again, in a new file.
+    fn restart(&mut self, cache: &RepoCache, file: &RemoteFile) -> Result<()> {
+        self.discard();
+        self.path = cache.incomplete(&file.digest);
+        self.file = open(&self.path).map_err(|e| Problem::io("write the download", &self.path, &e))?;
         self.length = 0;
         Ok(())
     }
 
+    /// Gives what has come a name that only this call knows.
+    fn claim(&mut self, cache: &RepoCache, file: &RemoteFile) -> std::result::Result<(), Failure> {
+        let own = cache.new_claim(&file.digest);
+        // So that nobody takes it for left behind.
+        let _ = self.file.try_lock();
+        if is_still(&self.path, &self.file) && std::fs::rename(&self.path, &own).is_ok() {
+            self.path = own;
+            return Ok(());
+        }
+        *self = Self::open(cache, file).map_err(Failure::Here)?;
+        Err(shared())
+    }
+
     /// Gives the whole file its name; says why not where its content is wrong.
     fn finish(&self, cache: &RepoCache, file: &RemoteFile) -> std::result::Result<Option<String>, Failure> {
-        let found = self.hasher.clone().finish();
+        let blob = cache.blob(&file.digest);
+        let fail = |e: std::io::Error| Failure::Here(Problem::io("keep the download", &blob, &e));
+        self.file.sync_all().map_err(fail)?;
+        let found = digest::of_file(&self.path, &file.digest).map_err(Failure::Here)?;
         if found != file.digest.as_str() {
             let listed = file.digest.as_str();
             return Ok(Some(format!("{} has the digest {found} where the Hub lists {listed}", file.path)));
@@ -297,9 +310,6 @@ impl Partial {
                 Failure::Here(problem)
             })?;
         }
-        let blob = cache.blob(&file.digest);
-        let fail = |e: std::io::Error| Failure::Here(Problem::io("keep the download", &blob, &e));
-        self.file.sync_all().map_err(fail)?;
         std::fs::rename(&self.path, &blob).map_err(fail)?;
         sync_folder(blob.parent().unwrap_or(Path::new("."))).map_err(fail)?;
         Ok(None)
@@ -307,15 +317,11 @@ impl Partial {
 
     /// Removes what cannot become the file.
     fn discard(&self) {
-        // What stays behind is overwritten at the next attempt.
+        // What stays behind is written over at the next attempt.
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// Makes the rename survive a power failure, where the system can.
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    match cfg!(unix) {
-        true => File::open(folder)?.sync_all(),
-        false => Ok(()),
-    }
+fn open(path: &Path) -> std::io::Result<File> {
+    File::options().create(true).truncate(false).read(true).write(true).open(path)
 }

@@ -6,6 +6,7 @@ use crate::control::Control;
 use crate::data::scan::{KnownFiles, ScanOptions};
 use crate::hub;
 use crate::problem::{Problem, Result};
+use crate::project::reading::Reading;
 use crate::project::recipe::{BackboneChoice, DataChoice, FreezeChoice};
 use crate::project::settings::{self, Defaults, Setting, Value};
 use crate::project::{Machine, Plan, Project, Recipe, kept_index};
@@ -52,6 +53,7 @@ pub fn create(new: &NewProject, control: &dyn Control) -> Result<(Project, Plan)
             sha256: backbone.open_weights()?.sha256().to_string(),
             revision: backbone.commit.clone(),
             folder: folder_to_note(&new.folder, &backbone)?,
+            reading: Some(Reading::of(&backbone)),
         },
         freeze: FreezeChoice { thaw: new.thaw.clone() },
         ..Recipe::suited_to(&defaults)

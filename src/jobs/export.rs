@@ -8,7 +8,7 @@ use crate::hub;
 use crate::predict::Manifest;
 use crate::predict::model::carried;
 use crate::problem::Result;
-use crate::project::{Machine, Project, Recipe};
+use crate::project::{Machine, Project};
 use std::path::{Path, PathBuf};
 
 /// Writes the head of a run (the newest finished one where not named) to the new folder `out`.
@@ -25,7 +25,7 @@ pub fn export(
     control: &dyn Control,
 ) -> Result<Manifest> {
     let run = project.run(run)?;
-    let recipe = Recipe::read(&run.recipe_path())?;
+    let recipe = run.recipe(&run.record()?)?;
     let backbone = super::train::pinned_backbone(project, &recipe)?;
     let manifest = in_pool(machine, || export_head(&run, &backbone, carries, machine, out, control))?;
     if recipe.backbone.folder.is_some() {
@@ -47,6 +47,6 @@ pub fn folder_to_name(project: &Project, manifest: &Manifest, out: &Path) -> Res
         return Ok(None);
     }
     let run = project.run(Some(&manifest.scores.run))?;
-    let backbone = super::train::pinned_backbone(project, &Recipe::read(&run.recipe_path())?)?;
+    let backbone = super::train::pinned_backbone(project, &run.recipe(&run.record()?)?)?;
     Ok(Some(backbone.folder().to_path_buf()))
 }

@@ -135,7 +135,7 @@ fn new_folder(data: &Path) -> Result<PathBuf> {
     let free = |number: &u32| {
         let suffix = if *number == 1 { String::new() } else { format!("-{number}") };
         let folder = projects.join(format!("{name}{suffix}"));
-        (!folder.exists()).then_some(folder)
+        Project::is_free(&folder).then_some(folder)
     };
     (1..10_000).find_map(|n| free(&n)).ok_or_else(|| {
         Problem::input("there is no free project name", "10,000 projects have this name", "remove some")

@@ -8,7 +8,7 @@ use crate::data::scan::{Content, TextColumns, unlabelled};
 use crate::network::samples::Sample;
 use crate::predict::Model;
 use crate::problem::{Problem, Result};
-use crate::project::{Machine, Project, Recipe};
+use crate::project::{Machine, Project};
 use crate::task::Answer;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -67,7 +67,7 @@ impl ModelSource {
             Some(run) => run,
             None => project.run(name.as_deref())?,
         };
-        let recipe = Recipe::read(&run.recipe_path())?;
+        let recipe = run.recipe(&run.record()?)?;
         Model::from_run(&run, &super::train::pinned_backbone(&project, &recipe)?, machine)
     }
 }

@@ -10,7 +10,7 @@ use crate::hub;
 use crate::predict::{Manifest, Model};
 use crate::problem::{Problem, Result};
 use crate::project::run::find_samples;
-use crate::project::{Machine, Project, Recipe, Run};
+use crate::project::{Machine, Project, Run};
 use crate::remedy::Remedy;
 use crate::train::cached::CachedStates;
 use std::path::Path;
@@ -69,7 +69,7 @@ fn evaluate_run(
     control: &dyn Control,
 ) -> Result<Evaluation> {
     let run: Run = project.run(run)?;
-    let recipe = Recipe::read(&run.recipe_path())?;
+    let recipe = run.recipe(&run.record()?)?;
     let backbone = match backbone {
         Some(named) => hub::open(named)?,
         None => super::train::pinned_backbone(project, &recipe)?,

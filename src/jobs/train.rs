@@ -6,16 +6,17 @@ use crate::control::{Control, Fact};
 use crate::data::index::DatasetIndex;
 use crate::hub;
 use crate::problem::{Cause, Problem, Result};
-use crate::project::files::{remove_partial_files, write_atomically};
+use crate::project::files::write_atomically;
 use crate::project::plan::Kept;
 use crate::project::reading::Reading;
-use crate::project::run::{Environment, FailureKind, RUN_VERSION, SplitRecord};
+use crate::project::run::{Environment, FailureKind, RUN_VERSION, RecipePins, SplitRecord};
 use crate::project::{Machine, Plan, Project, Recipe, Run, RunRecord, RunState};
 use crate::remedy::Remedy;
 use crate::task::coverage::Coverage;
 use crate::train::checkpoint::{self, Progress};
 use crate::train::features::Features;
 use crate::train::fit::{Ending, fit};
+use crate::train::leftovers;
 use crate::train::top::Top;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -64,7 +65,8 @@ fn in_locked(
     work: impl FnOnce() -> Result<(Run, RunRecord, Coverage)> + Send,
 ) -> Result<Trained> {
     let started = Instant::now();
-    let _lock = project.lock()?;
+    let lock = project.lock()?;
+    leftovers::clear(project, &lock);
     let (run, record, coverage) = in_pool(machine, work)?;
     Ok(Trained { run, record, coverage, seconds: started.elapsed().as_secs_f64() })
 }
@@ -77,6 +79,7 @@ fn start_run(
 ) -> Result<(Run, RunRecord, Coverage)> {
     let index = Arc::new(scan_of(project, &recipe, control)?);
     let backbone = pinned_backbone(project, &recipe)?;
+    check_reading(project, &recipe, &backbone, control)?;
     let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
     let plan = Plan::new(recipe, index, backbone, machine.clone(), None)?;
     warn(&plan, control);
@@ -88,11 +91,32 @@ fn start_run(
     let run = project.new_run()?;
     write_atomically(&run.recipe_path(), plan.recipe.to_toml()?.as_bytes(), "write the recipe of the run")?;
     run.write_split(&SplitRecord::new(&plan.index, &plan.split))?;
-    let record = RunRecord { warm_seconds, ..new_record(&plan, &run) };
+    let recipe = Some(RecipePins::of(&plan.recipe)?);
+    let record = RunRecord { warm_seconds, recipe, ..new_record(&plan, &run) };
     run.write_record(&record)?;
     let (run, record) = execute(&plan, &weights, &features, run, record, control)
         .inspect_err(|problem| forget_if_changed(project, &plan.index, items_of(&plan.index, problem)))?;
     Ok((run, record, plan.coverage()))
+}
+
+/// A new run reads samples as the project's recipe says. Other kernels are no reason to refuse: nothing of this run was
+/// computed by the ones before.
+fn check_reading(
+    project: &Project,
+    recipe: &Recipe,
+    backbone: &Backbone,
+    control: &dyn Control,
+) -> Result<()> {
+    let (Some(then), now) = (&recipe.backbone.reading, Reading::of(backbone)) else { return Ok(()) };
+    if then.numerics != now.numerics {
+        let what = "this version computes features with other last digits than the one that made the project";
+        control.report(Fact::warning(what));
+    }
+    then.check(&Reading { numerics: then.numerics, ..now }).map_err(|problem| {
+        let remedy = "put the backbone's files back as they were, or make a new project";
+        let what = "the backbone no longer reads samples as it did when the project was made";
+        Problem::input(what, problem.why, remedy).at(project.folder())
+    })
 }
 
 fn resume_run(
@@ -104,9 +128,13 @@ fn resume_run(
         Problem::input("there is nothing to resume", "the newest run has finished", Remedy::NewRun)
             .at(project.folder())
     })?;
-    let recipe = Recipe::read(&run.recipe_path())?;
-    let index = Arc::new(scan_of(project, &recipe, control)?);
     let mut record = run.record()?;
+    let recipe = run.recipe(&record)?;
+    if record.recipe.is_some_and(|pins| !pins.is_file(&run.recipe_path())) {
+        let what = "the recipe of this run was changed since it began: it goes on as the recipe says now";
+        control.report(Fact::warning(what));
+    }
+    let index = Arc::new(scan_of(project, &recipe, control)?);
     check_data_of(&run, &record, &index, control)?;
     let split = run.split()?.find(&index)?;
     let backbone = Reading::restore(record.reading.as_ref(), &pinned_backbone(project, &recipe)?)?;
@@ -128,7 +156,6 @@ fn resume_run(
         // It was usable when the run began, and a run must end on the samples it began with.
         return Err(problem);
     }
-    remove_partial_files(run.folder());
     record.state = RunState::Running;
     (record.failure, record.failure_kind) = (None, None);
     run.write_record(&record)?;
@@ -203,20 +230,14 @@ fn attempt(
 ) -> Result<Ending> {
     let mut top = Top::init(plan, weights)?;
     let mut progress = checkpoint::load(run, &mut top)?.unwrap_or_default();
-    note(record, &progress);
+    progress.note(record);
     let mut epoch_done = |progress: &Progress| {
-        note(record, progress);
+        progress.note(record);
         run.write_record(record)
     };
     let ending = fit(plan, features, &mut top, run, &mut progress, control, &mut epoch_done)?;
-    note(record, &progress);
+    progress.note(record);
     Ok(ending)
-}
-
-fn note(record: &mut RunRecord, progress: &Progress) {
-    record.epochs.clone_from(&progress.epochs);
-    (record.best_epoch, record.best_digest) = (progress.best_epoch, progress.best_digest);
-    record.seconds = progress.seconds;
 }
 
 /// The backbone that the recipe names, with the very weights that it pins.
@@ -267,6 +288,7 @@ fn new_record(plan: &Plan, run: &Run) -> RunRecord {
         best_epoch: None,
         best_digest: None,
         reading: Some(Reading::of(&plan.backbone)),
+        recipe: None,
         seconds: 0.0,
         warm_seconds: 0.0,
         failure: None,

@@ -11,7 +11,7 @@ use crate::network::tensors::load_trained;
 use crate::nn::Linear;
 use crate::problem::{Problem, Result};
 use crate::project::reading::Reading;
-use crate::project::{Machine, Recipe, Run};
+use crate::project::{Machine, Run};
 use crate::task::{LossChoice, Task};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
@@ -94,7 +94,7 @@ impl Model {
             reading.check(&Reading::like(Some(reading), backbone)).map_err(|p| p.at(run.folder()))?;
         }
         let trained = load_trained(&run.best_path(best), record.best_digest, &machine.device)?;
-        let recipe = Recipe::read(&run.recipe_path())?;
+        let recipe = run.recipe(&record)?;
         let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
         let task =
             record.task.open(record.classes, &LossChoice::default()).map_err(|p| p.at(run.folder()))?;
@@ -198,7 +198,10 @@ fn missing() -> Result<Vec<f32>> {
 }
 
 /// An answer is a row of numbers, or an error.
-fn finite(row: Vec<f32>) -> Result<Vec<f32>> {
+///
+/// # Errors
+/// One of them is infinite or none.
+pub fn finite(row: Vec<f32>) -> Result<Vec<f32>> {
     match row.iter().position(|value| !value.is_finite()) {
         None => Ok(row),
         Some(output) => Err(Problem::other(

@@ -1,8 +1,7 @@
 //! Writing so that a crash or a full disk never leaves half a file under its final name.
 
-use crate::bounded;
 use crate::problem::{Problem, Result};
-use std::io::Write;
+use crate::{bounded, partial};
 use std::path::Path;
 
 /// Replaces `path` by `bytes` in one step: a temporary file beside it, flushed to the disk, renamed.
@@ -10,43 +9,7 @@ use std::path::Path;
 /// # Errors
 /// The folder cannot be written or the disk is full; then the old file is untouched.
 pub fn write_atomically(path: &Path, bytes: &[u8], doing: &str) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let fail = |e: std::io::Error| Problem::io(doing, path, &e);
-    let mut file = partial_file().tempfile_in(folder).map_err(fail)?;
-    file.write_all(bytes).map_err(fail)?;
-    file.as_file().sync_all().map_err(fail)?;
-    file.persist(path).map_err(|e| fail(e.error))?;
-    sync_folder(folder).map_err(fail)
-}
-
-/// What unfinished files and folders are called.
-pub const PARTIAL: &str = ".partial-";
-
-/// Temporary files are private; what they become is as open as any file of the user.
-#[cfg(unix)]
-fn partial_file() -> tempfile::Builder<'static, 'static> {
-    use std::os::unix::fs::PermissionsExt;
-    let mut builder = tempfile::Builder::new();
-    // The user's umask takes away what it should.
-    builder.prefix(PARTIAL).permissions(std::fs::Permissions::from_mode(0o666));
-    builder
-}
-
-#[cfg(not(unix))]
-fn partial_file() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(PARTIAL);
-    builder
-}
-
-/// Removes what a killed program left half written in `folder`. Only for a folder that no other program writes.
-pub fn remove_partial_files(folder: &Path) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
-            // What stays behind costs some disk and nothing else.
-            let _ = std::fs::remove_file(entry.path());
-        }
-    }
+    partial::replace(path, bytes).map_err(|e| Problem::io(doing, path, &e))
 }
 
 /// Serialises to indented JSON and writes it in one step.
@@ -67,19 +30,6 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path, doing: &str) -> Re
         let remedy = "the file was changed by hand or written by another version; restore it from a copy";
         Problem::input(format!("could not {doing}"), e.to_string(), remedy).at(path)
     })
-}
-
-/// Makes a rename in `folder` survive a power failure, where the system can.
-#[cfg(unix)]
-pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    std::fs::File::open(folder)?.sync_all()
-}
-
-/// Folders cannot be flushed here.
-#[cfg(not(unix))]
-pub fn sync_folder(_folder: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 /// `to` as seen from the folder `from`; absolute where they share nothing but the root. Both must be absolute.

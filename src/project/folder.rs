@@ -1,8 +1,9 @@
 //! The project folder: `recipe.toml`, `runs/`, `cache/`, and a lock so that two programs never train it at once.
 
 use super::files::{relative_path, write_atomically};
-use super::{Recipe, Run, RunState};
+use super::{Recipe, Run, RunState, kept_index};
 use crate::data::scan::RECIPE_FILE;
+use crate::partial;
 use crate::problem::{Problem, Result};
 use crate::remedy::Remedy;
 use std::fs::{File, TryLockError};
@@ -21,12 +22,22 @@ pub struct ProjectLock {
 }
 
 impl Project {
-    /// Makes a project in `folder`, which must not exist or be empty.
+    /// Makes a project in `folder`, which must not exist or hold no more than a call that was killed left of the same
+    /// project.
     ///
     /// # Errors
-    /// The folder holds something, or cannot be written.
+    /// The folder holds something else, or cannot be written.
     pub fn create(folder: &Path, recipe: &Recipe) -> Result<Self> {
-        if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        let text = recipe.to_toml()?;
+        partial::clear(folder);
+        let is_leftover = |entry: std::fs::DirEntry| match entry.file_name().to_str() {
+            Some(RECIPE_FILE) => std::fs::read(entry.path()).is_ok_and(|found| found == text.as_bytes()),
+            Some(kept_index::FILE) => folder.join(RECIPE_FILE).exists(),
+            Some(_) | None => false,
+        };
+        if !std::fs::read_dir(folder).is_ok_and(|mut entries| entries.all(|e| e.is_ok_and(is_leftover)))
+            && folder.is_dir()
+        {
             return Err(Problem::input(
                 "the project was not made",
                 "the folder is not empty",
@@ -42,7 +53,6 @@ impl Project {
             )
             .at(folder));
         }
-        let text = recipe.to_toml()?;
         let existed = folder.exists();
         std::fs::create_dir_all(folder).map_err(|e| Problem::io("make the project folder", folder, &e))?;
         let project = Self { folder: folder.to_path_buf() };
@@ -54,6 +64,13 @@ impl Project {
             return Err(problem);
         }
         Ok(project)
+    }
+
+    /// Whether a new project can have this name: nothing is there, or what a call left that was killed before it wrote
+    /// anything.
+    pub fn is_free(folder: &Path) -> bool {
+        partial::clear(folder);
+        !folder.exists() || std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
     }
 
     /// Whether `folder` is a project.
@@ -231,6 +248,27 @@ mod tests {
         let recipe = Recipe::parse(include_str!("goldens/recipe-1.toml")).unwrap();
         assert!(Project::create(folder.path(), &recipe).unwrap_err().why.contains("not empty"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// Seen to fail where any file counts as a leftover.
+    #[test]
+    fn a_project_is_made_over_its_own_leftovers_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let recipe = Recipe::parse(include_str!("goldens/recipe-1.toml")).unwrap();
+        let make = |recipe: &Recipe| Project::create(folder.path(), recipe).map(|project| project.folder);
+        std::fs::write(folder.path().join(".partial-aB3dE9"), "vers").unwrap();
+        assert!(Project::is_free(folder.path()));
+        make(&recipe).unwrap();
+        std::fs::write(folder.path().join(".partial-aB3dE9"), "vers").unwrap();
+        std::fs::write(folder.path().join(kept_index::FILE), "{}").unwrap();
+        assert!(!Project::is_free(folder.path()));
+        make(&recipe).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        let mut other = recipe.clone();
+        other.training.epochs += 1;
+        assert!(make(&other).unwrap_err().why.contains("not empty"));
+        std::fs::create_dir(folder.path().join("runs")).unwrap();
+        assert!(make(&recipe).unwrap_err().why.contains("not empty"));
     }
 
     #[test]

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 /// Raised when the form changes.
 const KEPT_VERSION: u32 = 1;
-const FILE: &str = "index.json";
+/// Its name in the project.
+pub const FILE: &str = "index.json";
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Kept {

@@ -1,5 +1,6 @@
 //! Everything the user chose, as one TOML file that the window and the command line share.
 
+use super::reading::Reading;
 use crate::data::index::{ColumnsBeside, Layout};
 use crate::data::scan::{ColumnChoice, LayoutChoice, ScanOptions, TextColumns, Writing};
 use crate::optim::{OptimiserChoice, ScheduleChoice};
@@ -142,6 +143,10 @@ pub struct BackboneChoice {
     /// that is possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
+    /// How it reads samples; pins the tokenizer or preprocessing, the pooling and the kernels. Unknown in recipes that do
+    /// not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
 }
 
 /// What is trained besides the head.

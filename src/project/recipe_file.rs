@@ -83,6 +83,7 @@ mod tests {
                 sha256: "00ff".into(),
                 revision: None,
                 folder: None,
+                reading: None,
             },
             freeze: FreezeChoice { thaw: vec!["blocks.6".into()] },
             ..Recipe::suited_to(&defaults)

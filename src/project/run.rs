@@ -11,15 +11,18 @@
 //! | `best-NNNN.safetensors` | the trained tensors after the best epoch |
 //! | `errors.json` | how wrong that epoch is on each validation sample |
 
+use super::Recipe;
 use super::reading::Reading;
+use super::recipe::{DataChoice, FreezeChoice};
 use super::sealed::{read_sealed, write_sealed};
 use crate::backbone::CutName;
+use crate::bounded;
 pub use crate::control::EpochRecord;
 use crate::data::index::{DatasetIndex, Digest};
 use crate::data::scan::RECIPE_FILE;
 use crate::data::split::Split;
 use crate::problem::{Cause, Problem, Result};
-use crate::task::{Errors, TaskRecord};
+use crate::task::{Errors, TaskChoice, TaskRecord};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -68,6 +71,9 @@ pub struct RunRecord {
     /// How samples were read; unknown in records of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading>,
+    /// Of the run's recipe; unknown where it was not noted yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<RecipePins>,
     /// Training time over all sessions of this run.
     pub seconds: f64,
     /// What the frozen layers took before that, over all sessions; 0 in records that do not say.
@@ -117,6 +123,54 @@ pub struct Environment {
     pub simd: String,
     pub device: String,
     pub system: String,
+}
+
+/// What the recipe of a run said when it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecipePins {
+    /// Of its file.
+    pub file: Digest,
+    /// Of all in it that turns a sample into a number: how the data is read, which backbone, what was trained, the task.
+    pub answers: Digest,
+}
+
+impl RecipePins {
+    /// Of a recipe as it is written.
+    ///
+    /// # Errors
+    /// It holds a path that is not Unicode.
+    pub fn of(recipe: &Recipe) -> Result<Self> {
+        Ok(Self { file: Digest::of(recipe.to_toml()?.as_bytes()), answers: Self::answers_of(recipe)? })
+    }
+
+    /// Whether the file at `path` is that recipe, to the byte.
+    pub fn is_file(&self, path: &Path) -> bool {
+        bounded::read(path, bounded::MAX_SETTINGS_BYTES, "read the recipe")
+            .is_ok_and(|bytes| Digest::of(&bytes) == self.file)
+    }
+
+    fn answers_of(recipe: &Recipe) -> Result<Digest> {
+        // Where data and backbone lie may change; how long and how fast it learns changes no answer of what has learnt.
+        let data = DataChoice { path: PathBuf::new(), ..recipe.data.clone() };
+        let told = Telling {
+            weights: &recipe.backbone.sha256,
+            task: &recipe.task,
+            data: &data,
+            freeze: &recipe.freeze,
+        };
+        let text = toml::to_string(&told)
+            .map_err(|e| Problem::other("the recipe cannot be noted", e.to_string(), "please report this"))?;
+        Ok(Digest::of(text.as_bytes()))
+    }
+}
+
+/// The parts of a recipe that the answers follow from.
+#[derive(Serialize)]
+struct Telling<'r> {
+    weights: &'r str,
+    task: &'r TaskChoice,
+    data: &'r DataChoice,
+    freeze: &'r FreezeChoice,
 }
 
 /// `errors.json`: how wrong the best epoch is on each validation sample.
@@ -183,6 +237,24 @@ impl Run {
     /// The recipe of this run.
     pub fn recipe_path(&self) -> PathBuf {
         self.folder.join(RECIPE_FILE)
+    }
+
+    /// Reads the recipe of this run, which `record` is of.
+    ///
+    /// # Errors
+    /// It cannot be read, or no longer says what was trained.
+    pub fn recipe(&self, record: &RunRecord) -> Result<Recipe> {
+        let path = self.recipe_path();
+        let recipe = Recipe::read(&path)?;
+        match record.recipe {
+            Some(pins) if pins.answers != RecipePins::answers_of(&recipe)? => Err(Problem::input(
+                "the run cannot be used",
+                "its recipe.toml no longer says what was trained: its task, data, backbone or freeze was changed",
+                "restore it from a copy, or train anew",
+            )
+            .at(path)),
+            Some(_) | None => Ok(recipe),
+        }
     }
 
     /// A JSON line for each step and each epoch.
@@ -342,6 +414,29 @@ mod tests {
         assert_eq!(kind(None), None);
         assert_eq!(kind(Some(diverged)), Some(FailureKind::Diverged));
         assert_eq!(kind(Some("the disk is full")), Some(FailureKind::Other));
+    }
+
+    /// Seen to fail where the digest leaves out `freeze`: cached states above trained layers would answer without them.
+    #[test]
+    fn a_recipe_that_says_something_else_is_refused_and_another_length_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = Run::at(folder.path().to_path_buf());
+        let recipe = Recipe::parse(include_str!("goldens/recipe-1.toml")).unwrap();
+        let early: RunRecord = serde_json::from_str(include_str!("goldens/run-1.json")).unwrap();
+        let record = RunRecord { recipe: Some(RecipePins::of(&recipe).unwrap()), ..early.clone() };
+        let read = |change: &dyn Fn(&mut Recipe), record: &RunRecord| {
+            let mut changed = recipe.clone();
+            change(&mut changed);
+            std::fs::write(run.recipe_path(), changed.to_toml().unwrap()).unwrap();
+            (run.recipe(record).is_ok(), record.recipe.map(|pins| pins.is_file(&run.recipe_path())))
+        };
+        assert_eq!(read(&|_| {}, &record), (true, Some(true)));
+        assert_eq!(read(&|r| r.training.epochs += 1, &record), (true, Some(false)));
+        assert_eq!(read(&|r| r.data.path = "elsewhere".into(), &record), (true, Some(false)));
+        assert!(!read(&|r| r.freeze.thaw.clear(), &record).0);
+        assert!(!read(&|r| r.backbone.sha256 = "f".repeat(64), &record).0);
+        assert!(!read(&|r| r.data.text_column = Some("other".into()), &record).0);
+        assert_eq!(read(&|r| r.freeze.thaw.clear(), &early), (true, None));
     }
 
     #[test]

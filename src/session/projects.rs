@@ -119,6 +119,7 @@ pub fn choice_of(backbone: &BackboneFacts) -> BackboneChoice {
         sha256: backbone.sha256.clone(),
         revision: backbone.commit.clone(),
         folder: None,
+        reading: Some(backbone.reading.clone()),
     }
 }
 

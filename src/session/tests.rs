@@ -6,6 +6,7 @@ use crate::data::index::{Digest, INDEX_VERSION, Item, Layout, Modality};
 use crate::data::target::{Target, TargetKind};
 use crate::inspect::FilterTiles;
 use crate::problem::Problem;
+use crate::project::reading::Reading;
 use crate::remedy::{HubRemedy, Remedy};
 use crate::worker::{Begin, Disk, Event, Outcome, Short};
 use std::path::Path;
@@ -15,7 +16,9 @@ fn network(id: &str) -> BackboneFacts {
     let pretrained = serde_json::json!({"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]});
     let config = serde_json::json!({"architecture": "mobilenetv2_100", "pretrained_cfg": pretrained});
     let (family, network) = registry::describe(&config, Path::new("x")).unwrap();
+    let reading = Reading { input: id.into(), pooling: "mean".into(), numerics: 1, modules: Some(1) };
     BackboneFacts {
+        reading,
         id: id.to_string(),
         name: id.to_string(),
         family,

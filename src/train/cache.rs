@@ -12,7 +12,7 @@ use crate::data::index::Digest;
 use crate::nn::NUMERICS_VERSION;
 use crate::problem::{Problem, Result};
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -73,10 +73,11 @@ struct Entry {
 }
 
 impl FeatureCache {
-    /// Opens or makes the cache of `key` in `folder`; a damaged or unfinished tail is cut off.
+    /// Opens or makes the cache of `key` in `folder` to write into it; a damaged or unfinished tail is cut off. No other
+    /// program can open it so until this is dropped.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// The folder cannot be written, or another program writes into the cache.
     pub fn open(folder: &Path, key: &CacheKey, width: usize) -> Result<Self> {
         let digest = key.digest();
         std::fs::create_dir_all(folder).map_err(|e| Problem::io("make the cache folder", folder, &e))?;
@@ -84,6 +85,15 @@ impl FeatureCache {
         let fail = |e: std::io::Error| Problem::io("open the feature cache", &path, &e);
         let mut file =
             File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(fail)?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            let why = "another program computes the same frozen layers into the same folder";
+            return Err(Problem::input(
+                "the feature cache is in use",
+                why,
+                "wait until it has ended, then try again",
+            )
+            .at(path));
+        }
         let mut header = MAGIC.to_vec();
         header.extend_from_slice(&digest.0);
         let mut found = vec![0; header.len()];
@@ -298,6 +308,22 @@ mod tests {
         assert_eq!(read.read(&sample(3, 4).0).unwrap(), sample(3, 4).1);
         assert!(FeatureCache::open_to_read(folder.path(), &key("b"), 3).is_none());
         assert!(!FeatureCache::open(folder.path(), &key("b"), 3).unwrap().contains(&sample(1, 2).0));
+    }
+
+    /// Two projects may share a folder by a link. Seen to fail without the lock: the second cuts off what the first is
+    /// writing.
+    #[test]
+    fn one_program_writes_and_others_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut cache = FeatureCache::open(folder.path(), &key("a"), 3).unwrap();
+        cache.append(&[sample(1, 2)]).unwrap();
+        assert!(FeatureCache::open(folder.path(), &key("a"), 3).unwrap_err().what.contains("in use"));
+        assert!(FeatureCache::open(folder.path(), &key("b"), 3).is_ok());
+        let read = FeatureCache::open_to_read(folder.path(), &key("a"), 3).unwrap();
+        cache.append(&[sample(2, 1)]).unwrap();
+        assert_eq!(read.read(&sample(1, 2).0).unwrap(), sample(1, 2).1);
+        drop((cache, read));
+        assert!(FeatureCache::open(folder.path(), &key("a"), 3).unwrap().contains(&sample(2, 1).0));
     }
 
     /// Every part of the key must change the file.

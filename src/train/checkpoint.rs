@@ -9,7 +9,7 @@ use crate::network::tensors::Tensors;
 use crate::optim::OptimiserChoice;
 use crate::problem::{Problem, Result};
 use crate::project::files::write_atomically;
-use crate::project::run::{EpochRecord, Run};
+use crate::project::run::{EpochRecord, Run, RunRecord};
 use crate::remedy::Remedy;
 use candle_core::{Tensor, Var};
 use safetensors::SafeTensors;
@@ -59,6 +59,15 @@ pub struct Progress {
     pub history_bytes: u64,
 }
 
+impl Progress {
+    /// Notes in the record of the run where it stands.
+    pub fn note(&self, record: &mut RunRecord) {
+        record.epochs.clone_from(&self.epochs);
+        (record.best_epoch, record.best_digest) = (self.best_epoch, self.best_digest);
+        record.seconds = self.seconds;
+    }
+}
+
 /// Older checkpoints count samples that were answered right, one number.
 fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<f64>, D::Error> {
     #[derive(Deserialize)]
@@ -98,6 +107,28 @@ pub fn save(run: &Run, top: &Top, progress: &Progress) -> Result<()> {
     write_atomically(&run.checkpoint_path(), &bytes, "write the checkpoint")
 }
 
+/// Where the run stood at its last checkpoint; `None` where it has none that can be used.
+pub fn progress(run: &Run) -> Option<Progress> {
+    let bytes =
+        bounded::read(&run.checkpoint_path(), bounded::MAX_TENSORS_BYTES, "read the checkpoint").ok()?;
+    read_progress(&bytes).ok()
+}
+
+/// The progress in the bytes of a checkpoint, or why there is none to rely on.
+fn read_progress(bytes: &[u8]) -> std::result::Result<Progress, String> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
+    let state = header.metadata().as_ref().and_then(|m| m.get("progress"));
+    let progress: Progress =
+        serde_json::from_str(state.ok_or("it has no record of progress")?).map_err(|e| e.to_string())?;
+    if progress.version > VERSION {
+        return Err("it was written by a newer Frostline".to_string());
+    }
+    if progress.version >= SEALED_SINCE && !is_intact(bytes) {
+        return Err("it is not what was written: its digest does not agree".to_string());
+    }
+    Ok(progress)
+}
+
 /// Restores the state of `top`; `None` where the run has no checkpoint yet.
 ///
 /// # Errors
@@ -109,19 +140,7 @@ pub fn load(run: &Run, top: &mut Top) -> Result<Option<Progress>> {
     }
     let bytes = bounded::read(&path, bounded::MAX_TENSORS_BYTES, "read the checkpoint")?;
     let damaged = |why: &str| Problem::input("the checkpoint cannot be used", why, Remedy::NewRun).at(&path);
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e.to_string()))?;
-    let state = header
-        .metadata()
-        .as_ref()
-        .and_then(|m| m.get("progress"))
-        .ok_or_else(|| damaged("it has no record of progress"))?;
-    let progress: Progress = serde_json::from_str(state).map_err(|e| damaged(&e.to_string()))?;
-    if progress.version > VERSION {
-        return Err(damaged("it was written by a newer Frostline"));
-    }
-    if progress.version >= SEALED_SINCE && !is_intact(&bytes) {
-        return Err(damaged("it is not what was written: its digest does not agree"));
-    }
+    let progress = read_progress(&bytes).map_err(|why| damaged(&why))?;
     let rule = top.optimiser().rule();
     if progress.optimiser != rule {
         let (was, now) = (progress.optimiser.name(), rule.name());

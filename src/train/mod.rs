@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod estimate;
 pub mod features;
 pub mod fit;
+pub mod leftovers;
 mod memory;
 pub mod optimiser;
 pub mod top;

@@ -13,6 +13,7 @@ use crate::inspect::{FilterTiles, WeightSummary};
 use crate::jobs::{Opened, Prediction};
 use crate::problem::Problem;
 use crate::project::device::{DeviceName, DeviceOffer};
+use crate::project::reading::Reading;
 use crate::project::{Recipe, Run, RunRecord};
 use crate::task::Errors;
 use crate::train::estimate::Calibration;
@@ -244,6 +245,8 @@ pub struct BackboneFacts {
     pub dropout: f32,
     pub file_bytes: u64,
     pub sha256: String,
+    /// How it reads samples, for a recipe to pin.
+    pub reading: Reading,
     /// The commit of the Hub's repository `id`, for one that came from there.
     pub commit: Option<String>,
     pub folder: PathBuf,
@@ -274,6 +277,7 @@ impl BackboneFacts {
             dropout: backbone.architecture().dropout(),
             file_bytes: bytes,
             sha256: crate::hub::weights_sha256(backbone)?,
+            reading: Reading::of(backbone),
             commit: backbone.commit.clone(),
             folder: backbone.folder().to_path_buf(),
         })

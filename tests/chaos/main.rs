@@ -6,3 +6,5 @@
 mod support;
 
 mod exits;
+mod kills;
+mod reading;
