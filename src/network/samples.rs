@@ -70,6 +70,7 @@ impl Loader {
                 if digest.is_some_and(|known| known != Digest::of(&bytes)) {
                     return Err(changed(path));
                 }
+                let _room = image::budget::room_for(&bytes, path);
                 Ok(Prepared::Pixels(spec.apply(&image::decode_bytes(&bytes, path)?)))
             }
             (Input::Text(tokenizer), Sample::Text(text)) => match tokenizer.encode(text)? {

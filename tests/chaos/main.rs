@@ -7,4 +7,5 @@ mod support;
 
 mod exits;
 mod kills;
+mod memory;
 mod reading;

@@ -7,6 +7,7 @@
 //! from the header and bounded before anything is decoded.
 
 mod animation;
+pub mod budget;
 mod facts;
 mod fault;
 mod foreign;

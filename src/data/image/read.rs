@@ -14,6 +14,7 @@ pub fn check_file(full: &Path, path: &Path) -> Checked {
         Err(error @ ImageError::Read { .. }) => return Checked::Unread(of_error(path, &error)),
         Err(error) => return Checked::LeftOut(of_error(path, &error)),
     };
+    let _room = super::budget::room_for(&bytes, full);
     match check(&bytes, full) {
         Ok((header, notes)) => {
             let name = (!header.format.fits_name(path)).then(|| wrongly_named(path, header.format));

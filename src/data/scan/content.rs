@@ -92,10 +92,16 @@ fn from_utf16(bytes: &[u8], unit: Unit) -> Result<Vec<u8>, NoText> {
     }
 }
 
+/// Lines with zeros that are told of, and one more, by which it is seen that there are more.
+const MOST_LINES: usize = 1001;
+
 fn lines_with_zeros(bytes: &[u8]) -> Vec<(Option<u64>, String)> {
     let lines = bytes.split(|byte| *byte == b'\n').zip(1u64..);
     let with_zeros = lines.filter(|(text, _)| text.contains(&0));
-    with_zeros.map(|(_, line)| (Some(line), "a NUL byte is passed over".to_owned())).collect()
+    with_zeros
+        .take(MOST_LINES)
+        .map(|(_, line)| (Some(line), "a NUL byte is passed over".to_owned()))
+        .collect()
 }
 
 #[cfg(test)]

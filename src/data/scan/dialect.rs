@@ -7,6 +7,8 @@ use super::records::{Dialect, Quoting, Records, Row};
 
 /// Rows that are looked at to tell the dialect.
 const PROBED_ROWS: usize = 100;
+/// Rows that are longer than that together are not all looked at.
+const PROBED_BYTES: usize = 8 << 20;
 /// Rows at the beginning that are looked at to tell the columns, and those in each of some places further on: a table
 /// may be sorted by its labels.
 const FIRST_ROWS: usize = 500;
@@ -59,7 +61,7 @@ fn find_out(bytes: &[u8], tabs_expected: bool) -> Told {
         return Told { dialect: Probe::of(bytes, said).dialect, above };
     }
     let candidates = if tabs_expected { *b"\t,;|" } else { *b",;\t|" };
-    let mut probes = candidates.map(|delimiter| Probe::of(bytes, Dialect::from(delimiter))).into_iter();
+    let mut probes = candidates.into_iter().map(|delimiter| Probe::of(bytes, Dialect::from(delimiter)));
     let first = probes.next().unwrap_or_else(|| Probe::of(bytes, Dialect::from(b',')));
     // Of equals, the one that is expected.
     let best = probes.fold(first, |best, next| if next.agreement() > best.agreement() { next } else { best });
@@ -101,7 +103,8 @@ impl Probe {
     fn read(bytes: &[u8], dialect: Dialect) -> Probe {
         let mut records = Records::new(bytes, dialect, None);
         let (mut rows, mut broken) = (Vec::new(), 0);
-        while rows.len() + broken < PROBED_ROWS {
+        let is_much = |records: &Records| records.position().saturating_sub(dialect.begin) > PROBED_BYTES;
+        while rows.len() + broken < PROBED_ROWS && (rows.len() < 2 || !is_much(&records)) {
             let from = records.rest();
             match records.next() {
                 Some(Row::Record { line, fields }) => rows.push((from, line, as_text(fields))),
@@ -155,7 +158,14 @@ impl Probe {
 /// Rows as text from the beginning and from places all over the table, broken ones left out.
 pub(super) fn sample(bytes: &[u8], dialect: Dialect) -> Vec<Vec<String>> {
     let mut records = Records::new(bytes, dialect, None);
-    let mut rows: Vec<Vec<String>> = records.by_ref().take(FIRST_ROWS).filter_map(as_record).collect();
+    let mut rows = Vec::new();
+    for _ in 0..FIRST_ROWS {
+        let is_much = records.position().saturating_sub(dialect.begin) > PROBED_BYTES;
+        match records.next().filter(|_| rows.len() < 2 || !is_much) {
+            Some(row) => rows.extend(as_record(row)),
+            None => break,
+        }
+    }
     let read = records.position();
     let width = usual_width(rows.iter().map(Vec::len));
     let mut outside = Outside { bytes, quoting: dialect.quoting, at: dialect.begin, quoted: false };

@@ -68,14 +68,19 @@ impl<'a> Records<'a> {
     }
 
     /// Takes the line at the position as it is, without a meaning of quotes.
-    fn literal(&mut self) -> Vec<Vec<u8>> {
+    fn literal(&mut self) -> Row {
         let end = self.line_end(self.at);
         let line = self.bytes.get(self.at..end).unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let fields = line.split(|byte| *byte == self.delimiter).map(<[u8]>::to_vec).collect();
+        let mut fields = Fields::default();
+        line.split(|byte| *byte == self.delimiter).for_each(|field| fields.take(field));
+        let number = self.line;
         self.at = end + 1;
         self.line += 1;
-        fields
+        match fields.excess {
+            Some(why) => Row::Broken { line: number, why },
+            None => Row::Record { line: number, fields: fields.kept },
+        }
     }
 
     /// The position of the line break that ends the line of `at`, or of the end of the file.
@@ -96,14 +101,14 @@ impl<'a> Records<'a> {
         let Some(width) = self.width else {
             return self.accept(record);
         };
-        while record.fields.len() > width && record.fields.last().is_some_and(|f| blank(f)) {
-            record.fields.pop();
+        let kept = &mut record.fields.kept;
+        while kept.len() > width && kept.last().is_some_and(|f| blank(f)) {
+            kept.pop();
         }
-        let found = record.fields.len();
+        let found = kept.len();
         if let Some(quote) = record.quote.filter(|_| record.breaks > 0 && found != width) {
             if self.delimiter == b'\t' {
-                let fields = self.literal();
-                return Row::Record { line, fields };
+                return self.literal();
             }
             let why = format!(
                 "the quote opened on line {} runs over {} lines and leaves {found} fields where \
@@ -114,13 +119,7 @@ impl<'a> Records<'a> {
             self.resume_below(quote.at, quote.line);
             return Row::Broken { line: quote.line, why };
         }
-        if let Some(length) = record.longest.filter(|length| *length > MAX_FIELD) {
-            let why = format!("a field has {length} bytes, and at most {MAX_FIELD} are read");
-            self.at = record.end;
-            self.line += record.breaks + 1;
-            return Row::Broken { line, why };
-        }
-        if found > width {
+        if found > width && record.fields.excess.is_none() {
             let why = format!("{found} fields where there should be {width}");
             self.at = record.end;
             self.line += record.breaks + 1;
@@ -133,7 +132,10 @@ impl<'a> Records<'a> {
         let line = self.line;
         self.at = record.end;
         self.line += record.breaks + 1;
-        Row::Record { line, fields: record.fields }
+        match record.fields.excess {
+            Some(why) => Row::Broken { line, why },
+            None => Row::Record { line, fields: record.fields.kept },
+        }
     }
 }
 
@@ -158,10 +160,7 @@ impl Iterator for Records<'_> {
         match parse(self.bytes, self.at, line, (self.delimiter, self.quoting)) {
             Ok(record) => Some(self.checked(record)),
             // Tab-separated files are often written without quoting at all.
-            Err(_) if self.delimiter == b'\t' => {
-                let fields = self.literal();
-                Some(Row::Record { line, fields })
-            }
+            Err(_) if self.delimiter == b'\t' => Some(self.literal()),
             Err((quote, why)) => {
                 self.resume_below(quote.at, quote.line);
                 let why = format!("the quote opened on line {} {why}", quote.line);
@@ -173,15 +172,49 @@ impl Iterator for Records<'_> {
 
 /// A record as it was read, before its fields are counted.
 struct Parsed {
-    fields: Vec<Vec<u8>>,
+    fields: Fields,
     /// Where the next record begins.
     end: usize,
     /// Line breaks within quotes.
     breaks: u64,
     /// The last quote that was opened and spans lines.
     quote: Option<Quote>,
-    /// Bytes of the longest field in quotes.
-    longest: Option<usize>,
+}
+
+/// The fields of a record as far as they are kept, and what is too much to be.
+#[derive(Default)]
+struct Fields {
+    kept: Vec<Vec<u8>>,
+    bytes: usize,
+    excess: Option<String>,
+}
+
+impl Fields {
+    /// Takes a field of `length` bytes, of which at least [`MAX_FIELD`] are in `field` where it has so many.
+    fn push(&mut self, field: Vec<u8>, length: usize) {
+        if self.excess.is_some() {
+            return;
+        }
+        self.bytes = self.bytes.saturating_add(length);
+        let excess = if length > MAX_FIELD {
+            // Its place counts.
+            self.kept.push(Vec::new());
+            format!("a field has {length} bytes, and at most {MAX_FIELD} are read")
+        } else if self.bytes > MAX_ROW {
+            format!("the row has more than {MAX_ROW} bytes, and no more are read")
+        } else if self.kept.len() >= MAX_FIELDS {
+            format!("the row has more than {MAX_FIELDS} fields, and no more are read")
+        } else {
+            return self.kept.push(field);
+        };
+        self.excess = Some(excess);
+    }
+
+    /// Takes a field as it stands there; what is too much is not copied.
+    fn take(&mut self, field: &[u8]) {
+        let kept = if field.len() > MAX_FIELD || self.excess.is_some() { &[] } else { field };
+        self.push(kept.to_vec(), field.len());
+    }
 }
 
 /// Where a quote was opened.
@@ -199,7 +232,7 @@ fn parse(
     (delimiter, quoting): (u8, Quoting),
 ) -> Result<Parsed, (Quote, &'static str)> {
     let byte = |at: usize| bytes.get(at).copied();
-    let mut record = Parsed { fields: Vec::new(), end: start, breaks: 0, quote: None, longest: None };
+    let mut record = Parsed { fields: Fields::default(), end: start, breaks: 0, quote: None };
     let mut at = start;
     loop {
         let begin = past_spaces(bytes, at);
@@ -208,12 +241,11 @@ fn parse(
             let (field, close) = quoted(bytes, begin + 1, quoting).ok_or((quote, "is never closed"))?;
             let within = bytes.get(begin..close).unwrap_or_default();
             let breaks = within.iter().filter(|byte| **byte == b'\n').count() as u64;
-            record.longest = record.longest.max(Some(within.len()));
             if breaks > 0 {
                 record.quote = Some(quote);
             }
             record.breaks += breaks;
-            record.fields.push(field);
+            record.fields.push(field, within.len());
             let after = past_spaces(bytes, close);
             let ends = match byte(after) {
                 None | Some(b'\n') => true,
@@ -231,7 +263,7 @@ fn parse(
             let field = bytes.get(at..end).unwrap_or_default();
             let last = byte(end) != Some(delimiter);
             let field = if last { field.strip_suffix(b"\r").unwrap_or(field) } else { field };
-            record.fields.push(field.to_vec());
+            record.fields.take(field);
             end
         };
         record.end = field_end + 1;
@@ -244,6 +276,10 @@ fn parse(
 
 /// The most bytes of a field in quotes, those of a text in a file of its own.
 const MAX_FIELD: usize = 16 << 20;
+/// The most bytes of a row.
+const MAX_ROW: usize = 64 << 20;
+/// The most fields of a row.
+const MAX_FIELDS: usize = 1 << 16;
 
 /// The content of the quoted field at `at`, as much of it as is read, and the position after its closing quote.
 fn quoted(bytes: &[u8], mut at: usize, quoting: Quoting) -> Option<(Vec<u8>, usize)> {

@@ -1,5 +1,6 @@
 //! One table of labelled texts, or of labelled names of files: CSV, TSV, JSON lines or a JSON document.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::cells::{self, Cell, VALUE_REMEDY};
@@ -35,6 +36,8 @@ pub(super) struct Reader<'a> {
     /// What the rows name, where they name files.
     pub files: Vec<LabelledFile>,
     pub findings: Vec<Finding>,
+    /// How many of each kind there were, those that are not told one by one included.
+    counts: BTreeMap<FindingKind, u64>,
 }
 
 impl<'a> Reader<'a> {
@@ -61,12 +64,26 @@ impl<'a> Reader<'a> {
             samples,
             files,
             findings,
+            counts: BTreeMap::new(),
         }
     }
 
     /// Reads all rows, and gives the names of the columns that were chosen and what they were taken for. Where only
     /// rows that hold something else are wanted, none are read.
     pub fn read(&mut self, choice: &Choice) -> Result<Choice, ScanError> {
+        let read = self.read_rows(choice);
+        for (kind, count) in std::mem::take(&mut self.counts) {
+            if let Some(more) = count.checked_sub(MOST_TOLD).filter(|more| *more > 0) {
+                let (file, line) = (self.path.clone(), None);
+                let reason = format!("{more} more rows are like the {MOST_TOLD} that are told of");
+                let remedy = "Mend what these rows have in common.".to_owned();
+                self.findings.push(Finding { file, line, kind, reason, remedy });
+            }
+        }
+        read
+    }
+
+    fn read_rows(&mut self, choice: &Choice) -> Result<Choice, ScanError> {
         let bytes = load(&self.full_path)?;
         let Content { bytes: content, passed_over, .. } =
             match content::decode(&bytes, choice.options.writing.encoding) {
@@ -313,6 +330,11 @@ impl<'a> Reader<'a> {
     }
 
     fn find(&mut self, line: Option<u64>, kind: FindingKind, reason: &str, remedy: &str) {
+        let count = self.counts.entry(kind).or_default();
+        *count += 1;
+        if *count > MOST_TOLD {
+            return;
+        }
         let (file, reason, remedy) = (self.path.clone(), reason.to_owned(), remedy.to_owned());
         self.findings.push(Finding { file, line, kind, reason, remedy });
     }
@@ -346,6 +368,8 @@ pub(super) fn load(path: &Path) -> Result<Vec<u8>, ScanError> {
     packed::unpack(bytes, MAX_BYTES).map_err(unreadable)
 }
 
+/// Findings of one kind in one table that are told one by one; the rest is a number.
+const MOST_TOLD: u64 = 1000;
 const ROW_REMEDY: &str = "Put texts that hold quotes, commas or line breaks in double quotes, and \
                           write a quote within them twice.";
 const MISSING_REMEDY: &str = "Put the file beside the table or into a folder beside it, or remove the row.";

@@ -122,6 +122,19 @@ impl TextTokenizer {
     ///
     /// When the tokenizer has no number for a piece and none for the unknown.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, TextError> {
+        // No more of a long text becomes tokens than are kept, and never less.
+        let mut most = FIRST_LOOK.max(self.spec.max_tokens.saturating_mul(BYTES_PER_TOKEN));
+        loop {
+            let beginning = beginning(text, most);
+            let tokens = self.encode_all(beginning)?;
+            if tokens.len() >= self.spec.max_tokens || beginning.len() == text.len() {
+                return Ok(tokens);
+            }
+            most = most.saturating_mul(4);
+        }
+    }
+
+    fn encode_all(&self, text: &str) -> Result<Vec<u32>, TextError> {
         let lowered = match self.spec.letters {
             LetterCase::Kept => None,
             LetterCase::Lowered => Some(text.to_lowercase()),
@@ -135,6 +148,16 @@ impl TextTokenizer {
             }),
         }
     }
+}
+
+/// Bytes of a text that are made tokens at first, and for each token that is kept.
+const FIRST_LOOK: usize = 64 << 10;
+const BYTES_PER_TOKEN: usize = 64;
+
+/// At most `most` bytes of `text`, ending between two words; all of it where there is no such place in them.
+fn beginning(text: &str, most: usize) -> &str {
+    let cut = text.as_bytes().get(..most).and_then(|part| part.iter().rposition(u8::is_ascii_whitespace));
+    cut.and_then(|cut| text.get(..cut)).unwrap_or(text)
 }
 
 impl TextSpec {
@@ -185,6 +208,25 @@ mod tests {
         check(3, "red fox runs", &[2, 4, 3]);
         check(256, "", &[2, 3]);
         check(256, "blue", &[2, 1, 3]);
+    }
+
+    /// Seen to fail where the first look is the last.
+    #[test]
+    fn the_beginning_of_a_long_text_gives_the_tokens_of_the_whole() {
+        let blank = " ".repeat(3 * FIRST_LOOK);
+        let texts = [
+            "red fox runs ".repeat(100_000),
+            format!("{blank}red fox{blank}runs fox"),
+            "x".repeat(FIRST_LOOK * 5),
+            format!("red {} fox runs", "y".repeat(FIRST_LOOK * 2)),
+            "füchse rennen ".repeat(20_000),
+        ];
+        for (text, max_tokens) in texts.iter().zip([256, 8, 8, 256, 2000]) {
+            let tokenizer = tokenizer(max_tokens).unwrap();
+            assert_eq!(tokenizer.encode(text).unwrap(), tokenizer.encode_all(text).unwrap());
+        }
+        assert_eq!(beginning("red fox", 5), "red");
+        assert_eq!(beginning("füchse", 2), "füchse");
     }
 
     #[test]
