@@ -4,6 +4,7 @@ use crate::control::{Control, Fact};
 use crate::data::index::{DatasetIndex, Digest};
 use crate::network::samples::Sample;
 use crate::predict::Model;
+use crate::predict::model::finite;
 use crate::problem::{Problem, Result};
 use crate::train::cached::CachedStates;
 
@@ -34,7 +35,8 @@ pub(super) fn outputs(
         }
         let digests: Vec<Digest> = group.iter().filter_map(digest).collect();
         if let Some(states) = cached {
-            of_known.extend(model.outputs_above(states.cut(), states.batch(&digests)?)?.into_iter().map(Ok));
+            of_known
+                .extend(model.outputs_above(states.cut(), states.batch(&digests)?)?.into_iter().map(finite));
         }
     }
     let samples: Vec<Sample> = others.iter().filter_map(|item| Sample::of(index, *item)).collect();

@@ -74,3 +74,35 @@ fn what_is_cached_is_not_computed_again_for_scores() {
         assert!(a.output.iter().zip(&b.output).all(|(a, b)| (a - b).abs() < 1e-4), "{a:?} {b:?}");
     }
 }
+
+/// Seen to fail where the outputs above cached states are taken as they are.
+#[test]
+fn an_answer_that_is_no_number_is_an_error_from_the_cache_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    pictures(&data);
+    let new = NewProject {
+        data,
+        backbone: "mobilenetv2_100".into(),
+        folder: folder.path().join("project"),
+        ..Default::default()
+    };
+    let (project, _) = jobs::create(&new, &frostline::control::Silent).unwrap();
+    let mut recipe = project.recipe().unwrap();
+    recipe.training.epochs = 1;
+    project.write_recipe(&recipe).unwrap();
+    let trained = jobs::train(&project, false, &Machine::cpu(), &frostline::control::Silent).unwrap();
+    let (run, mut record) = (trained.run, trained.record);
+    let best = run.best_path(record.best_epoch.unwrap());
+    let tensors = candle_core::safetensors::load(&best, &candle_core::Device::Cpu).unwrap();
+    let huge =
+        tensors.into_iter().map(|(name, tensor)| (name, (tensor.ones_like().unwrap() * 3e38).unwrap()));
+    candle_core::safetensors::save(&huge.collect(), &best).unwrap();
+    record.best_digest = Some(frostline::data::Digest::of(&std::fs::read(&best).unwrap()));
+    run.write_record(&record).unwrap();
+    let what = EvaluateWhat::Validation;
+    let silent = frostline::control::Silent;
+    let ended =
+        jobs::evaluate(project.folder(), (None, None), what, &Default::default(), &Machine::cpu(), &silent);
+    assert!(ended.is_err(), "{:?}", ended.map(|found| found.scores));
+}
