@@ -205,6 +205,24 @@ impl Remedy {
 }
 
 impl Columns {
+    /// Whether choosing other columns, or how the table is written, may help.
+    pub fn can_be_chosen(self) -> bool {
+        match self {
+            Self::NoneNeeded | Self::FoldersAreClasses => false,
+            Self::Named
+            | Self::Repeated
+            | Self::Text
+            | Self::Label
+            | Self::Number
+            | Self::OneLabel
+            | Self::FilesOrText
+            | Self::CheckLabel
+            | Self::CheckLabels
+            | Self::LabelOrNumber
+            | Self::Differing => true,
+        }
+    }
+
     fn said(self) -> (&'static str, &'static str) {
         match self {
             Self::NoneNeeded => (
@@ -222,19 +240,19 @@ impl Columns {
             ),
             Self::Text => (
                 "Name the column that holds the text with --text-column.",
-                "Call the column that holds the text “text” in the first row.",
+                "Choose the column that holds the text.",
             ),
             Self::Label => (
                 "Name the column that holds the label with --label-column.",
-                "Call the column that holds the label “label” in the first row.",
+                "Choose the column that holds the label.",
             ),
             Self::Number => (
                 "Name the column of numbers with --label-column; it may be given several times.",
-                "Call the column of numbers “label” in the first row.",
+                "Choose the column of numbers.",
             ),
             Self::OneLabel => (
                 "Name one column that holds the class, or leave --task away.",
-                "Keep one column that holds the class.",
+                "Choose one column that holds the class.",
             ),
             Self::FoldersAreClasses => (
                 "Leave --task away, or give a CSV, TSV or JSON-lines file with texts and their labels or numbers.",
@@ -247,11 +265,11 @@ impl Columns {
             ),
             Self::CheckLabel => (
                 "check that the right column holds the label (--label-column)",
-                "call the column that holds the label “label” in the first row",
+                "choose the column that holds the label",
             ),
             Self::CheckLabels => (
                 "check that the right columns hold the labels (--label-column)",
-                "check that the columns of the labels hold 1 and 0, or one of them the labels themselves",
+                "choose columns that hold 1 and 0, or one that holds the labels themselves",
             ),
             Self::LabelOrNumber => (
                 "name the column that holds the class (--label-column), or predict the number itself (--task regress)",

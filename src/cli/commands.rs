@@ -2,7 +2,8 @@
 
 use super::answers::AnswerFormat;
 use super::args::{Columns, Command, MachineArgs, New, Predict, SplitName};
-use super::control::{Console, tell};
+use super::control::Console;
+use super::print::tell;
 use super::print::{print_json, print_text};
 use super::scores::{self, Length};
 use super::signals::{Stops, stop_on_signals};

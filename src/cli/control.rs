@@ -1,6 +1,6 @@
 //! How a job on the command line talks: JSON lines or a table on stdout, a progress bar on stderr, signals stop.
 
-use super::print::undelivered;
+use super::print::{tell, undelivered};
 use super::{show, signals};
 use crate::control::{Control, Fact, Progress};
 use crate::task::TaskChoice;
@@ -8,11 +8,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Writes a line to stderr. A reader that went away must not end a training, so nobody hears of a failure.
-pub fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", show::printable(line));
-}
 
 /// What a command prints while its job runs.
 pub struct Console {

@@ -1,7 +1,8 @@
 //! `frostline hub`: find, download and keep backbones.
 
 use super::args::HubCommand;
-use super::control::{Console, tell};
+use super::control::Console;
+use super::print::tell;
 use super::print::{print_json, print_text};
 use super::show::{self, one_line};
 use super::{DONE, FAILED};

@@ -15,7 +15,7 @@ mod signals;
 
 use crate::problem::{Cause, Problem};
 use clap::Parser;
-use control::tell;
+use print::tell;
 use std::io::Write;
 use std::process::ExitCode;
 

@@ -1,9 +1,15 @@
 //! Results on stdout. A reader that went away is an error: what was asked for was not delivered.
 
+use super::show;
 use crate::problem::Problem;
 use anyhow::Result;
 use serde_json::Value;
 use std::io::{self, Write};
+
+/// Writes a line to stderr. A reader that went away must not end a training, so nobody hears of a failure.
+pub fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{}", show::printable(line));
+}
 
 /// One JSON object on a line.
 pub(super) fn print_json(value: &Value) -> Result<()> {

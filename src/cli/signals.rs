@@ -1,7 +1,7 @@
 //! What signals do: Ctrl+C and a polite kill stop the job, a second one ends the program, a scheduler's SIGUSR1 stops the
 //! job with an exit code of its own.
 
-use super::control::tell;
+use super::print::tell;
 use super::{PREEMPTED, STOPPED};
 use crate::problem::{Problem, Result};
 use std::sync::atomic::{AtomicU8, Ordering};

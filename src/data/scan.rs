@@ -26,6 +26,7 @@ mod options;
 mod packed;
 mod parts;
 mod places;
+pub mod readings;
 mod records;
 mod roles;
 mod sampled;

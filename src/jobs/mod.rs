@@ -17,7 +17,7 @@ pub use create::{NewProject, create};
 pub use export::{Carries, export, folder_to_name};
 pub use hub::{add_local, hub_download, hub_host, hub_page, library, remove, search_hub, search_on, verify};
 pub use inspect::{calibrate, filter_tiles, inspect_weights};
-pub use open::{FreshData, Opened, create_in_home, is_export, open, read_as};
+pub use open::{FreshData, Opened, create_in_home, is_export, look, open, read_as};
 pub use predict::{ModelSource, Prediction, Questions, predict};
 pub use save::{remember, save_recipe};
 pub use score::{EvaluateWhat, evaluate};

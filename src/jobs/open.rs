@@ -3,6 +3,7 @@
 use super::{scan_of, scan_with};
 use crate::control::Control;
 use crate::data::index::DatasetIndex;
+use crate::data::scan::readings::{self, DataGlance};
 use crate::data::scan::{KnownFiles, RECIPE_FILE, ScanOptions};
 use crate::hub::places;
 use crate::predict::Manifest;
@@ -74,6 +75,14 @@ pub fn read_as(path: &Path, reading: ScanOptions, control: &dyn Control) -> Resu
         known: Arc::new(scanned.known),
         reading: Box::new(reading),
     })
+}
+
+/// Looks at the data at `path` as the user says it is to be read, without reading it for good.
+///
+/// # Errors
+/// Nothing lies there that could be data, or the user stopped.
+pub fn look(path: &Path, reading: &ScanOptions, control: &dyn Control) -> Result<DataGlance> {
+    Ok(readings::look(path, reading, control)?)
 }
 
 /// The project in Frostline's own folder that was last changed of those made of the data at `path`; none for bundled

@@ -1,5 +1,6 @@
 //! Which samples a screen shows.
 
+use super::{Offer, Open};
 use crate::data::index::{DatasetIndex, Finding, FindingKind, Item, Part, portable};
 use crate::data::numbers::{Histogram, NumberSummary};
 use crate::data::split::Split;
@@ -165,6 +166,8 @@ pub struct FindingGroup {
     pub text: String,
     pub remedy: String,
     pub count: usize,
+    /// What the window can do about it.
+    pub offer: Option<Offer>,
 }
 
 /// Groups findings by kind, the most frequent first.
@@ -195,9 +198,21 @@ fn finding_groups(findings: &[Finding]) -> Vec<FindingGroup> {
                 text: shown.join("\n") + &tail,
                 remedy: members[0].remedy.clone(),
                 count: members.len(),
+                offer: offer(kind),
             }
         })
         .collect()
+}
+
+/// What the window can do about a kind of finding.
+fn offer(kind: FindingKind) -> Option<Offer> {
+    let of_columns =
+        [FindingKind::GuessedColumn, FindingKind::BadTarget, FindingKind::EmptyText, FindingKind::BadRow];
+    let text = match kind {
+        FindingKind::OtherReading => Some("Choose how to read it…"),
+        kind => of_columns.contains(&kind).then_some("Choose columns…"),
+    };
+    text.map(|text| Offer { text: text.to_string(), action: Open::ChooseColumns.into() })
 }
 
 /// `18 duplicates`, `1 file cannot be read`.

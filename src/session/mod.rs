@@ -15,6 +15,7 @@ pub mod models;
 mod open;
 mod outcomes;
 pub mod projects;
+pub mod reading;
 mod remedies;
 pub mod runs;
 mod saving;
@@ -63,6 +64,8 @@ pub struct Session {
     pub filters: Option<KnownFilters>,
     pub samples: Vec<projects::SampleCard>,
     pub models: models::Models,
+    /// The question how data is to be read.
+    pub reading: Option<reading::ReadingView>,
     pub tries: TryView,
     pub exported: Option<Exported>,
     pub remembered: Remembered,
@@ -286,6 +289,7 @@ impl Session {
             models: models::Models::asking(
                 crate::jobs::hub_host().unwrap_or_else(|_| "HF_ENDPOINT, which is no address".into()),
             ),
+            reading: None,
             tries: TryView::default(),
             exported: None,
             remembered,

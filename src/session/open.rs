@@ -3,6 +3,7 @@
 use super::action::SampleName;
 use super::data_view::DataView;
 use super::projects;
+use super::reading::has_other_readings;
 use super::{Effect, OpenProject, Session, Step, ToastKind, TriedExport, TryView, Unsaved};
 use crate::data::index::DatasetIndex;
 use crate::data::scan::ScanOptions;
@@ -69,6 +70,10 @@ impl Session {
                 self.show_export(folder, &manifest);
                 Vec::new()
             }
+            Opened::Data(data) if self.is_answered_by(&data) => self.take_reading(data),
+            Opened::Data(data) if has_other_readings(&data.index) && data.reading.layout.is_none() => {
+                self.look_at(data.index.root.clone(), *data.reading, None)
+            }
             Opened::Data(data) if self.lists_backbones() => {
                 self.early_data = Some(data);
                 Vec::new()
@@ -112,7 +117,7 @@ impl Session {
     }
 
     /// Asks for a project of freshly read data.
-    fn create_project(&mut self, data: FreshData) -> Vec<Effect> {
+    pub(super) fn create_project(&mut self, data: FreshData) -> Vec<Effect> {
         let found = projects::suitable(&self.backbones, data.index.modality);
         let Some((backbone, dropout)) = found.map(|facts| (projects::choice_of(facts), facts.dropout)) else {
             let problem = Problem::input(
@@ -155,7 +160,7 @@ impl Session {
             selected_run: None,
             evaluation: None,
         });
-        (self.exported, self.filters) = (None, None);
+        (self.exported, self.filters, self.reading) = (None, None, None);
         self.tries = Default::default();
         self.step = Step::Data;
         self.recall_view();

@@ -3,6 +3,7 @@
 use super::layers::thawed_words;
 use super::open::free_beside;
 use super::projects::Recent;
+use super::reading::reason;
 use super::runs::{RunView, tell_differences};
 use super::{Asked, Effect, EvaluationView, Exported, KnownFilters, Offer, Open, Session, Step, ToastKind};
 use crate::evaluate::Evaluation;
@@ -32,6 +33,7 @@ fn title(command: &Command) -> &'static str {
         Command::Aside(Aside::ListBackbones) => "The backbones were not found",
         Command::Aside(Aside::Devices) => "The devices were not found",
         Command::Aside(Aside::Open { .. }) | Command::Disk(Disk::Create { .. }) => "Nothing was opened",
+        Command::Aside(Aside::Look { .. }) => "The data was not looked at",
         Command::Aside(Aside::Hub(HubAsk::Search { .. } | HubAsk::More { .. })) => "The search did not work",
         Command::Aside(Aside::Hub(HubAsk::Page { .. })) => "The model's page was not read",
         Command::Aside(Aside::Hub(HubAsk::Download { .. })) => "Nothing was downloaded",
@@ -59,6 +61,11 @@ impl Session {
             // Nothing that a person must mend now.
             Command::Disk(Disk::Remember { .. }) => {
                 self.log.push(format!("not kept for the next start: {problem}"));
+            }
+            Command::Aside(Aside::Look { .. }) => self.on_look_failed(problem),
+            Command::Aside(Aside::Open { path, reading }) if self.asks_for_columns(problem) => {
+                let options = reading.as_deref().cloned().unwrap_or_default();
+                return self.look_at(path.clone(), options, Some(reason(problem)));
             }
             Command::Long(_) | Command::Short(_) | Command::Aside(_) | Command::Disk(_) => {
                 self.fail(title(&asked.command), problem, Some(&asked.command));
@@ -94,7 +101,7 @@ impl Session {
                 | Long::Export { .. },
             )
             | Command::Short(Short::Filters { .. })
-            | Command::Aside(Aside::Devices | Aside::Open { .. } | Aside::Hub(_))
+            | Command::Aside(Aside::Devices | Aside::Open { .. } | Aside::Look { .. } | Aside::Hub(_))
             | Command::Disk(Disk::Create { .. } | Disk::Remember { .. }) => {}
         }
         Vec::new()
@@ -111,6 +118,10 @@ impl Session {
             Outcome::Opened(opened) => {
                 self.tell_known_project(&asked.command, &opened);
                 self.on_opened(opened)
+            }
+            Outcome::Looked(glance) => {
+                self.on_looked(*glance);
+                Vec::new()
             }
             Outcome::Created { folder, recipe, index } => self.show_project(folder, *recipe, index),
             Outcome::Saved => Vec::new(),

@@ -22,7 +22,11 @@ impl Session {
         match &problem.remedy {
             Remedy::Words(_) if problem.cause == Cause::Hub => once_more(),
             Remedy::Words(_) => command.filter(|command| opens(command)).map(|_| other_data()),
-            Remedy::Again(_) | Remedy::MakeRoom | Remedy::FewerThreads | Remedy::Columns(_) => once_more(),
+            Remedy::Again(_) | Remedy::MakeRoom | Remedy::FewerThreads => once_more(),
+            Remedy::Columns(columns) if columns.can_be_chosen() => {
+                command.and_then(choose_columns).or_else(once_more)
+            }
+            Remedy::Columns(_) => once_more(),
             Remedy::FindData | Remedy::MakeProject => Some(other_data()),
             Remedy::ReadNames(_) => command.and_then(read_names),
             Remedy::OtherTask => Some(offer("New project of this data", Open::StartOver)),
@@ -71,6 +75,16 @@ fn read_names(command: &Command) -> Option<Offer> {
     Some(offer("Take the classes from the names", action))
 }
 
+/// The same data, with its columns to be chosen.
+fn choose_columns(command: &Command) -> Option<Offer> {
+    let (path, reading) = match command {
+        Command::Aside(Aside::Open { path, reading }) => (path, reading.clone().unwrap_or_default()),
+        Command::Disk(Disk::Create { data, .. }) => (&data.index.root, data.reading.clone()),
+        Command::Long(_) | Command::Short(_) | Command::Aside(_) | Command::Disk(_) => return None,
+    };
+    Some(offer("Choose columns…", Open::LookAt { path: path.clone(), reading }))
+}
+
 fn opens(command: &Command) -> bool {
     matches!(command, Command::Aside(Aside::Open { .. }) | Command::Disk(Disk::Create { .. }))
 }
@@ -101,6 +115,9 @@ fn again(command: &Command) -> Option<Action> {
         Command::Aside(Aside::Open { path, reading: None }) => Some(Open::OpenPath(path.clone()).into()),
         Command::Aside(Aside::Open { path, reading: Some(reading) }) => {
             Some(Open::ReadAs { path: path.clone(), reading: reading.clone() }.into())
+        }
+        Command::Aside(Aside::Look { path, reading }) => {
+            Some(Open::LookAt { path: path.clone(), reading: reading.clone() }.into())
         }
         Command::Aside(Aside::Hub(ask)) => of_ask(ask),
         Command::Disk(Disk::SaveRecipe { .. }) => Some(Job::Save.into()),

@@ -27,6 +27,8 @@ pub enum Aside {
     Devices,
     /// Reads what lies at a path: a project with its data, an export, or data.
     Open { path: PathBuf, reading: Option<Box<ScanOptions>> },
+    /// Looks at data as the user says it is to be read, before it is.
+    Look { path: PathBuf, reading: Box<ScanOptions> },
     /// Browses, downloads and keeps backbones.
     Hub(HubAsk),
 }
@@ -43,7 +45,7 @@ impl Aside {
         match self {
             Self::ListBackbones => ("backbones", Queue::None),
             Self::Devices => ("devices", Queue::None),
-            Self::Open { .. } => ("scan", Queue::None),
+            Self::Open { .. } | Self::Look { .. } => ("scan", Queue::None),
             Self::Hub(HubAsk::Download { .. }) => ("download", Queue::Downloads),
             Self::Hub(_) => ("hub", Queue::None),
         }
@@ -56,6 +58,9 @@ impl Aside {
             Self::Open { path, reading: None } => jobs::open(&path, control).map(Outcome::Opened),
             Self::Open { path, reading: Some(reading) } => {
                 jobs::read_as(&path, *reading, control).map(|data| Outcome::Opened(Opened::Data(data)))
+            }
+            Self::Look { path, reading } => {
+                jobs::look(&path, &reading, control).map(|glance| Outcome::Looked(Box::new(glance)))
             }
             Self::Hub(ask) => answer(ask, control).map(Outcome::Hub),
         }

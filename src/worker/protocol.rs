@@ -5,6 +5,7 @@ use crate::backbone::{Cut, InputSpec, LayerTree};
 use crate::control::Fact;
 use crate::data::index::DatasetIndex;
 use crate::data::modality::Modality;
+use crate::data::scan::readings::DataGlance;
 use crate::evaluate::Evaluation;
 use crate::hub::library::{Kept, Removed, Verified};
 use crate::hub::local::Keep;
@@ -139,6 +140,7 @@ pub enum Outcome {
         problems: Vec<Problem>,
     },
     Opened(Opened),
+    Looked(Box<DataGlance>),
     Created {
         folder: PathBuf,
         recipe: Box<Recipe>,

@@ -10,6 +10,7 @@ mod judging;
 mod layout;
 mod monkey;
 mod raster;
+mod reading;
 mod recorded;
 mod remedies;
 mod runs;

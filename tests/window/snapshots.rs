@@ -124,6 +124,41 @@ fn labels_and_numbers_look_as_they_did() {
     });
 }
 
+/// The question how data is to be read: columns of a table, and a folder with two readings.
+#[test]
+fn columns_look_as_they_did() {
+    in_private_home(|| {
+        let recorded = Recorded::load();
+        let data = tempfile::tempdir().unwrap();
+        let (table, folder) = (data.path().join("tickets.csv"), data.path().join("photos"));
+        std::fs::write(&table, crate::reading::tickets()).unwrap();
+        std::fs::create_dir(&folder).unwrap();
+        crate::reading::two_readings(&folder);
+        let mut faults = Vec::new();
+        let sizes =
+            [([1024.0, 700.0], 1.0), ([1280.0, 800.0], 1.0), ([1600.0, 1000.0], 1.0), ([1280.0, 800.0], 2.0)];
+        for (theme, theme_name) in [(Theme::Dark, "dark"), (Theme::Light, "light")] {
+            for (size, scale) in sizes {
+                let mut stage = Stage::open(&recorded, theme, size, scale);
+                stage.wait("backbones", |s| !s.backbones.is_empty());
+                for (path, name) in [(&table, "1-data-columns"), (&folder, "1-data-readings")] {
+                    stage.act(Open::LookAt { path: path.clone(), reading: Box::default() });
+                    stage.wait("look", |s| {
+                        s.job.is_none() && s.reading.as_ref().is_some_and(|view| view.glance.is_some())
+                    });
+                    stage.settle();
+                    let name = format!("{name}-{theme_name}-{}x{}", size[0], size[1]);
+                    faults.extend(stage.faults(&format!("{name} at {scale}")));
+                    if size == [1280.0, 800.0] && scale == 1.0 {
+                        faults.extend(stage.compare(&name));
+                    }
+                }
+            }
+        }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    });
+}
+
 /// Tickets with any of six labels.
 fn tickets() -> String {
     let labels = ["billing", "bug", "delivery", "praise", "refund", "urgent"];

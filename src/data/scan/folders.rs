@@ -92,6 +92,11 @@ impl ClassFolders {
         self.files.iter().map(|file| (file.path.as_path(), file.label.class())).collect()
     }
 
+    /// The files with what they are labelled as.
+    pub fn files(&self) -> &[LabelledFile] {
+        &self.files
+    }
+
     /// "2 classes (cat 8, dog 8)".
     pub fn in_words(&self) -> String {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();

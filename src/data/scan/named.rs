@@ -61,6 +61,11 @@ impl NamedFiles {
         self.tables.first().map_or(Path::new(""), PathBuf::as_path)
     }
 
+    /// The files with what they are labelled as.
+    pub fn files(&self) -> &[LabelledFile] {
+        &self.files
+    }
+
     /// "16 files (cat 8, dog 8)".
     pub fn in_words(&self) -> String {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();

@@ -87,6 +87,11 @@ impl Names {
         (counts.len() > 1 && counts.values().all(|count| *count > 1)).then_some(names)
     }
 
+    /// The files with what they are labelled as.
+    pub fn files(&self) -> &[LabelledFile] {
+        &self.files
+    }
+
     /// "cat 5, dog 5".
     pub fn in_words(&self) -> String {
         few_counts(&self.counts())

@@ -1,12 +1,15 @@
 //! Data: what was recognised, its classes, the samples, what is wrong with them, the split.
 
 use super::super::theme::{self, Tokens, icon};
-use super::super::widgets::{card, chip, class_mark, dim, fact_row, page_title, section, sign, text_in};
+use super::super::widgets::{
+    action_button, card, chip, class_mark, dim, fact_row, page_title, section, sign, text_in,
+};
 use super::super::{Actions, Scene};
 use super::targets;
 use crate::data::index::{Item, Modality, Part};
 use crate::data::target::{Target, TargetKind};
-use crate::session::{Edit, OpenProject, View};
+use crate::session::reading::is_table;
+use crate::session::{Edit, Open, OpenProject, View};
 use crate::units;
 use egui::{Align, CornerRadius, Layout, RichText, Role, ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo};
 use std::path::Path;
@@ -21,7 +24,7 @@ const GAP: f32 = 12.0;
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let Some(project) = &scene.session.project else { return };
     page_title(ui, "Data", &project.data.sentence);
-    filters(ui, project, out);
+    filters(ui, scene, project, out);
     ui.add_space(4.0);
     match project.index.modality {
         Modality::Image => grid(ui, scene, project, out),
@@ -29,7 +32,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     }
 }
 
-fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
+fn filters(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actions) {
     let tokens = Tokens::of(ui.ctx());
     ui.horizontal(|ui| {
         match project.index.target {
@@ -73,6 +76,9 @@ fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             split_menu(ui, project, out);
+            if is_table(&project.index.layout) {
+                action_button(ui, scene.session, &Open::ChooseColumns, "Columns…", false, out);
+            }
             // In a narrow window the filters need the room; the menu says the same.
             if let Some(split) = project.split.as_ref().filter(|_| ui.available_width() > 330.0) {
                 if !split.test.is_empty() {
@@ -278,7 +284,7 @@ fn mark_of(sample: &Item) -> Option<usize> {
 }
 
 /// The selected sample, or the classes and the findings.
-pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
+pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let Some(project) = &scene.session.project else { return };
     if let Some(item) = project.data.selected {
         sample(ui, scene, project, item);
@@ -300,6 +306,9 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, _out: &mut Actions) {
             });
             dim(ui, &group.text);
             ui.label(RichText::new(&group.remedy).font(theme::caption()).color(tokens.dim));
+            if let Some(offer) = &group.offer {
+                action_button(ui, scene.session, &offer.action, &offer.text, false, out);
+            }
         });
     }
 }

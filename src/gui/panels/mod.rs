@@ -1,6 +1,7 @@
 //! One file for each step. `centre` and `inspector` choose by the step that is shown.
 
 mod backbone;
+mod columns;
 mod curves;
 mod data;
 mod evaluate;
@@ -11,6 +12,7 @@ mod layers;
 mod model_card;
 mod model_inspector;
 mod recipe_form;
+mod roles;
 mod start;
 mod targets;
 mod train;
@@ -19,6 +21,7 @@ mod tries;
 use super::pictures::Picture;
 use super::theme::{self, Tokens};
 use super::{Actions, Scene};
+use crate::session::reading::ReadingView;
 use crate::session::runs::RunView;
 use crate::session::{Session, Step, View};
 pub use crate::units::{bytes, count, duration};
@@ -28,6 +31,10 @@ use egui::{CentralPanel, ComboBox, Frame, Margin, Panel, Role, Ui, WidgetInfo};
 pub fn centre(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let tokens = Tokens::of(ui.ctx());
     let frame = Frame::new().fill(tokens.window).inner_margin(Margin::symmetric(theme::MARGIN as i8, 20));
+    if let Some(view) = asked(scene.session) {
+        CentralPanel::default().frame(frame).show(ui, |ui| columns::show(ui, scene, view, out));
+        return;
+    }
     CentralPanel::default().frame(frame).show(ui, |ui| match (&scene.session.project, scene.session.step) {
         (None, Step::Try) if scene.session.tries.export.is_some() => tries::show(ui, scene, out),
         (None, _) => start::show(ui, scene, out),
@@ -39,6 +46,11 @@ pub fn centre(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
         (_, Step::Try) => tries::show(ui, scene, out),
         (_, Step::Export) => export::show(ui, scene, out),
     });
+}
+
+/// The question how data is to be read, where it takes the place of the step.
+fn asked(session: &Session) -> Option<&ReadingView> {
+    session.reading.as_ref().filter(|_| session.project.is_none() || session.step == Step::Data)
 }
 
 /// Which run counts on this page; the best one is marked.
@@ -72,7 +84,9 @@ fn run_picker(ui: &mut Ui, session: &Session, out: &mut Actions) {
 
 /// What is selected, on the right.
 pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
-    if scene.session.project.is_none() || !scene.session.remembered.inspector_open {
+    let asked = asked(scene.session);
+    let is_open = scene.session.project.is_some() && scene.session.remembered.inspector_open;
+    if asked.is_none() && !is_open {
         return;
     }
     let tokens = Tokens::of(ui.ctx());
@@ -80,14 +94,17 @@ pub fn inspector(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     Panel::right("inspector").default_size(theme::INSPECTOR).size_range(240.0..=480.0).frame(frame).show(
         ui,
         |ui| {
-            egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match scene.session.step {
-                Step::Data => data::inspector(ui, scene, out),
-                Step::Backbone => model_inspector::show(ui, scene, out),
-                Step::Layers => layer_inspector::show(ui, scene, out),
-                Step::Train => train::inspector(ui, scene, out),
-                Step::Evaluate => evaluate::inspector(ui, scene, out),
-                Step::Try => tries::inspector(ui, scene, out),
-                Step::Export => export::inspector(ui, scene, out),
+            egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+                match (asked, scene.session.step) {
+                    (Some(view), _) => roles::show(ui, scene, view, out),
+                    (None, Step::Data) => data::inspector(ui, scene, out),
+                    (None, Step::Backbone) => model_inspector::show(ui, scene, out),
+                    (None, Step::Layers) => layer_inspector::show(ui, scene, out),
+                    (None, Step::Train) => train::inspector(ui, scene, out),
+                    (None, Step::Evaluate) => evaluate::inspector(ui, scene, out),
+                    (None, Step::Try) => tries::inspector(ui, scene, out),
+                    (None, Step::Export) => export::inspector(ui, scene, out),
+                }
             });
         },
     );

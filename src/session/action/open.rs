@@ -27,6 +27,18 @@ group! {
         ReadAs { path: PathBuf, reading: Box<ScanOptions> } => Hidden [
             Open::ReadAs { path: "photos".into(), reading: Box::default() },
         ],
+        /// Asks how the data that is open is to be read.
+        ChooseColumns => Offered [Open::ChooseColumns],
+        /// Shows how data would be read as the user says, and asks.
+        LookAt { path: PathBuf, reading: Box<ScanOptions> } => Hidden [
+            Open::LookAt { path: "photos".into(), reading: Box::default() },
+        ],
+        /// What the user says instead of how the data is to be read.
+        SetReading(Box<ScanOptions>) => Hidden [Open::SetReading(Box::default())],
+        /// Reads the data as the user said.
+        UseReading => Hidden [Open::UseReading],
+        /// Leaves the data as it is.
+        LeaveReading => Hidden [Open::LeaveReading],
         /// In the system's file manager.
         ShowFolder(PathBuf) => Hidden [Open::ShowFolder("export".into())],
     }
@@ -69,6 +81,14 @@ impl Open {
             Self::CloseProject => ("Close the project", "Back to the start; everything is saved"),
             Self::OpenPath(_) => ("Open", "Data, a project or an exported head"),
             Self::ReadAs { .. } => ("Read it so", "Read the data again in this way"),
+            Self::ChooseColumns => (
+                "Choose columns…",
+                "What each column of the table is for, how it is written, and other ways to read the folder",
+            ),
+            Self::LookAt { .. } => ("Choose columns…", "See what lies there, and say what it means"),
+            Self::SetReading(_) => ("Read it so", "See what the data looks like when read in this way"),
+            Self::UseReading => ("Use these columns", "Read the data as it is shown here"),
+            Self::LeaveReading => ("Cancel", "Leave everything as it is"),
             Self::ShowFolder(_) => ("Open folder", "Show it in the system's file manager"),
         };
         (text.to_string(), tooltip)
@@ -89,6 +109,11 @@ impl Open {
             Self::OpenSample(_)
             | Self::OpenPath(_)
             | Self::ReadAs { .. }
+            | Self::ChooseColumns
+            | Self::LookAt { .. }
+            | Self::SetReading(_)
+            | Self::UseReading
+            | Self::LeaveReading
             | Self::ShowFolder(_)
             | Self::StartOver => &[],
         }
@@ -97,11 +122,17 @@ impl Open {
     pub(super) fn why_not(&self, session: &Session) -> Option<&'static str> {
         match self {
             Self::Go(Step::Try) if session.tries.export.is_some() => None,
-            Self::StartOver if session.is_training() => Some("A run is being trained."),
-            Self::Go(_) | Self::CloseProject | Self::StartOver => needs_project(session),
+            Self::StartOver | Self::ChooseColumns if session.is_training() => Some("A run is being trained."),
+            Self::UseReading => session.why_not_read(),
+            Self::Go(_) | Self::CloseProject | Self::StartOver | Self::ChooseColumns => {
+                needs_project(session)
+            }
             Self::OpenSample(_)
             | Self::OpenPath(_)
             | Self::ReadAs { .. }
+            | Self::LookAt { .. }
+            | Self::SetReading(_)
+            | Self::LeaveReading
             | Self::ShowFolder(_)
             | Self::ChooseFolder
             | Self::ChooseFile => None,
@@ -118,6 +149,11 @@ impl Open {
             Self::OpenSample(sample) => session.open_sample(sample),
             Self::OpenPath(path) => session.open_path(path, None),
             Self::ReadAs { path, reading } => session.open_path(path, Some(reading)),
+            Self::ChooseColumns => session.choose_columns(),
+            Self::LookAt { path, reading } => session.look_at(path, *reading, None),
+            Self::SetReading(reading) => session.set_reading(*reading),
+            Self::UseReading => session.use_reading(),
+            Self::LeaveReading => session.leave_reading(),
             Self::ShowFolder(path) => vec![Effect::ShowFolder(path)],
             Self::ChooseFolder => vec![Effect::PickFolder(Purpose::Open)],
             Self::ChooseFile => vec![Effect::PickFile(Purpose::Open)],
@@ -126,6 +162,7 @@ impl Open {
                 session.keep_memory();
                 session.project = None;
                 session.remembered.last_project = None;
+                session.reading = None;
                 Vec::new()
             }
         }
