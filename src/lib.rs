@@ -31,6 +31,7 @@ pub mod nn;
 pub mod optim;
 
 pub mod backbone;
+pub mod home;
 pub mod hub;
 pub mod network;
 

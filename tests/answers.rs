@@ -74,7 +74,7 @@ fn texts_that_were_joined_to_be_learnt_from_are_joined_to_be_asked_about() {
     let scratch = Scratch::new();
     let row = |(n, (text, mood)): (usize, (String, &str))| format!("{text},about {n},{mood},c{}\n", n % 8);
     let rows: String = support::texts(40).into_iter().enumerate().map(row).collect();
-    let data = scratch.file("mails.csv", &format!("body,subject,label,customer\n{rows}"));
+    let data = scratch.file("mails.csv", format!("body,subject,label,customer\n{rows}"));
     let (project, export) = (scratch.path("mails"), scratch.path("mails-export"));
     let new = ["new", "--join-column", "subject", "--group-column", "customer", "--epochs", "2", "--data"];
     let new = new.iter().map(std::ffi::OsStr::new).chain([data.as_os_str(), "--backbone".as_ref()]);
@@ -100,6 +100,35 @@ fn texts_that_were_joined_to_be_learnt_from_are_joined_to_be_asked_about() {
     let alone = run!("predict", export, lacking, "--text-column", "body", "--json").code(0).object();
     assert_eq!(alone["text"], "a wonderful day");
     run!("eval", export, "--data", data, "--json").code(0);
+}
+
+#[test]
+fn an_archive_is_scanned_trained_on_and_asked_about() {
+    let scratch = Scratch::new();
+    let folder = scratch.images("photos", 5);
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for class in std::fs::read_dir(&folder).unwrap().flatten() {
+        for file in std::fs::read_dir(class.path()).unwrap().flatten() {
+            let (class, name) =
+                (class.file_name().into_string().unwrap(), file.file_name().into_string().unwrap());
+            writer
+                .start_file(format!("photos/{class}/{name}"), zip::write::SimpleFileOptions::default())
+                .unwrap();
+            std::io::Write::write_all(&mut writer, &std::fs::read(file.path()).unwrap()).unwrap();
+        }
+    }
+    let archive = scratch.file("photos.zip", writer.finish().unwrap().into_inner());
+    let scanned = run!("scan", archive, "--json").code(0).object();
+    assert_eq!(scanned["classes"].as_array().unwrap().len(), 3, "{scanned}");
+    assert!(scanned["findings"].to_string().contains("is unpacked in"), "{scanned}");
+    let (project, export) = (scratch.path("zipped"), scratch.path("zipped-export"));
+    run!("new", "--data", archive, "--backbone", IMAGE_BACKBONE, "--out", project, "--epochs", "1").code(0);
+    // The project knows the archive, not the folder that it lies in now.
+    let recipe = std::fs::read_to_string(project.join("recipe.toml")).unwrap();
+    assert!(recipe.contains("photos.zip"), "{recipe}");
+    run!("train", project).code(0);
+    run!("export", project, "--out", export).code(0);
+    assert_eq!(run!("predict", export, archive, "--json").code(0).lines().len(), 15);
 }
 
 #[test]

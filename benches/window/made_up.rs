@@ -184,6 +184,7 @@ fn index(root: &Path, modality: Modality, mut items: Vec<Item>) -> DatasetIndex 
     };
     DatasetIndex {
         files: Default::default(),
+        unpacked: None,
         version: INDEX_VERSION,
         root: root.to_path_buf(),
         modality,

@@ -178,6 +178,9 @@ pub struct Columns {
     /// in two parts; none for no column
     #[arg(long, value_name = "C", allow_hyphen_values = true, value_parser = column_or_none)]
     pub group_column: Option<ColumnChoice>,
+    /// Whether names of classes that differ in case, spaces or a full stop at their end only are one class
+    #[arg(long)]
+    pub merge_spellings: bool,
     /// What stands between two fields of a table; found out where not given
     #[arg(long, value_parser = separators())]
     pub separator: Option<Separator>,
@@ -203,6 +206,7 @@ impl Columns {
             group_column,
             writing: writing(self),
             target,
+            merge_spellings: self.merge_spellings,
         }
     }
 }

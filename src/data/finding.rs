@@ -79,7 +79,51 @@ pub enum FindingKind {
     OtherPart,
 }
 
+/// A change of how the data is read that may do away with a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// `ScanOptions::merge_spellings`.
+    MergeSpellings,
+    /// Other columns of the table.
+    ChooseColumns,
+    /// `ScanOptions::layout`.
+    ChooseLayout,
+}
+
 impl FindingKind {
+    /// What can be said about the reading, for a button beside the finding.
+    pub fn offer(self) -> Option<Offer> {
+        match self {
+            FindingKind::SimilarClasses => Some(Offer::MergeSpellings),
+            FindingKind::GuessedColumn
+            | FindingKind::OfferedColumn
+            | FindingKind::OtherPart
+            | FindingKind::GroupAcrossParts => Some(Offer::ChooseColumns),
+            FindingKind::OtherReading => Some(Offer::ChooseLayout),
+            FindingKind::Unreadable
+            | FindingKind::Empty
+            | FindingKind::Truncated
+            | FindingKind::WronglyNamed
+            | FindingKind::TooLarge
+            | FindingKind::NotUtf8
+            | FindingKind::MissingLabel
+            | FindingKind::BadTarget
+            | FindingKind::EmptyText
+            | FindingKind::BadRow
+            | FindingKind::SingleItemClass
+            | FindingKind::NoTrainingItem
+            | FindingKind::ConstantTarget
+            | FindingKind::Duplicate
+            | FindingKind::ConflictingDuplicate
+            | FindingKind::LeakAcrossParts
+            | FindingKind::NotData
+            | FindingKind::EmptyFolder
+            | FindingKind::PassedOver
+            | FindingKind::Assumed
+            | FindingKind::MissingFile => None,
+        }
+    }
+
     /// As it is written in files: `snake_case`.
     pub fn name(self) -> &'static str {
         match self {

@@ -3,17 +3,18 @@
 //! A [`DatasetIndex`] is plain data that can be kept as JSON: it has a version number, and every path
 //! in it is relative to its root.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 pub use super::digest::Digest;
-pub use super::finding::{Finding, FindingKind};
+pub use super::finding::{Finding, FindingKind, Offer};
 pub use super::layout::{ColumnsBeside, Layout};
 pub use super::modality::Modality;
+pub use super::part::Part;
 use super::target::{Target, TargetKind};
+pub(crate) use super::words::{counted, few, few_counts, portable};
 use crate::units::grouped;
 
 /// The version of the serialised form that this build writes.
@@ -42,6 +43,9 @@ pub struct DatasetIndex {
     /// What became of each file; zeros in older indexes.
     #[serde(default)]
     pub files: FileCount,
+    /// Where the root's files lie, where it is an archive that was unpacked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpacked: Option<PathBuf>,
 }
 
 /// What became of the files of a folder: each is counted once.
@@ -115,6 +119,9 @@ impl DatasetIndex {
 
     /// Where the file of an item lies now.
     pub fn full_path(&self, item: &Item) -> PathBuf {
+        if let Some(folder) = &self.unpacked {
+            return folder.join(&item.path);
+        }
         // A root that is itself the table has the table's name as the path of each item.
         match (&self.layout, self.root.parent()) {
             (Layout::Table { is_root: true, .. }, Some(_)) => self.root.clone(),
@@ -182,63 +189,6 @@ pub struct Item {
     pub group: Option<String>,
 }
 
-/// What a sample is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Part {
-    Train,
-    Validation,
-    Test,
-}
-
-impl Part {
-    /// The part that a folder or table name stands for, in any case of letters.
-    pub fn from_name(name: &str) -> Option<Part> {
-        match name.to_ascii_lowercase().as_str() {
-            "train" | "training" => Some(Part::Train),
-            "val" | "valid" | "validation" | "dev" => Some(Part::Validation),
-            "test" | "testing" => Some(Part::Test),
-            _ => None,
-        }
-    }
-
-    /// As it is written in files: `train`, `validation`, `test`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Part::Train => "train",
-            Part::Validation => "validation",
-            Part::Test => "test",
-        }
-    }
-}
-
-/// A relative path with `/` between its components on every system.
-pub(crate) fn portable(path: &Path) -> String {
-    let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-    parts.join("/")
-}
-
-/// "cat 8, dog 8", of many the first.
-pub(crate) fn few_counts(counts: &BTreeMap<&str, usize>) -> String {
-    few(counts.iter().map(|(name, count)| format!("{name} {count}")), ", ")
-}
-
-/// The first of `things` with `comma` between, and how many there are more.
-pub(crate) fn few(mut things: impl Iterator<Item = String>, comma: &str) -> String {
-    /// More would make the sentence a list.
-    const SHOWN: usize = 4;
-    let shown: Vec<String> = things.by_ref().take(SHOWN).collect();
-    match things.count() {
-        0 => shown.join(comma),
-        more => format!("{} and {more} more", shown.join(comma)),
-    }
-}
-
-/// "1 image", "1,204 images".
-pub(crate) fn counted(count: u64, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(count as usize), if count == 1 { "" } else { "s" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,6 +220,7 @@ mod tests {
             }],
             layout: Layout::Folders { modality: Modality::Image, items: 2, folders: 2, parts: vec![] },
             files: FileCount { used: 2, left_out: 1, beside: 0, litter: 0 },
+            unpacked: None,
         }
     }
 

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::index::{Part, counted};
 use super::label_columns;
 use super::modality::Modality;
+use super::part::Part;
 use super::target::TargetForm;
+use super::words::counted;
 
 /// The arrangement of a dataset on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -28,10 +28,12 @@ pub(crate) mod label_columns;
 mod layout;
 pub mod modality;
 pub mod numbers;
+mod part;
 pub mod preview;
 pub mod scan;
 pub mod split;
 pub mod target;
+mod words;
 
 modality::modalities! {
     // The order counts where a file could be of two kinds.

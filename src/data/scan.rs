@@ -5,6 +5,8 @@
 
 #![warn(clippy::indexing_slicing, reason = "what comes from outside is not indexed")]
 
+mod archive;
+mod asked;
 mod audit;
 mod cells;
 mod columns;
@@ -24,6 +26,7 @@ mod named;
 mod names;
 mod options;
 mod packed;
+mod parquet;
 mod parts;
 mod places;
 pub mod readings;
@@ -31,6 +34,7 @@ mod records;
 mod roles;
 mod sampled;
 mod spelling;
+mod spreadsheet;
 mod table;
 mod tables;
 mod unlabelled;
@@ -45,7 +49,7 @@ pub use options::{ColumnChoice, LayoutChoice, ScanOptions, Separator, TextColumn
 pub use unlabelled::{Content, Unlabelled, unlabelled};
 pub use walk::{HEAD_FILE, MANIFEST_FILE, RECIPE_FILE};
 
-use super::facts::Carrier;
+use super::facts::{Carrier, extension};
 use super::index::{
     DatasetIndex, Digest, FileCount, Finding, FindingKind, INDEX_VERSION, Item, Layout, Modality, Part,
 };
@@ -58,8 +62,8 @@ use walk::Tree;
 pub const CHECK_VERSION: u32 = 2;
 
 /// Reads the dataset at `root`: a folder with a folder of images or `.txt` files for each class,
-/// such folders below `train`, `val` and `test`, files that a table names, a CSV, TSV or JSON-lines file of texts, or
-/// a folder that holds such files.
+/// such folders below `train`, `val` and `test`, files that a table names, a CSV, TSV, JSON-lines, Excel or Parquet
+/// file of texts, a folder that holds such files, or a zip archive of any of these.
 ///
 /// Reports [`crate::control::Fact::Progress`] and stops when the control asks for it.
 ///
@@ -100,18 +104,22 @@ pub fn scan_known(
     })?;
     let mut memory = Memory::new(known);
     let mut all = FileCount::default();
-    let found = if about.is_dir() {
-        let mut tree = Tree::walk(root, control)?;
+    let at = archive::opened(root, control)?;
+    let unpacked = (*at != *root).then(|| at.to_path_buf());
+    let at: &Path = &at;
+    let mut found = if about.is_dir() || unpacked.is_some() {
+        let mut tree = Tree::walk(at, control)?;
         memory.take_stamps(std::mem::take(&mut tree.stamps));
         all.used = tree.files.len() as u64 + tree.refused;
         all.litter = tree.litter;
-        layouts::read(root, tree, options, &mut memory, control)?
+        layouts::read(at, tree, options, &mut memory, control)?
     } else if tables::named_like_a_table(root) {
         tables::scan_file(root, options, &mut memory, control)?
     } else {
         return Err(ScanError::NotADataset { path: path(), why: what_a_file_is(root) });
     };
-    let index = found.into_index(root, all)?;
+    found.findings.extend(unpacked.as_deref().map(archive::told));
+    let index = DatasetIndex { unpacked, ..found.into_index(root, all, options.merge_spellings)? };
     let (known, read) = memory.end();
     Ok(Scanned { index, known, read })
 }
@@ -158,11 +166,11 @@ struct Found {
 
 impl Found {
     /// Numbers the classes, sorts, and looks for what only the whole shows. Of the files, those that are litter are told
-    /// from `all` others.
-    fn into_index(self, root: &Path, all: FileCount) -> Result<DatasetIndex, ScanError> {
+    /// from `all` others. Spellings of one name become one where they are to `merge`.
+    fn into_index(self, root: &Path, all: FileCount, merge: bool) -> Result<DatasetIndex, ScanError> {
         let Found { modality, mut samples, mut findings, mut layout, beside } = self;
         samples.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
-        findings.extend(spelling::unify(&mut samples));
+        findings.extend(spelling::unify(&mut samples, merge));
         let (target, classes) = names(&layout, &samples);
         let items: Vec<Item> = samples
             .into_iter()
@@ -194,7 +202,19 @@ impl Found {
         let left_out = all.used.saturating_sub(used + beside);
         let files = FileCount { used, left_out, beside, litter: all.litter };
         let version = INDEX_VERSION;
-        Ok(DatasetIndex { version, root, modality, target, classes, items, findings, layout, files })
+        let unpacked = None;
+        Ok(DatasetIndex {
+            version,
+            root,
+            modality,
+            target,
+            classes,
+            items,
+            findings,
+            layout,
+            files,
+            unpacked,
+        })
     }
 }
 
@@ -229,7 +249,12 @@ fn numbered(label: Label, names: &[String]) -> Option<Target> {
 fn what_a_file_is(path: &Path) -> String {
     match Modality::of_name(path).map(Modality::facts) {
         Some(facts) if facts.carrier == Carrier::File => format!("it is a single {}", facts.name),
-        _ => "a single file must be a table (.csv, .tsv, .jsonl, .ndjson)".to_owned(),
+        _ => match extension(path).as_str() {
+            "xls" | "xlsb" | "ods" | "numbers" => {
+                "it is a spreadsheet of a kind that is not read: save it as .xlsx or CSV".to_owned()
+            }
+            _ => "a single file must be a table (.csv, .tsv, .jsonl, .ndjson, .xlsx, .parquet) or an archive (.zip)".to_owned(),
+        },
     }
 }
 
@@ -245,3 +270,7 @@ mod table_tests;
 mod target_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tree_tests;
+#[cfg(test)]
+mod written_tests;

@@ -1,5 +1,7 @@
 //! Where files lie on this machine.
 
+pub use crate::home::home;
+use crate::home::set;
 use std::path::{Path, PathBuf};
 
 /// Folders that hold bundled assets, in the order in which they are asked: `$FROSTLINE_ASSETS`, beside the
@@ -20,15 +22,6 @@ pub fn asset_roots() -> Vec<PathBuf> {
 
 /// What the window remembers, in [`home`].
 pub const WINDOW_FILE: &str = "window.json";
-
-/// The folder that Frostline keeps for itself: `$FROSTLINE_HOME`, else the system's place for
-/// application data.
-pub fn home() -> Option<PathBuf> {
-    match set("FROSTLINE_HOME") {
-        Some(chosen) => Some(chosen),
-        None => directories::ProjectDirs::from("", "", "frostline").map(|dirs| dirs.data_dir().to_path_buf()),
-    }
-}
 
 /// Where Frostline keeps backbones of its own: copied folders and converted weights.
 pub fn own_backbones() -> Option<PathBuf> {
@@ -53,15 +46,6 @@ pub fn hub_cache() -> Option<PathBuf> {
     set("HF_HUB_CACHE")
         .or_else(|| set("HUGGINGFACE_HUB_CACHE"))
         .or_else(|| hf_home().map(|home| home.join("hub")))
-}
-
-/// An environment variable as a path, with `~` as Hugging Face's own programs take it.
-fn set(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(std::env::var_os(name).filter(|v| !v.is_empty())?);
-    match path.strip_prefix("~") {
-        Ok(rest) => directories::BaseDirs::new().map(|dirs| dirs.home_dir().join(rest)),
-        Err(_) => Some(path),
-    }
 }
 
 /// A list of folders for a person.

@@ -63,6 +63,9 @@ pub struct DataChoice {
     /// The column that says which samples belong together; empty for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_column: Option<ColumnChoice>,
+    /// Whether names of classes that differ in case, spaces or a full stop at their end only are one class.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merge_spellings: bool,
 }
 
 impl DataChoice {
@@ -79,6 +82,7 @@ impl DataChoice {
             group_column,
             writing,
             target: _,
+            merge_spellings,
         } = options.clone();
         let mut choice = Self {
             path,
@@ -90,6 +94,7 @@ impl DataChoice {
             joined_columns,
             part_column,
             group_column,
+            merge_spellings,
         };
         if let Some(ColumnsBeside { joined, part, group: _ }) = layout.beside() {
             choice.joined_columns = joined.clone();
@@ -229,6 +234,7 @@ impl Recipe {
             joined_columns,
             part_column,
             group_column,
+            merge_spellings,
         } = self.data.clone();
         ScanOptions {
             layout,
@@ -240,6 +246,7 @@ impl Recipe {
             group_column,
             writing,
             target: Some(self.task.target),
+            merge_spellings,
         }
     }
 

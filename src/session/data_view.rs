@@ -282,6 +282,7 @@ mod tests {
         };
         DatasetIndex {
             files: Default::default(),
+            unpacked: None,
             version: INDEX_VERSION,
             root: "/data".into(),
             modality: Modality::Image,

@@ -47,6 +47,7 @@ fn index() -> DatasetIndex {
     };
     DatasetIndex {
         files: Default::default(),
+        unpacked: None,
         version: INDEX_VERSION,
         root: "/data".into(),
         modality: Modality::Image,

@@ -5,13 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 24] = [
-    "control", "units", "remedy", "data", "problem", "bounded", "partial", "nn", "optim", "backbone", "hub",
-    "network", "task", "project", "train", "predict", "inspect", "evaluate", "export", "jobs", "worker",
-    "session", "gui", "cli",
+const ORDER: [&str; 25] = [
+    "control", "units", "home", "remedy", "data", "problem", "bounded", "partial", "nn", "optim", "backbone",
+    "hub", "network", "task", "project", "train", "predict", "inspect", "evaluate", "export", "jobs",
+    "worker", "session", "gui", "cli",
 ];
 /// Folders that know no front end.
-const ENGINE: usize = 20;
+const ENGINE: usize = 21;
 
 fn sources() -> Vec<(PathBuf, String)> {
     fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::asked::{Asked, position};
 use super::cells::stands_for_nothing;
 use super::forms;
 use super::places::{Places, Standpoint};
-use super::roles::Asked;
+
 use super::sampled::Sampled;
 use super::{ScanError, ScanOptions};
 use crate::data::modality::Modality;
@@ -121,7 +122,7 @@ impl Columns {
         around: Option<(&Places, Standpoint)>,
     ) -> Result<Columns, ScanError> {
         let names = table.names;
-        let asked = Asked::of(path, names, choice)?;
+        let asked = Asked::of(path, names, &choice.options, choice.is_decided)?;
         let reserved = asked.reserved();
         let table = Sampled { reserved: &reserved, ..table };
         let find = |asked: &String| {
@@ -187,7 +188,7 @@ impl Columns {
     /// Whether the text was named by the user, or is called as texts are.
     pub fn text_is_sure(&self, choice: &Choice, table: Sampled) -> bool {
         let named = |known: &&str| position(table.names, known) == Some(self.sample);
-        choice.options.text_column.is_some() || TEXT_NAMES.iter().any(|known| named(known))
+        choice.options.text_column.is_some() || TEXT_NAMES.iter().any(named)
     }
 
     /// What was guessed from the cells though another column might be meant, in words.
@@ -238,7 +239,7 @@ impl Columns {
         };
         let usual = || choice.usual_text.as_ref().and_then(|usual| position(names, usual));
         let asked = asked.or_else(usual);
-        let roles = Asked::of(path, names, choice)?;
+        let roles = Asked::of(path, names, &choice.options, choice.is_decided)?;
         let reserved = roles.reserved();
         let table = Sampled { reserved: &reserved, ..table };
         let label: Vec<usize> = by_name(names, &LABEL_NAMES, &reserved).into_iter().collect();
@@ -370,13 +371,6 @@ fn stands_above<'a>(first: &str, form: TargetForm, cells: impl Iterator<Item = &
 /// What columns without names are called.
 pub(super) fn unnamed(columns: usize) -> Vec<String> {
     (1..=columns).map(|number| format!("column {number}")).collect()
-}
-
-/// The column of that name, as it is written or else in any case of letters.
-pub(super) fn position(names: &[String], wanted: &str) -> Option<usize> {
-    let wanted = wanted.trim();
-    let exact = names.iter().position(|name| name.trim() == wanted);
-    exact.or_else(|| names.iter().position(|name| name.trim().eq_ignore_ascii_case(wanted)))
 }
 
 /// Whether a column is named as labels usually are.

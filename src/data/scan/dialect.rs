@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use std::path::Path;
+
 use super::options::{Separator, Writing};
 use super::records::{Dialect, Quoting, Records, Row};
+use crate::data::facts::extension;
 
 /// Rows that are looked at to tell the dialect.
 const PROBED_ROWS: usize = 100;
@@ -23,24 +26,53 @@ pub(super) struct Told {
     pub above: Vec<(u64, &'static str)>,
 }
 
+/// How a file writes records, as far as its name says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expected {
+    Commas,
+    Tabs,
+    /// The text that is made of a sheet: each of its lines is a row.
+    Sheet,
+}
+
+impl Expected {
+    /// `None` for JSON. `path` is the name once it is unpacked.
+    pub fn of_name(path: &Path) -> Option<Expected> {
+        match extension(path).as_str() {
+            "csv" => Some(Expected::Commas),
+            "tsv" | "tab" | "txt" => Some(Expected::Tabs),
+            "xlsx" | "xlsm" => Some(Expected::Sheet),
+            _ => None,
+        }
+    }
+}
+
 /// Tells the dialect of the table `bytes`. What a line `sep=;` says is believed; else the delimiter is what parts most
 /// of the first rows into the same number of fields, above one, and the header with them.
-pub(super) fn tell(bytes: &[u8], tabs_expected: bool, writing: &Writing) -> Told {
-    if !writing.is_found_out() {
-        return as_said(bytes, tabs_expected, writing);
+pub(super) fn tell(bytes: &[u8], expected: Expected, writing: &Writing) -> Told {
+    let writing = match expected {
+        // Of a sheet, only the header can be said.
+        Expected::Sheet => &Writing { separator: None, ..writing.clone() },
+        Expected::Commas | Expected::Tabs => writing,
+    };
+    match writing.is_found_out() {
+        true => find_out(bytes, expected),
+        false => as_said(bytes, expected, writing),
     }
-    find_out(bytes, tabs_expected)
 }
 
 /// What the user says, the rest found out.
-fn as_said(bytes: &[u8], tabs_expected: bool, writing: &Writing) -> Told {
-    let found = find_out(bytes, tabs_expected);
+fn as_said(bytes: &[u8], expected: Expected, writing: &Writing) -> Told {
+    let found = find_out(bytes, expected);
     let delimiter = writing.separator.map_or(found.dialect.delimiter, Separator::byte);
     let (begin, line) = match writing.header_line {
+        Some(line) if expected == Expected::Sheet => begin_of_row(bytes, line.max(1).into()),
         Some(line) => begin_of_line(bytes, line.max(1).into()),
         None => (found.dialect.begin, found.dialect.line),
     };
-    let dialect = Probe::of(bytes, Dialect { delimiter, begin, line, quoting: Quoting::Doubled }).dialect;
+    let quoting = found.dialect.quoting;
+    let quoting = if expected == Expected::Sheet { quoting } else { Quoting::Doubled };
+    let dialect = Probe::of(bytes, Dialect { delimiter, begin, line, quoting }).dialect;
     let titles = |line: u64| (1..line).map(|above| (above, "a title above the header")).collect();
     let above = if writing.header_line.is_some() { titles(line) } else { found.above };
     Told { dialect, above }
@@ -53,14 +85,31 @@ fn begin_of_line(bytes: &[u8], line: u64) -> (usize, u64) {
     begin.unwrap_or((bytes.len(), line))
 }
 
+/// The same for the row of a sheet.
+fn begin_of_row(bytes: &[u8], row: u64) -> (usize, u64) {
+    let sheet = Dialect { quoting: Quoting::Sheet, ..Dialect::from(b',') };
+    let mut records = Records::new(bytes, sheet, None);
+    loop {
+        let from = records.rest();
+        match records.next() {
+            Some(Row::Record { line, .. } | Row::Broken { line, .. }) if line < row => {}
+            Some(_) | None => return (from.begin, from.line),
+        }
+    }
+}
+
 /// As [`tell`], where nothing is said.
-fn find_out(bytes: &[u8], tabs_expected: bool) -> Told {
+fn find_out(bytes: &[u8], expected: Expected) -> Told {
+    if expected == Expected::Sheet {
+        let sheet = Dialect { quoting: Quoting::Sheet, ..Dialect::from(b',') };
+        return Probe::of(bytes, sheet).below_titles();
+    }
     if let Some((delimiter, begin)) = separator_line(bytes) {
         let said = Dialect { delimiter, quoting: Quoting::Doubled, begin, line: 2 };
         let above = vec![(1, "the line that names the separator")];
         return Told { dialect: Probe::of(bytes, said).dialect, above };
     }
-    let candidates = if tabs_expected { *b"\t,;|" } else { *b",;\t|" };
+    let candidates = if expected == Expected::Tabs { *b"\t,;|" } else { *b",;\t|" };
     let mut probes = candidates.into_iter().map(|delimiter| Probe::of(bytes, Dialect::from(delimiter)));
     let first = probes.next().unwrap_or_else(|| Probe::of(bytes, Dialect::from(b',')));
     // Of equals, the one that is expected.
@@ -93,7 +142,7 @@ impl Probe {
     /// Reads with quotes that are doubled within quotes, or written `\"` where that breaks fewer rows.
     fn of(bytes: &[u8], dialect: Dialect) -> Probe {
         let doubled = Probe::read(bytes, dialect);
-        if doubled.broken == 0 {
+        if doubled.broken == 0 || dialect.quoting == Quoting::Sheet {
             return doubled;
         }
         let escaped = Probe::read(bytes, Dialect { quoting: Quoting::Backslash, ..dialect });
@@ -113,6 +162,8 @@ impl Probe {
             }
         }
         let width = usual_width(rows.iter().map(|(_, _, fields)| fields.len()));
+        // Quotes that mean nothing between tabs may be escaped ones.
+        let broken = broken + records.literal_lines();
         Probe { dialect, rows, broken, width }
     }
 
@@ -247,7 +298,7 @@ mod tests {
     use super::*;
 
     fn told(text: &str) -> (char, Quoting, u64, usize) {
-        let told = tell(text.as_bytes(), false, &Writing::default());
+        let told = tell(text.as_bytes(), Expected::Commas, &Writing::default());
         let Dialect { delimiter, quoting, line, .. } = told.dialect;
         (char::from(delimiter), quoting, line, told.above.len())
     }

@@ -100,7 +100,8 @@ pub(super) fn kind(root: &Path, path: &Path, memory: &mut Memory) -> Option<Moda
         return Some(modality);
     }
     let of_content = match extension(path).as_str() {
-        "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json" | "md" | "html" | "xml" => return None,
+        "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json" | "xlsx" | "xlsm" | "parquet" | "md" | "html"
+        | "xml" => return None,
         other if says_something(other) || text::is_read_me(path) => Modality::of_content,
         _ => Modality::of_bare_content,
     };

@@ -85,3 +85,31 @@ fn a_folder_with_a_dot_is_passed_over_with_a_word() {
         &["not_data .net", "single_item_class java/1.txt"],
     );
 }
+
+/// As archives and Hugging Face's repositories have them. Sabotage seen to fail: only tables at the top are read.
+#[test]
+fn tables_within_folders_of_their_own_are_read() {
+    let rows = |from: u32| {
+        let row = |n: u32| format!("words of {n},{}\n", ["joy", "anger"][n as usize % 2]);
+        format!("text,label\n{}", (from..from + 8).map(row).collect::<String>())
+    };
+    let (one, two) = (rows(0), rows(100));
+    for (files, parts) in [
+        (vec!["archive/reviews.csv", "archive/README.txt"], 0),
+        (vec!["data/train-00000-of-00001.csv", "README.md", "data/test-00000-of-00001.csv"], 2),
+        (vec!["default/train/0000.csv", "default/test/0000.csv"], 2),
+    ] {
+        let content = |name: &&str| match (name.contains("README"), name.contains("test")) {
+            (true, _) => "All about it".to_owned(),
+            (false, true) => two.clone(),
+            (false, false) => one.clone(),
+        };
+        let content: Vec<String> = files.iter().map(content).collect();
+        let files: Vec<(&str, &[u8])> =
+            files.iter().copied().zip(content.iter().map(|text| text.as_bytes())).collect();
+        let index = scan(folder(&files).path(), &ScanOptions::default(), &Silent).unwrap();
+        assert_eq!(index.classes, ["anger", "joy"], "{files:?}");
+        let found: std::collections::BTreeSet<_> = index.items.iter().filter_map(|item| item.part).collect();
+        assert_eq!((found.len(), index.items.len()), (parts, if parts == 0 { 8 } else { 16 }), "{files:?}");
+    }
+}

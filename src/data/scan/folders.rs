@@ -11,6 +11,7 @@ use super::{Found, Label, ScanError, files, tables};
 use crate::control::Control;
 use crate::data::facts::Beside;
 use crate::data::index::{Finding, FindingKind, Layout, Modality, Part, counted, few_counts, portable};
+use crate::data::text;
 
 /// Class folders that were recognised, with the files in them.
 pub(super) struct ClassFolders {
@@ -40,6 +41,11 @@ pub(super) fn recognise(
         tree.files.iter().map(|path| files::kind(root, path, memory)).collect();
     let all = || tree.files.iter().map(PathBuf::as_path).zip(kinds.iter().copied());
     let data: Vec<(&Path, Modality)> = all().filter_map(|(path, kind)| Some((path, kind?))).collect();
+    // A read-me beside tables in a folder of their own is no class.
+    let are_read_mes = data.iter().all(|(path, _)| text::is_read_me(path));
+    if are_read_mes && tables::depth_of_tables(&tree.files).is_some() {
+        return Ok(None);
+    }
     let top = top_folder(&data);
     let below: Vec<PathBuf> =
         data.iter().filter_map(|(path, _)| path.strip_prefix(&top).ok()).map(once_each).collect();
@@ -133,35 +139,51 @@ impl ClassFolders {
     }
 }
 
-/// The folder that holds the class or part folders: the root, or what lies below it alone, as
-/// unpacking an archive leaves it.
+/// The folder that holds the class or part folders: the root, or what lies below folders that hold nothing else, as
+/// unpacking an archive leaves them.
 fn top_folder(data: &[(&Path, Modality)]) -> PathBuf {
-    let mut top = PathBuf::new();
-    loop {
-        let below = |path: &Path| path.strip_prefix(&top).map(Path::to_owned).unwrap_or_default();
-        let mut first: Option<std::ffi::OsString> = None;
-        let mut next: BTreeSet<std::ffi::OsString> = BTreeSet::new();
+    let (mut top, mut open) = (PathBuf::new(), PathBuf::new());
+    while let Some(Level { only, below }) = Level::of(data, &open) {
+        let is_part = |name: &std::ffi::OsString| Part::from_name(&name.to_string_lossy()).is_some();
+        if is_part(&only) {
+            break;
+        }
+        open.push(only);
+        // Where one folder is all that lies in it, that may be a wrapping too, or the one class there is.
+        if below.len() > 1 || below.iter().any(is_part) {
+            top.clone_from(&open);
+        }
+    }
+    top
+}
+
+/// A folder in which all samples lie in one folder.
+struct Level {
+    only: std::ffi::OsString,
+    /// The folders in that.
+    below: BTreeSet<std::ffi::OsString>,
+}
+
+impl Level {
+    fn of(data: &[(&Path, Modality)], folder: &Path) -> Option<Level> {
+        let mut only: Option<std::ffi::OsString> = None;
+        let mut below = BTreeSet::new();
         for (path, kind) in data {
-            let path = below(path);
-            let mut names = path.components().map(|name| name.as_os_str().to_owned());
+            let mut names =
+                path.strip_prefix(folder).ok()?.components().map(|name| name.as_os_str().to_owned());
             let (name, second) = (names.next(), names.next());
             if second.is_none() && kind.facts().beside == Beside::ReadMe {
                 continue;
             }
-            if second.is_none() || first.as_ref().is_some_and(|first| Some(first) != name.as_ref()) {
-                return top;
+            if second.is_none() || only.as_ref().is_some_and(|only| Some(only) != name.as_ref()) {
+                return None;
             }
-            first = name;
+            only = name;
             if names.next().is_some() {
-                next.extend(second);
+                below.extend(second);
             }
         }
-        match first {
-            Some(first) if next.len() > 1 && Part::from_name(&first.to_string_lossy()).is_none() => {
-                top.push(first);
-            }
-            _ => return top,
-        }
+        Some(Level { only: only?, below })
     }
 }
 

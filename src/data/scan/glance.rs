@@ -3,21 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::asked::Asked;
 use super::cells::{self, Cell};
 use super::columns::{Choice, Columns, Holds};
 use super::content;
+use super::dialect::Expected;
 use super::head::{Head, RecordHead, Wants};
 use super::options::{ScanOptions, Separator};
 use super::packed::unpacked_name;
 use super::places::{Around, Standpoint};
 use super::records::{Dialect, Records, Row};
-use super::roles::{Asked, Beside};
+use super::roles::Beside;
 use super::sampled::Sampled;
-use super::table::load;
+use super::table::{Loaded, load};
 use super::walk::Tree;
-use super::{Label, ScanError, jsonl, tables};
+use super::{Label, ScanError, archive, jsonl, tables};
 use crate::control::Control;
-use crate::data::facts::extension;
 
 /// Rows that are shown.
 const ROWS: usize = 10;
@@ -36,7 +37,7 @@ pub struct TableGlance {
     pub above: Vec<u64>,
     /// The line that names the columns; `None` where none does.
     pub header_line: Option<u64>,
-    /// `None` for JSON.
+    /// `None` for JSON and sheets.
     pub separator: Option<Separator>,
     pub encoding: &'static str,
     /// The rows that were looked at, from all over the table.
@@ -97,6 +98,7 @@ pub struct Roles {
 ///
 /// There is no table, it cannot be read, or the user stopped.
 pub fn glance(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result<TableGlance, ScanError> {
+    let root: &Path = &archive::opened(root, control)?;
     let (file, around) = if root.is_dir() {
         let tree = Tree::walk(root, control)?;
         let first = tables::first(&tree.files).ok_or_else(|| ScanError::NotADataset {
@@ -110,17 +112,16 @@ pub fn glance(root: &Path, options: &ScanOptions, control: &dyn Control) -> Resu
     };
     let full = if root.is_dir() { root.join(&file) } else { root.to_owned() };
     let unreadable = |why: &str| ScanError::Unreadable { path: full.clone(), why: why.to_owned() };
-    let bytes = load(&full)?;
+    let Loaded { bytes, .. } = load(&full)?;
     let content = content::decode(&bytes, options.writing.encoding).map_err(|why| unreadable(why.0))?;
     let choice = Choice::asked(options);
-    let ending = extension(&unpacked_name(&file));
-    let looked = match ending.as_str() {
-        "csv" | "tsv" | "tab" | "txt" => of_records(&content.bytes, ending != "csv", &choice),
-        _ => of_objects(&content.bytes),
+    let looked = match Expected::of_name(&unpacked_name(&file)) {
+        Some(expected) => of_records(&content.bytes, expected, &choice),
+        None => of_objects(&content.bytes),
     };
     let Looked { names, sample, lists, rows, above, header_line, separator, total } =
         looked.ok_or_else(|| unreadable("no row can be read"))?;
-    let asked = Asked::of(&full, &names, &choice)?;
+    let asked = Asked::of(&full, &names, options, false)?;
     let table = Sampled { names: &names, rows: &sample, lists: &lists, reserved: &[] };
     let from = Standpoint { folder: file.parent().unwrap_or(Path::new("")), part: None };
     let places = around.places(table)?.map(|places| (places, from));
@@ -162,9 +163,9 @@ struct Looked {
     total: Option<usize>,
 }
 
-fn of_records(bytes: &[u8], tabs_expected: bool, choice: &Choice) -> Option<Looked> {
+fn of_records(bytes: &[u8], expected: Expected, choice: &Choice) -> Option<Looked> {
     let Head { names, rows: sample, lists, records } =
-        Head::of_records(bytes, tabs_expected, choice, Wants::Samples)?;
+        Head::of_records(bytes, expected, choice, Wants::Samples)?;
     let RecordHead { dialect, width, header, above } = records;
     let all = Records::new(bytes, dialect, Some(width)).filter_map(|row| match row {
         Row::Record { line, fields } => Some((line, fields)),
@@ -177,6 +178,7 @@ fn of_records(bytes: &[u8], tabs_expected: bool, choice: &Choice) -> Option<Look
         .map(|(line, fields)| GlanceRow { line, cells: fields.into_iter().map(shown).collect() })
         .collect();
     let separator = Separator::ALL.into_iter().find(|separator| separator.byte() == dialect.delimiter);
+    let separator = separator.filter(|_| expected != Expected::Sheet);
     let above = above.into_iter().map(|(line, _)| line).collect();
     let total = count_records(bytes, dialect, width).map(|all| all.saturating_sub(usize::from(header)));
     Some(Looked { names, sample, lists, rows, above, header_line, separator, total })

@@ -2,8 +2,9 @@
 
 use super::cells::Cell;
 use super::columns::{Choice, is_header, is_header_of_texts, is_label_name, unnamed};
+use super::dialect::{self, Expected};
+use super::jsonl;
 use super::records::Dialect;
-use super::{dialect, jsonl};
 
 /// Objects that are looked at to tell the keys.
 const SAMPLED_ROWS: usize = 1000;
@@ -37,9 +38,9 @@ pub(super) struct RecordHead {
 
 impl Head<RecordHead> {
     /// `None` where no row can be read.
-    pub fn of_records(bytes: &[u8], tabs_expected: bool, choice: &Choice, wants: Wants) -> Option<Self> {
+    pub fn of_records(bytes: &[u8], expected: Expected, choice: &Choice, wants: Wants) -> Option<Self> {
         let writing = &choice.options.writing;
-        let told = dialect::tell(bytes, tabs_expected, writing);
+        let told = dialect::tell(bytes, expected, writing);
         let mut sample = dialect::sample(bytes, told.dialect);
         let (first, rest) = sample.split_first_mut()?;
         if dialect::is_short_header(first, rest) {

@@ -34,6 +34,9 @@ pub struct ScanOptions {
     pub writing: Writing,
     /// What the labels are to be taken for.
     pub target: Option<TargetKind>,
+    /// Whether names of classes that differ in case, spaces or a full stop at their end only are one class.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub merge_spellings: bool,
 }
 
 /// What is said of a column that need not be there. It is written as a string, which is empty for none.

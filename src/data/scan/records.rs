@@ -23,6 +23,8 @@ pub(super) enum Quoting {
     Doubled,
     /// `\"`, and a backslash as `\\`; doubled quotes are read as well.
     Backslash,
+    /// Twice, in the text that is made of a sheet: there, line breaks within quotes are of no line.
+    Sheet,
 }
 
 impl From<u8> for Dialect {
@@ -41,6 +43,8 @@ pub(super) struct Records<'a> {
     at: usize,
     /// The line that `at` is on, from 1.
     line: u64,
+    /// Lines whose quotes were taken for letters.
+    literal: usize,
 }
 
 /// A record, or what is wrong on a line.
@@ -54,12 +58,17 @@ impl<'a> Records<'a> {
     /// Stands before the first record; `width` is the number of fields in a sound record, unchecked without.
     pub fn new(bytes: &'a [u8], dialect: impl Into<Dialect>, width: Option<usize>) -> Records<'a> {
         let Dialect { delimiter, quoting, begin, line } = dialect.into();
-        Records { bytes, delimiter, quoting, width, at: begin, line }
+        Records { bytes, delimiter, quoting, width, at: begin, line, literal: 0 }
     }
 
     /// How far the reading has come, in bytes.
     pub fn position(&self) -> usize {
         self.at
+    }
+
+    /// How many lines had quotes that were taken for letters.
+    pub fn literal_lines(&self) -> usize {
+        self.literal
     }
 
     /// The dialect of what follows.
@@ -77,6 +86,7 @@ impl<'a> Records<'a> {
         let number = self.line;
         self.at = end + 1;
         self.line += 1;
+        self.literal += 1;
         match fields.excess {
             Some(why) => Row::Broken { line: number, why },
             None => Row::Record { line: number, fields: fields.kept },
@@ -193,6 +203,10 @@ impl Fields {
     /// Takes a field of `length` bytes, of which at least [`MAX_FIELD`] are in `field` where it has so many.
     fn push(&mut self, field: Vec<u8>, length: usize) {
         if self.excess.is_some() {
+            // Its place counts, so that the row is told from one that a stray quote swallowed.
+            if self.kept.len() < MAX_FIELDS {
+                self.kept.push(Vec::new());
+            }
             return;
         }
         self.bytes = self.bytes.saturating_add(length);
@@ -201,6 +215,7 @@ impl Fields {
             self.kept.push(Vec::new());
             format!("a field has {length} bytes, and at most {MAX_FIELD} are read")
         } else if self.bytes > MAX_ROW {
+            self.kept.push(Vec::new());
             format!("the row has more than {MAX_ROW} bytes, and no more are read")
         } else if self.kept.len() >= MAX_FIELDS {
             format!("the row has more than {MAX_FIELDS} fields, and no more are read")
@@ -240,7 +255,10 @@ fn parse(
             let quote = Quote { at: begin, line: first_line + record.breaks };
             let (field, close) = quoted(bytes, begin + 1, quoting).ok_or((quote, "is never closed"))?;
             let within = bytes.get(begin..close).unwrap_or_default();
-            let breaks = within.iter().filter(|byte| **byte == b'\n').count() as u64;
+            let breaks = match quoting {
+                Quoting::Doubled | Quoting::Backslash => within.iter().filter(|byte| **byte == b'\n').count(),
+                Quoting::Sheet => 0,
+            } as u64;
             if breaks > 0 {
                 record.quote = Some(quote);
             }
@@ -263,7 +281,10 @@ fn parse(
             let field = bytes.get(at..end).unwrap_or_default();
             let last = byte(end) != Some(delimiter);
             let field = if last { field.strip_suffix(b"\r").unwrap_or(field) } else { field };
-            record.fields.take(field);
+            match quoting {
+                Quoting::Doubled | Quoting::Sheet => record.fields.take(field),
+                Quoting::Backslash => record.fields.take(&unescaped(field)),
+            }
             end
         };
         record.end = field_end + 1;
@@ -292,7 +313,7 @@ fn quoted(bytes: &[u8], mut at: usize, quoting: Quoting) -> Option<(Vec<u8>, usi
     loop {
         let rest = bytes.get(at..)?;
         let length = rest.iter().position(|byte| match quoting {
-            Quoting::Doubled => *byte == b'"',
+            Quoting::Doubled | Quoting::Sheet => *byte == b'"',
             Quoting::Backslash => matches!(byte, b'"' | b'\\'),
         })?;
         take(rest.get(..length)?);
@@ -311,6 +332,25 @@ fn quoted(bytes: &[u8], mut at: usize, quoting: Quoting) -> Option<(Vec<u8>, usi
                 at += 2;
             }
             _ => return Some((field, at + 1)),
+        }
+    }
+}
+
+/// A field without quotes in a table whose quotes are escaped: Python escapes them there as well.
+fn unescaped(field: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(field.len());
+    let mut rest = field;
+    loop {
+        match rest {
+            [b'\\', escaped @ (b'"' | b'\\'), after @ ..] => {
+                plain.push(*escaped);
+                rest = after;
+            }
+            [byte, after @ ..] => {
+                plain.push(*byte);
+                rest = after;
+            }
+            [] => return plain,
         }
     }
 }
@@ -383,6 +423,12 @@ mod tests {
     fn quotes_with_backslashes() {
         let dialect = Dialect { quoting: Quoting::Backslash, ..Dialect::from(b',') };
         check("\"a \\\"b\\\", c\",1\n\"d\\\\\",2\n", dialect, Some(2), &["1|a \"b\", c|1", "2|d\\|2"]);
+        check(
+            "a \\\"b\\\",\"c, \\\"d\\\"\"\nC:\\\\x,C:\\y\n",
+            dialect,
+            Some(2),
+            &["1|a \"b\"|c, \"d\"", "2|C:\\x|C:\\y"],
+        );
         check("\"a \"\"b\"\"\",1\n\"e\\n\",2\n", dialect, Some(2), &["1|a \"b\"|1", "2|e\\n|2"]);
     }
 

@@ -1,13 +1,11 @@
 //! Columns that are neither the sample nor its label: texts that are joined, what says the part, what groups samples.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use super::ScanError;
+use super::asked::Asked;
 use super::cells::stands_for_nothing;
-use super::columns::{Choice, Columns, Holds, TEXT_NAMES, position};
+use super::columns::{Choice, Columns, Holds, TEXT_NAMES};
 use super::forms::is_named;
-use super::options::ColumnChoice;
 use super::sampled::Sampled;
 use crate::data::finding::FindingKind;
 
@@ -41,81 +39,6 @@ const GROUP_WORDS: [&str; 24] = [
 
 /// What stands behind such a word.
 const ENDINGS: [&str; 8] = ["id", "ids", "uuid", "no", "nr", "number", "key", "name"];
-
-/// The columns that the user gave a role besides the sample and the label.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Asked {
-    joined: Vec<usize>,
-    part: Option<usize>,
-    group: Option<usize>,
-}
-
-impl Asked {
-    /// # Errors
-    ///
-    /// A column is not there, or is to be two things at once. Only the first table must have those of parts and groups.
-    pub fn of(path: &Path, names: &[String], choice: &Choice) -> Result<Asked, ScanError> {
-        let options = &choice.options;
-        let unknown = |asked: &String| ScanError::UnknownColumn {
-            path: path.to_owned(),
-            asked: asked.clone(),
-            available: names.to_vec(),
-        };
-        let find = |asked: &String| position(names, asked).ok_or_else(|| unknown(asked));
-        let aside = |choice_of: &Option<ColumnChoice>| match choice_of.as_ref().and_then(ColumnChoice::column)
-        {
-            None => Ok(None),
-            Some(asked) => match position(names, asked) {
-                None if choice.is_decided => Ok(None),
-                found => found.map(Some).ok_or_else(|| unknown(asked)),
-            },
-        };
-        let mut joined: Vec<usize> = options.joined_columns.iter().map(find).collect::<Result<_, _>>()?;
-        let mut seen = BTreeSet::new();
-        joined.retain(|column| seen.insert(*column));
-        let asked =
-            Asked { joined, part: aside(&options.part_column)?, group: aside(&options.group_column)? };
-        asked.refuse_two_roles(path, names, choice)?;
-        Ok(asked)
-    }
-
-    fn refuse_two_roles(&self, path: &Path, names: &[String], choice: &Choice) -> Result<(), ScanError> {
-        let options = &choice.options;
-        let mut roles: Vec<(usize, &'static str)> = Vec::new();
-        let named = |name: &String| position(names, name);
-        let text = options.text_column.iter().chain(&options.file_column).filter_map(named);
-        roles.extend(text.map(|column| (column, "the sample")));
-        let of_joined = self.joined.iter().filter(|column| roles.iter().all(|(taken, _)| taken != *column));
-        let of_joined: Vec<usize> = of_joined.copied().collect();
-        roles.extend(of_joined.into_iter().map(|column| (column, "a joined text")));
-        roles.extend(options.label_columns.iter().filter_map(named).map(|column| (column, "the label")));
-        roles.extend(self.part.map(|column| (column, "the part")));
-        roles.extend(self.group.map(|column| (column, "the group")));
-        let same = roles.iter().enumerate().find_map(|(at, (column, one))| {
-            let mut later = roles.iter().skip(at + 1);
-            later
-                .find(|(other, what)| other == column && what != one)
-                .map(|(_, other)| (*column, *one, *other))
-        });
-        match same {
-            None => Ok(()),
-            Some((column, one, other)) => {
-                let column = name(names, column).to_owned();
-                Err(ScanError::TwoRoles { path: path.to_owned(), column, one, other })
-            }
-        }
-    }
-
-    /// Those that can be neither the sample nor its label.
-    pub fn reserved(&self) -> Vec<usize> {
-        self.joined.iter().copied().chain(self.part).chain(self.group).collect()
-    }
-
-    /// The first of the texts that are joined.
-    pub fn first_joined(&self) -> Option<usize> {
-        self.joined.first().copied()
-    }
-}
 
 /// The columns of a table whose sample and label are known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -287,10 +210,6 @@ pub(super) fn join<'a>(texts: impl Iterator<Item = &'a str>) -> String {
 /// The group that a cell names.
 pub(super) fn group(cell: &str) -> Option<String> {
     Some(cell.trim()).filter(|cell| !stands_for_nothing(cell)).map(str::to_owned)
-}
-
-fn name(names: &[String], column: usize) -> &str {
-    names.get(column).map_or("", |name| name.trim())
 }
 
 fn mean_words(cells: &[&str]) -> f64 {

@@ -132,6 +132,7 @@ impl Sampled<'_> {
         (0..self.names.len()).find(|column| self.holds_parts(*column))
     }
 
+    /// Whether a column is called so, and names two parts at least in most of its cells.
     pub fn holds_parts(self, column: usize) -> bool {
         let cells = self.cells(column);
         let parts: Vec<Part> = cells.iter().filter_map(|cell| Part::from_name(cell)).collect();
@@ -251,6 +252,7 @@ impl Sampled<'_> {
         (0..self.names.len()).filter(move |column| *column != text && !self.reserved.contains(column))
     }
 
+    /// What a column is called.
     pub fn name(&self, column: usize) -> &str {
         self.names.get(column).map_or("", String::as_str)
     }

@@ -9,8 +9,9 @@ use super::{Label, Sample};
 use crate::data::index::{Finding, FindingKind, counted};
 
 /// Gives one spelling to names that are surely the same: composed and decomposed letters, and 1 beside 1.0 where all
-/// names are numbers. Names that differ in case or spaces only stay, since they may be meant (B and b): a finding each.
-pub(super) fn unify(samples: &mut [Sample]) -> Vec<Finding> {
+/// names are numbers. Names that differ in case, spaces or a full stop at their end only stay, since they may be meant
+/// (B and b), unless they are to `merge`: a finding each.
+pub(super) fn unify(samples: &mut [Sample], merge: bool) -> Vec<Finding> {
     each_name(samples, |name| {
         if let Cow::Owned(composed) = composed(name) {
             *name = composed;
@@ -42,10 +43,38 @@ pub(super) fn unify(samples: &mut [Sample]) -> Vec<Finding> {
     }
     let mut alike: BTreeMap<String, Vec<&String>> = BTreeMap::new();
     for name in names.iter().filter(|name| !twins.contains(*name)) {
-        let plain = name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        alike.entry(plain).or_default().push(name);
+        alike.entry(plain(name)).or_default().push(name);
     }
-    alike.into_values().filter(|names| names.len() > 1).map(|names| finding(samples, &names)).collect()
+    let alike: Vec<Vec<&String>> = alike.into_values().filter(|names| names.len() > 1).collect();
+    let findings = alike.iter().map(|names| finding(samples, names, merge)).collect();
+    if merge {
+        let into = |names: &Vec<&String>| {
+            let most = most_used(samples, names)?;
+            Some(names.iter().map(|name| ((*name).clone(), most.clone())).collect::<Vec<_>>())
+        };
+        let into: BTreeMap<String, String> = alike.iter().filter_map(into).flatten().collect();
+        each_name(samples, |name| {
+            if let Some(most) = into.get(name.as_str()) {
+                name.clone_from(most);
+            }
+        });
+    }
+    findings
+}
+
+/// The name as it is compared: without a full stop at its end, in small letters, with single spaces.
+fn plain(name: &str) -> String {
+    let words = name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    match words.trim_end_matches(['.', ' ']) {
+        "" => words,
+        bare => bare.to_owned(),
+    }
+}
+
+/// The name that most samples have, the first of equals.
+fn most_used(samples: &[Sample], names: &[&String]) -> Option<String> {
+    let most = names.iter().enumerate().max_by_key(|(at, name)| (count(samples, name), names.len() - at));
+    most.map(|(_, name)| (*name).clone())
 }
 
 /// The text with each letter and its marks as one character where there is one (Unicode's NFC).
@@ -80,23 +109,41 @@ fn each_name(samples: &mut [Sample], mut change: impl FnMut(&mut String)) {
     }
 }
 
-fn finding(samples: &[Sample], names: &[&String]) -> Finding {
-    let has = |sample: &Sample, name: &String| match &sample.label {
+fn has(sample: &Sample, name: &String) -> bool {
+    match &sample.label {
         Label::Class(class) => class == name,
         Label::Labels(labels) => labels.contains(name),
         Label::Numbers(_) => false,
-    };
-    let count = |name: &String| samples.iter().filter(|sample| has(sample, name)).count() as u64;
+    }
+}
+
+fn count(samples: &[Sample], name: &String) -> u64 {
+    samples.iter().filter(|sample| has(sample, name)).count() as u64
+}
+
+fn finding(samples: &[Sample], names: &[&String], merge: bool) -> Finding {
     let spelled: Vec<String> =
-        names.iter().map(|name| format!("“{name}” ({})", counted(count(name), "sample"))).collect();
+        names.iter().map(|name| format!("“{name}” ({})", counted(count(samples, name), "sample"))).collect();
+    let spelled = spelled.join(", ");
+    let (kind, reason, remedy) = match most_used(samples, names).filter(|_| merge) {
+        Some(most) => (
+            FindingKind::Assumed,
+            format!("the names {spelled} are read as “{most}”"),
+            "Nothing needs to be done: they were to be one class.",
+        ),
+        None => (
+            FindingKind::SimilarClasses,
+            format!("the names {spelled} differ in case, spaces or a full stop only"),
+            "If they mean the same, let spellings be merged, or give them one spelling in the data; else leave them.",
+        ),
+    };
     let first = names.last().and_then(|name| samples.iter().find(|sample| has(sample, name)));
     Finding {
         file: first.map(|sample| sample.path.clone()).unwrap_or_default(),
         line: first.and_then(|sample| sample.line),
-        kind: FindingKind::SimilarClasses,
-        reason: format!("the names {} differ in case or spaces only", spelled.join(", ")),
-        remedy: "If they mean the same, give them one spelling in the data and scan again; else leave them."
-            .to_owned(),
+        kind,
+        reason,
+        remedy: remedy.to_owned(),
     }
 }
 
@@ -108,6 +155,10 @@ mod tests {
     use crate::data::index::Digest;
 
     fn check(names: &[&str], expected: &[&str], findings: usize) {
+        check_merged(names, expected, findings, false);
+    }
+
+    fn check_merged(names: &[&str], expected: &[&str], findings: usize, merge: bool) {
         let sample = |name: &&str| Sample {
             path: PathBuf::from("a.csv"),
             line: Some(1),
@@ -118,7 +169,7 @@ mod tests {
             group: None,
         };
         let mut samples: Vec<Sample> = names.iter().map(sample).collect();
-        assert_eq!(unify(&mut samples).len(), findings, "{names:?}");
+        assert_eq!(unify(&mut samples, merge).len(), findings, "{names:?}");
         let unified: Vec<&str> = samples.iter().map(|sample| sample.label.class()).collect();
         assert_eq!(unified, expected, "{names:?}");
     }
@@ -138,5 +189,15 @@ mod tests {
         check(&["Positive", "POSITIVE", "positive", "bad"], &["Positive", "POSITIVE", "positive", "bad"], 1);
         check(&["very  good", "very good", "B", "b"], &["very  good", "very good", "B", "b"], 2);
         check(&["A", "b"], &["A", "b"], 0);
+        check(&["negative.", "negative", "no", "..."], &["negative.", "negative", "no", "..."], 1);
+    }
+
+    /// Sabotage seen to fail: the first spelling is taken, not the most frequent.
+    #[test]
+    fn spellings_are_merged_where_that_is_asked_for() {
+        check_merged(&["negative.", "negative", "negative"], &["negative", "negative", "negative"], 1, true);
+        check_merged(&["B", "b", "B", "c"], &["B", "B", "B", "c"], 1, true);
+        check_merged(&["A", "a", "x"], &["A", "A", "x"], 1, true);
+        check_merged(&["...", "."], &["...", "."], 0, true);
     }
 }

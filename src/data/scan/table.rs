@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::asked::{Asked, position};
 use super::cells::{self, Cell, VALUE_REMEDY};
-use super::columns::{Choice, Columns, Holds, position};
+use super::columns::{Choice, Columns, Holds};
 use super::content::{self, Content};
+use super::dialect::Expected;
 use super::files::LabelledFile;
 use super::head::{Head, RecordHead, Wants};
 use super::places::{Around, Place, Places, Standpoint};
 use super::records::{Records, Row};
-use super::roles::{self, Asked, Beside};
+use super::roles::{self, Beside};
 use super::sampled::Sampled;
-use super::{Label, Sample, ScanError, ScanOptions, jsonl, packed};
+use super::{Label, Sample, ScanError, ScanOptions, jsonl, packed, parquet, spreadsheet};
 use crate::control::{Control, Fact};
 use crate::data::facts::extension;
 use crate::data::index::{Digest, Finding, FindingKind, Part, portable};
@@ -84,7 +86,7 @@ impl<'a> Reader<'a> {
     }
 
     fn read_rows(&mut self, choice: &Choice) -> Result<Choice, ScanError> {
-        let bytes = load(&self.full_path)?;
+        let Loaded { bytes, said } = load(&self.full_path)?;
         let Content { bytes: content, passed_over, .. } =
             match content::decode(&bytes, choice.options.writing.encoding) {
                 Ok(content) => content,
@@ -97,20 +99,26 @@ impl<'a> Reader<'a> {
             self.find(None, FindingKind::Empty, "has no rows", "Choose a table with rows.");
             return Ok(choice.clone());
         }
+        for what in said {
+            self.find(None, FindingKind::PassedOver, &what, "Save what is to be read as a table of its own.");
+        }
         for (line, what) in passed_over {
             self.find(line, FindingKind::PassedOver, &what, "Nothing needs to be done: the row is read.");
         }
         let content = content.as_ref();
-        match extension(&packed::unpacked_name(&self.path)).as_str() {
-            "csv" | "tsv" | "tab" | "txt" => self.read_records(content, choice),
-            _ => self.read_json(content, choice),
+        match Expected::of_name(&packed::unpacked_name(&self.path)) {
+            Some(expected) => self.read_records(content, expected, choice),
+            None => self.read_json(content, choice),
         }
     }
 
-    fn read_records(&mut self, bytes: &[u8], choice: &Choice) -> Result<Choice, ScanError> {
-        let tabs_expected = extension(&packed::unpacked_name(&self.path)) != "csv";
-        let Some(Head { names, rows, records, .. }) =
-            Head::of_records(bytes, tabs_expected, choice, self.wants)
+    fn read_records(
+        &mut self,
+        bytes: &[u8],
+        expected: Expected,
+        choice: &Choice,
+    ) -> Result<Choice, ScanError> {
+        let Some(Head { names, rows, records, .. }) = Head::of_records(bytes, expected, choice, self.wants)
         else {
             self.find(None, FindingKind::BadRow, "has no row that can be read", ROW_REMEDY);
             return Ok(choice.clone());
@@ -244,7 +252,7 @@ impl<'a> Reader<'a> {
         table: Sampled,
         places: Option<&Places>,
     ) -> Result<(Columns, Beside), ScanError> {
-        let asked = Asked::of(&self.full_path, table.names, choice)?;
+        let asked = Asked::of(&self.full_path, table.names, &choice.options, choice.is_decided)?;
         if self.wants == Wants::Texts {
             let columns = Columns::text_alone(&self.full_path, choice, table)?;
             let Beside { joined, .. } = Beside::of(&asked, choice, table, &columns);
@@ -352,8 +360,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The bytes of a table, unpacked.
-pub(super) fn load(path: &Path) -> Result<Vec<u8>, ScanError> {
+/// A table as text, and what is said of what of the file that is not.
+pub(super) struct Loaded {
+    pub bytes: Vec<u8>,
+    pub said: Vec<String>,
+}
+
+/// The text of a table, unpacked.
+pub(super) fn load(path: &Path) -> Result<Loaded, ScanError> {
     let unreadable = |why: String| ScanError::Unreadable { path: path.to_owned(), why };
     let about = std::fs::metadata(path).map_err(|e| unreadable(e.to_string()))?;
     if !about.is_file() {
@@ -365,7 +379,13 @@ pub(super) fn load(path: &Path) -> Result<Vec<u8>, ScanError> {
         return Err(unreadable(format!("it has {size} bytes, and at most {MAX_BYTES} are read")));
     }
     let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
-    packed::unpack(bytes, MAX_BYTES).map_err(unreadable)
+    let bytes = packed::unpack(bytes, MAX_BYTES).map_err(unreadable)?;
+    let (bytes, said) = match extension(&packed::unpacked_name(path)).as_str() {
+        "xlsx" | "xlsm" => spreadsheet::as_csv(&bytes).map_err(unreadable)?,
+        "parquet" => parquet::as_lines(bytes).map_err(unreadable)?,
+        _ => (bytes, Vec::new()),
+    };
+    Ok(Loaded { bytes, said })
 }
 
 /// Findings of one kind in one table that are told one by one; the rest is a number.
@@ -399,6 +419,7 @@ fn chosen(names: &[String], (columns, beside): (&Columns, &Beside), choice: &Cho
         part_column: choice.options.part_column.clone(),
         group_column: choice.options.group_column.clone(),
         target: Some(columns.form.kind()),
+        merge_spellings: choice.options.merge_spellings,
     };
     let (parts, group) = (beside.parts.as_ref().and_then(name), beside.group.as_ref().and_then(name));
     let (form, wanted, usual_text) = (Some(columns.form), choice.wanted, None);

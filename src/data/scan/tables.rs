@@ -22,7 +22,8 @@ const MOST_TABLES: usize = 8;
 
 /// Whether a file name says that it is a table.
 pub(super) fn named_like_a_table(path: &Path) -> bool {
-    matches!(extension(&unpacked_name(path)).as_str(), "csv" | "tsv" | "tab" | "jsonl" | "ndjson" | "json")
+    const ENDINGS: [&str; 9] = ["csv", "tsv", "tab", "jsonl", "ndjson", "json", "xlsx", "xlsm", "parquet"];
+    ENDINGS.contains(&extension(&unpacked_name(path)).as_str())
 }
 
 /// Whether texts that lie beside each other are tables for all that: each is named after a part, as in `train.txt` and
@@ -75,7 +76,13 @@ pub(super) fn texts(
     Ok((reader.samples, reader.findings))
 }
 
-/// Reads the tables of texts right below `root`: those named after parts, or else all of them.
+/// How deep the tables lie that lie highest.
+pub(super) fn depth_of_tables(files: &[PathBuf]) -> Option<usize> {
+    files.iter().filter(|path| named_like_a_table(path)).map(|path| path.components().count()).min()
+}
+
+/// Reads the tables of texts right below `root`, or below the folders that wrap them: those named after parts, or else
+/// all of them.
 pub(super) fn scan_folder(
     root: &Path,
     tree: Tree,
@@ -84,8 +91,9 @@ pub(super) fn scan_folder(
 ) -> Result<Found, ScanError> {
     let around = Around::files(root, &[], control);
     let all = tree.files.len() as u64;
-    let top = tree.files.into_iter().filter(|path| path.components().count() == 1);
-    let (tables, others): (Vec<PathBuf>, Vec<PathBuf>) = top.partition(|path| named_like_a_table(path));
+    let depth = depth_of_tables(&tree.files).unwrap_or(1);
+    let level = tree.files.into_iter().filter(|path| path.components().count() == depth);
+    let (tables, others): (Vec<PathBuf>, Vec<PathBuf>) = level.partition(|path| named_like_a_table(path));
     let tables = if tables.is_empty() {
         others.into_iter().filter(|path| extension(path) == "txt").collect()
     } else {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::known::{KnownFiles, Memory};
 use super::walk::Tree;
-use super::{ScanError, TextColumns, files, tables};
+use super::{ScanError, TextColumns, archive, files, tables};
 use crate::control::Control;
 use crate::data::facts::{Carrier, extension};
 use crate::data::finding::{Finding, FindingKind};
@@ -43,6 +43,7 @@ pub fn unlabelled(
     control: &dyn Control,
 ) -> Result<Vec<Unlabelled>, ScanError> {
     let asked = Asked { modality, columns, control };
+    let path: &Path = &archive::opened(path, control)?;
     match path.is_dir() {
         true => asked.in_folder(path),
         false if asked.is_table(path) => asked.rows(path),

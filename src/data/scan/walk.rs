@@ -222,5 +222,8 @@ fn files_in_unknown(entry: &std::fs::DirEntry) -> usize {
 fn hidden(name: &str) -> bool {
     const OF_SYSTEMS: [&str; 6] =
         ["Thumbs.db", "desktop.ini", "__MACOSX", "$RECYCLE.BIN", "@eaDir", "#recycle"];
-    name.starts_with('.') || OF_SYSTEMS.iter().any(|hidden| hidden.eq_ignore_ascii_case(name))
+    // Office programs note so who has a file open.
+    name.starts_with('.')
+        || name.starts_with("~$")
+        || OF_SYSTEMS.iter().any(|hidden| hidden.eq_ignore_ascii_case(name))
 }

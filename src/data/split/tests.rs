@@ -11,6 +11,7 @@ pub(super) fn index(items: &[(usize, u32, Option<Part>)]) -> DatasetIndex {
     let classes = items.iter().map(|item| item.0 + 1).max().unwrap_or(0);
     DatasetIndex {
         files: Default::default(),
+        unpacked: None,
         version: INDEX_VERSION,
         root: PathBuf::from("/data"),
         modality: Modality::Image,

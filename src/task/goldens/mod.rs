@@ -76,6 +76,7 @@ fn index(targets: &[Target], outputs: usize) -> DatasetIndex {
     };
     DatasetIndex {
         files: Default::default(),
+        unpacked: None,
         version: INDEX_VERSION,
         root: "/data".into(),
         modality: Modality::Text,

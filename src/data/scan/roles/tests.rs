@@ -1,6 +1,8 @@
 use super::*;
 use crate::control::Silent;
 use crate::data::index::{DatasetIndex, Part};
+use crate::data::scan::ScanError;
+use crate::data::scan::options::ColumnChoice;
 use crate::data::scan::options::ScanOptions;
 use crate::data::scan::tests::folder;
 use crate::data::scan::{TextColumns, scan};
