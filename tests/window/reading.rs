@@ -57,6 +57,8 @@ fn columns_are_changed_later_and_runs_keep_theirs() {
         window.press("Use these columns");
         window.wait("project", |s| s.reading.is_none() && s.job.is_none());
         let project = window.project();
+        let told: Vec<&str> = window.session().toasts.iter().map(|toast| toast.text.as_str()).collect();
+        assert!(told.is_empty(), "{told:?}");
         assert_eq!(project.folder, first);
         assert_eq!(project.index.classes, ["0", "1", "2", "3"]);
         assert!(project.index.items.iter().all(|item| item.part.is_none()));

@@ -18,6 +18,10 @@ use egui::{
 
 /// Of a row of the table.
 const ROW: f32 = 27.0;
+/// Between a card and what stands in it.
+const INSET: f32 = 8.0;
+/// The least of a cell that is worth showing at the edge.
+const GLIMPSE: f32 = 24.0;
 /// Of the column of line numbers.
 const LINES: f32 = 44.0;
 /// Widths of a column, about, of a letter, and the most and the least of a column.
@@ -153,11 +157,12 @@ fn role(table: &TableGlance, column: usize) -> Option<(&'static str, bool)> {
 
 /// The first rows below what their columns are taken for.
 fn rows(ui: &mut Ui, table: &TableGlance) {
-    let frame = card_frame(ui);
-    frame.show(ui, |ui| {
-        ui.set_width(ui.available_width());
-        ScrollArea::horizontal().auto_shrink([false, true]).show(ui, |ui| {
-            let widths = widths(table, ui.available_width() - LINES);
+    // What is in sight: the table itself may be wider.
+    let room = ui.available_width().min(ui.clip_rect().right() - ui.cursor().left()) - 2.0 * INSET - 2.0;
+    card_frame(ui).show(ui, |ui| {
+        ui.set_width(room);
+        ScrollArea::horizontal().max_width(room).auto_shrink([false, true]).show(ui, |ui| {
+            let widths = widths(table, room - LINES);
             let width: f32 = LINES + widths.iter().sum::<f32>();
             ui.spacing_mut().item_spacing.y = 0.0;
             role_row(ui, table, &widths, width);
@@ -197,7 +202,7 @@ fn card_frame(ui: &Ui) -> Frame {
         .fill(tokens.panel)
         .stroke(Stroke::new(1.0, tokens.line))
         .corner_radius(CornerRadius::same(theme::CARD_CORNER))
-        .inner_margin(Margin::symmetric(8, 8))
+        .inner_margin(Margin::same(INSET as i8))
 }
 
 /// As wide as what stands in them, the widest taking what is left over.
@@ -237,8 +242,10 @@ fn role_row(ui: &mut Ui, table: &TableGlance, widths: &[f32], width: f32) {
             let galley = ui.painter().layout_no_wrap(words.to_string(), theme::caption(), colour);
             let size = galley.size() + vec2(14.0, 4.0);
             let place = Rect::from_min_size(pos2(left, row.center().y - size.y / 2.0), size);
-            ui.painter().rect_filled(place.intersect(ui.clip_rect()), CornerRadius::same(9), ground);
-            ui.painter().galley(place.min + vec2(7.0, 2.0), galley, colour);
+            if place.right() <= ui.clip_rect().right() {
+                ui.painter().rect_filled(place, CornerRadius::same(9), ground);
+                ui.painter().galley(place.min + vec2(7.0, 2.0), galley, colour);
+            }
             let name = table.columns.get(column).map_or("", |facts| facts.name.as_str());
             spoken.push(format!("{name}: {words}"));
         }
@@ -278,12 +285,15 @@ fn table_row(ui: &mut Ui, line: Line) {
     let mut left = row.left() + LINES;
     for (cell, width) in line.cells.iter().zip(line.widths) {
         let shown: String = cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        text_in(ui, place(left, width - 10.0), Align::Min, &shown, font.clone(), colour);
+        let seen = (width - 10.0).min(ui.clip_rect().right() - left);
+        if seen > GLIMPSE.min(width - 10.0) {
+            text_in(ui, place(left, seen), Align::Min, &shown, font.clone(), colour);
+        }
         left += width;
     }
     text_in(
         ui,
-        place(row.left() + LINES, line.width - LINES),
+        place(row.left() + LINES, (ui.clip_rect().right() - row.left() - LINES).max(0.0)),
         Align::Min,
         line.words,
         theme::caption(),
