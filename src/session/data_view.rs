@@ -1,6 +1,7 @@
 //! Which samples a screen shows.
 
 use super::{Offer, Open};
+use crate::data::index::Offer as OtherReading;
 use crate::data::index::{DatasetIndex, Finding, FindingKind, Item, Part, portable};
 use crate::data::numbers::{Histogram, NumberSummary};
 use crate::data::split::Split;
@@ -206,13 +207,12 @@ fn finding_groups(findings: &[Finding]) -> Vec<FindingGroup> {
 
 /// What the window can do about a kind of finding.
 fn offer(kind: FindingKind) -> Option<Offer> {
-    let of_columns =
-        [FindingKind::GuessedColumn, FindingKind::BadTarget, FindingKind::EmptyText, FindingKind::BadRow];
-    let text = match kind {
-        FindingKind::OtherReading => Some("Choose how to read it…"),
-        kind => of_columns.contains(&kind).then_some("Choose columns…"),
+    let (text, action) = match kind.offer()? {
+        OtherReading::MergeSpellings => ("Take them as one class", Open::MergeSpellings),
+        OtherReading::ChooseColumns => ("Choose columns…", Open::ChooseColumns),
+        OtherReading::ChooseLayout => ("Choose how to read it…", Open::ChooseColumns),
     };
-    text.map(|text| Offer { text: text.to_string(), action: Open::ChooseColumns.into() })
+    Some(Offer { text: text.to_string(), action: action.into() })
 }
 
 /// `18 duplicates`, `1 file cannot be read`.

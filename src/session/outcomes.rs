@@ -80,6 +80,7 @@ impl Session {
             Command::Short(Short::Try { .. }) => self.tries.waiting = self.has_asked(is_try),
             Command::Aside(Aside::ListBackbones) => return self.take_early_data(),
             Command::Long(Long::UseDevice { .. }) => self.on_device_refused(),
+            Command::Aside(Aside::Open { .. }) => self.on_not_read(),
             Command::Disk(Disk::SaveRecipe { project, .. }) => self.on_recipe_not_written(project),
             Command::Long(Long::Train { .. }) => {
                 let words = if state == RunState::Failed { "failed" } else { "stopped" };
@@ -101,7 +102,7 @@ impl Session {
                 | Long::Export { .. },
             )
             | Command::Short(Short::Filters { .. })
-            | Command::Aside(Aside::Devices | Aside::Open { .. } | Aside::Look { .. } | Aside::Hub(_))
+            | Command::Aside(Aside::Devices | Aside::Look { .. } | Aside::Hub(_))
             | Command::Disk(Disk::Create { .. } | Disk::Remember { .. }) => {}
         }
         Vec::new()

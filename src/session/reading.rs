@@ -147,6 +147,24 @@ impl Session {
         self.open_path(path, Some(Box::new(options)))
     }
 
+    /// Reads the data of the open project anew, with spellings of one class as one.
+    pub(super) fn merge_spellings(&mut self) -> Vec<Effect> {
+        let Some(project) = &self.project else { return Vec::new() };
+        let options = ScanOptions { merge_spellings: true, ..project.reading() };
+        let path = project.index.root.clone();
+        self.reading = Some(ReadingView { path, options, glance: None, problem: None, applies: true });
+        self.use_reading()
+    }
+
+    /// The data could not be read as was said: it is asked about again, or left as it is where nothing was seen of it.
+    pub(super) fn on_not_read(&mut self) {
+        if let Some(view) = self.reading.take_if(|view| view.applies)
+            && view.glance.is_some()
+        {
+            self.reading = Some(ReadingView { applies: false, ..view });
+        }
+    }
+
     /// Leaves the question; nothing changes.
     pub(super) fn leave_reading(&mut self) -> Vec<Effect> {
         self.reading = None;

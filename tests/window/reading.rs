@@ -166,3 +166,27 @@ fn a_folder_with_two_readings_is_a_question() {
         assert_eq!(window.project().recipe.data.layout, Some(LayoutChoice::Folders));
     });
 }
+
+#[test]
+fn spellings_of_a_class_are_one_by_a_button() {
+    in_private_home(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let table = folder.path().join("reviews.csv");
+        let label = |n: usize| ["good", "Good", "bad", "bad."][n % 4];
+        let rows: String =
+            (0..40).map(|n| format!("this is the review of thing {n},{}\n", label(n))).collect();
+        std::fs::write(&table, format!("text,label\n{rows}")).unwrap();
+        let mut window = Window::open();
+        window.open_data(&table);
+        assert_eq!(window.project().index.classes.len(), 4);
+        let before = window.project().folder.clone();
+        window.press("Take them as one class");
+        window.wait("project", |s| s.project.as_ref().is_some_and(|p| p.index.classes.len() == 2));
+        assert_eq!(window.project().folder, before);
+        assert!(window.session().reading.is_none());
+        window.wait_for_writes();
+        // It is remembered with the project.
+        let recipe = Project::open(&before).unwrap().recipe().unwrap();
+        assert!(recipe.scan_options().merge_spellings);
+    });
+}

@@ -29,6 +29,8 @@ group! {
         ],
         /// Asks how the data that is open is to be read.
         ChooseColumns => Offered [Open::ChooseColumns],
+        /// Reads the data that is open anew, with spellings of one class as one.
+        MergeSpellings => Hidden [Open::MergeSpellings],
         /// Shows how data would be read as the user says, and asks.
         LookAt { path: PathBuf, reading: Box<ScanOptions> } => Hidden [
             Open::LookAt { path: "photos".into(), reading: Box::default() },
@@ -85,6 +87,10 @@ impl Open {
                 "Choose columns…",
                 "What each column of the table is for, how it is written, and other ways to read the folder",
             ),
+            Self::MergeSpellings => (
+                "Take them as one class",
+                "Names of classes that differ in case, spaces or a full stop at the end are one; nothing is changed in your files",
+            ),
             Self::LookAt { .. } => ("Choose columns…", "See what lies there, and say what it means"),
             Self::SetReading(_) => ("Read it so", "See what the data looks like when read in this way"),
             Self::UseReading => ("Use these columns", "Read the data as it is shown here"),
@@ -110,6 +116,7 @@ impl Open {
             | Self::OpenPath(_)
             | Self::ReadAs { .. }
             | Self::ChooseColumns
+            | Self::MergeSpellings
             | Self::LookAt { .. }
             | Self::SetReading(_)
             | Self::UseReading
@@ -122,11 +129,15 @@ impl Open {
     pub(super) fn why_not(&self, session: &Session) -> Option<&'static str> {
         match self {
             Self::Go(Step::Try) if session.tries.export.is_some() => None,
-            Self::StartOver | Self::ChooseColumns if session.is_training() => Some("A run is being trained."),
-            Self::UseReading => session.why_not_read(),
-            Self::Go(_) | Self::CloseProject | Self::StartOver | Self::ChooseColumns => {
-                needs_project(session)
+            Self::StartOver | Self::ChooseColumns | Self::MergeSpellings if session.is_training() => {
+                Some("A run is being trained.")
             }
+            Self::UseReading => session.why_not_read(),
+            Self::Go(_)
+            | Self::CloseProject
+            | Self::StartOver
+            | Self::ChooseColumns
+            | Self::MergeSpellings => needs_project(session),
             Self::OpenSample(_)
             | Self::OpenPath(_)
             | Self::ReadAs { .. }
@@ -150,6 +161,7 @@ impl Open {
             Self::OpenPath(path) => session.open_path(path, None),
             Self::ReadAs { path, reading } => session.open_path(path, Some(reading)),
             Self::ChooseColumns => session.choose_columns(),
+            Self::MergeSpellings => session.merge_spellings(),
             Self::LookAt { path, reading } => session.look_at(path, *reading, None),
             Self::SetReading(reading) => session.set_reading(*reading),
             Self::UseReading => session.use_reading(),
