@@ -1,4 +1,10 @@
-//! Numbers as people read them: short, with their units.
+//! Numbers as people read them: short, with their units; and how their sentences begin.
+
+/// `text` as the beginning of a sentence.
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
 
 /// 4.7 MB.
 pub fn bytes(count: u64) -> String {

@@ -335,16 +335,11 @@ impl Session {
         let place = path.filter(|p| !problem.why.contains(p)).map(|p| format!(" ({p})")).unwrap_or_default();
         let text = format!(
             "{}{place}: {}.\nTry: {}.",
-            capitalised(&problem.what),
+            crate::units::capitalised(&problem.what),
             problem.why.trim_end_matches('.'),
             problem.remedy.in_window().trim_end_matches('.'),
         );
         let offer = self.offer(command, problem);
         self.toast_with(ToastKind::Failure, title, &text, offer);
     }
-}
-
-pub(super) fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

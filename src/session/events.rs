@@ -1,10 +1,11 @@
 //! What each event of the worker changes.
 
-use super::apply::{CACHED, SAMPLES, capitalised};
+use super::apply::{CACHED, SAMPLES};
 use super::runs::RunView;
 use super::{Asked, Effect, JobView, Phase, Session, ToastKind};
 use crate::control::{Fact, Progress, WarningKind};
 use crate::project::RunState;
+use crate::units::capitalised;
 use crate::worker::{Command, Event, JobId, Long, Request};
 
 impl Session {

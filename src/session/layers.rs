@@ -156,15 +156,10 @@ pub fn kind_name(node: &Node) -> String {
     };
     match (kind, node.detail.as_str()) {
         ("", "") => format!("{} layers", node.children.len()),
-        ("", detail) => capitalised(detail),
+        ("", detail) => crate::units::capitalised(detail),
         (kind, "") => kind.to_string(),
         (kind, detail) => format!("{kind} {detail}"),
     }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// `96×14×14`, `T×384`.

@@ -1,6 +1,5 @@
 //! How data is to be read: what a first look showed, and what the user says of it before it is read, or later.
 
-use super::apply::capitalised;
 use super::{Effect, OpenProject, Session, Step, ToastKind};
 use crate::data::index::{DatasetIndex, FindingKind, Layout};
 use crate::data::scan::readings::{DataGlance, Reading};
@@ -11,6 +10,7 @@ use crate::project::Recipe;
 use crate::project::recipe::DataChoice;
 use crate::remedy::Remedy;
 use crate::task::{TaskChoice, usual};
+use crate::units::capitalised;
 use crate::worker::{Aside, Command};
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -60,7 +60,9 @@ fn collect(shape: &Shape, clip: Rect, found: &mut Vec<Text>) {
         }
         // What lies outside wholly is not painted at all, so a ground that is cut at its right end tells of it.
         Shape::Rect(shape)
-            if shape.rect.right() > clip.right() + TOLERANCE && clip.intersects(shape.rect) =>
+            if shape.rect.right() > clip.right() + TOLERANCE
+                && clip.intersects(shape.rect)
+                && (shape.fill.a() > 0 || shape.stroke.width > 0.0) =>
         {
             found.push(Text { words: "a ground".to_string(), ink: shape.rect, clip, is_ground: true });
         }

@@ -9,6 +9,7 @@ use crate::data::modality::{Modality, listed};
 use crate::hub::local::Keep;
 use crate::session::models::{Download, KindFilter};
 use crate::session::{LocalChoice, Model, Session};
+use crate::units;
 use egui::{Align, Layout, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo, vec2};
 
 /// Space between cards.
@@ -91,8 +92,8 @@ fn search(ui: &mut Ui, session: &Session, out: &mut Actions) {
 fn filters(ui: &mut Ui, session: &Session, out: &mut Actions) {
     let mut filter = session.models.filter.clone();
     ui.horizontal_wrapped(|ui| {
-        let only = |m: &Modality| (capitalised(m.facts().many), KindFilter::Only(*m));
-        let all = capitalised(&listed("and"));
+        let only = |m: &Modality| (units::capitalised(m.facts().many), KindFilter::Only(*m));
+        let all = units::capitalised(&listed("and"));
         let kinds: Vec<(String, KindFilter)> = [("Suits my data".to_string(), KindFilter::Suitable)]
             .into_iter()
             .chain(Modality::ALL.iter().map(only))
@@ -114,11 +115,6 @@ fn filters(ui: &mut Ui, session: &Session, out: &mut Actions) {
     if filter != session.models.filter {
         out.push(Model::FilterModels(filter));
     }
-}
-
-fn capitalised(words: &str) -> String {
-    let mut letters = words.chars();
-    letters.next().map_or(String::new(), |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
 }
 
 /// A backbone that the user has: a folder or a weight file, used where it lies or copied.

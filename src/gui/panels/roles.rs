@@ -14,6 +14,9 @@ use egui::{ComboBox, RichText, Role, Ui, WidgetInfo};
 /// Width of the names before the choosers.
 const NAMES: f32 = 52.0;
 
+/// Height of an open menu: all columns of most tables are in sight.
+const MENU: f32 = 440.0;
+
 /// A line of a menu, and what choosing it says.
 pub struct Entry {
     words: String,
@@ -37,7 +40,7 @@ pub fn menu(
     entries: impl IntoIterator<Item = Entry>,
     out: &mut Actions,
 ) {
-    let combo = ComboBox::from_id_salt(name).width(width).selected_text(shown).truncate();
+    let combo = ComboBox::from_id_salt(name).width(width).height(MENU).selected_text(shown).truncate();
     let response = combo.show_ui(ui, |ui| {
         for entry in entries {
             if ui.selectable_label(entry.is_chosen, &entry.words).clicked() && !entry.is_chosen {
