@@ -226,11 +226,12 @@ impl Columns {
     fn said(self) -> (&'static str, &'static str) {
         match self {
             Self::NoneNeeded => (
-                "Leave --text-column, --file-column and --label-column away: the folders name the classes.",
+                "Leave --text-column, --label-column and the like away: the folders name the classes.",
                 "Name no columns: the folders name the classes.",
             ),
             Self::Named => (
-                "Choose one of these columns with --text-column, --file-column or --label-column.",
+                "Choose one of these columns (with --text-column, --file-column, --label-column, --join-column, --part-column or \
+                 --group-column).",
                 "Choose one of these columns, or put the old name back.",
             ),
             Self::Repeated => (

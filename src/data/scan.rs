@@ -118,7 +118,7 @@ pub fn scan_known(
     } else {
         return Err(ScanError::NotADataset { path: path(), why: what_a_file_is(root) });
     };
-    found.findings.extend(unpacked.as_deref().map(archive::told));
+    found.findings.extend(unpacked.as_deref().map(|folder| archive::told(root, folder)));
     let index = DatasetIndex { unpacked, ..found.into_index(root, all, options.merge_spellings)? };
     let (known, read) = memory.end();
     Ok(Scanned { index, known, read })

@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use zip::ZipArchive;
+use zip::result::ZipError;
 
 use super::ScanError;
 use crate::control::{Control, Fact};
 use crate::data::facts::extension;
-use crate::data::index::{Digest, Finding, FindingKind};
+use crate::data::index::{Digest, Finding, FindingKind, portable};
 use crate::{home, units};
 
 /// What an archive may hold.
@@ -52,9 +53,9 @@ pub(super) fn opened<'a>(path: &'a Path, control: &dyn Control) -> Result<Cow<'a
 }
 
 /// Says where it was unpacked.
-pub(super) fn told(folder: &Path) -> Finding {
+pub(super) fn told(archive: &Path, folder: &Path) -> Finding {
     Finding {
-        file: PathBuf::new(),
+        file: PathBuf::from(archive.file_name().unwrap_or_default()),
         line: None,
         kind: FindingKind::PassedOver,
         reason: format!("the archive is unpacked in {}, where its files are read", folder.display()),
@@ -138,15 +139,13 @@ fn locked(lock: &Path, path: &Path, control: &dyn Control) -> Result<File, ScanE
 }
 
 fn write_all(path: &Path, folder: &Path, limits: Limits, control: &dyn Control) -> Result<(), ScanError> {
-    let fail = |error: zip::result::ZipError| {
-        unreadable(path, format!("it is no archive that can be unpacked: {error}"))
-    };
+    let fail = |error: ZipError| within(path, in_words(&error));
     let file = File::open(path).map_err(|error| unreadable(path, error))?;
     let size = file.metadata().map_err(|error| unreadable(path, error))?.len();
     let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(fail)?;
     let total = archive.len();
     if total > limits.files {
-        return Err(unreadable(
+        return Err(within(
             path,
             format!("it holds {total} files, and at most {} are unpacked", limits.files),
         ));
@@ -164,24 +163,22 @@ fn write_all(path: &Path, folder: &Path, limits: Limits, control: &dyn Control) 
         let mut entry = archive.by_index(number).map_err(fail)?;
         // A link may lead anywhere; a name that leads out is none of data.
         let Some(inside) = entry.enclosed_name().filter(|_| !entry.is_symlink()) else { continue };
-        let target = folder.join(inside);
-        let within = |error: io::Error| unreadable(path, format!("{}: {error}", target.display()));
+        let target = folder.join(&inside);
+        let failed = |error: io::Error| within(path, format!("{}: {error}", portable(&inside)));
         if entry.is_dir() {
-            fs::create_dir_all(&target).map_err(within)?;
+            fs::create_dir_all(&target).map_err(failed)?;
             continue;
         }
         if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).map_err(within)?;
+            fs::create_dir_all(parent).map_err(failed)?;
         }
-        let mut out = io::BufWriter::new(File::create(&target).map_err(within)?);
-        let written = io::copy(&mut (&mut entry).take(left.saturating_add(1)), &mut out).map_err(within)?;
-        out.flush().map_err(within)?;
+        let mut out = io::BufWriter::new(File::create(&target).map_err(failed)?);
+        let written = io::copy(&mut (&mut entry).take(left.saturating_add(1)), &mut out).map_err(failed)?;
+        out.flush().map_err(failed)?;
         if written > left {
             let (most, size) = (units::bytes(limits.most(size)), units::bytes(size));
-            let why = format!(
-                "its {size} become more than {most} unpacked, and no more is written: unpack it yourself"
-            );
-            return Err(unreadable(path, why));
+            let why = format!("its {size} become more than {most} unpacked, and no more is written");
+            return Err(within(path, why));
         }
         left -= written;
     }
@@ -193,6 +190,23 @@ impl Limits {
     fn most(self, size: u64) -> u64 {
         self.bytes.min(self.bytes_at_any_rate.max(size.saturating_mul(self.swelling)))
     }
+}
+
+/// What is wrong, without a decoder's words.
+fn in_words(error: &ZipError) -> String {
+    match error {
+        ZipError::UnsupportedArchive(why) if *why == ZipError::PASSWORD_REQUIRED => {
+            "it is locked with a password".to_owned()
+        }
+        ZipError::CompressionMethodNotSupported(_) => "it is packed in a way that is not read".to_owned(),
+        ZipError::Io(error) => error.to_string(),
+        _ => "it is no archive, or one that is broken".to_owned(),
+    }
+}
+
+fn within(path: &Path, why: impl std::fmt::Display) -> ScanError {
+    let remedy = "Unpack it yourself and choose the folder.";
+    ScanError::Within { path: path.to_owned(), why: why.to_string(), remedy }
 }
 
 fn unreadable(path: &Path, why: impl std::fmt::Display) -> ScanError {

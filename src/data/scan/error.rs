@@ -18,6 +18,9 @@ pub enum ScanError {
     NotFound { path: PathBuf },
     #[error("{} cannot be read: {why}", path.display())]
     Unreadable { path: PathBuf, why: String },
+    /// It is of a format that is read, and something about it is not.
+    #[error("{} cannot be read: {why}", path.display())]
+    Within { path: PathBuf, why: String, remedy: &'static str },
     #[error("{} is not a dataset: {why}", path.display())]
     NotADataset { path: PathBuf, why: String },
     /// `first` is the first finding, in words.
@@ -74,6 +77,7 @@ impl ScanError {
         match self {
             ScanError::NotFound { path }
             | ScanError::Unreadable { path, .. }
+            | ScanError::Within { path, .. }
             | ScanError::NotADataset { path, .. }
             | ScanError::Empty { path, .. }
             | ScanError::Flat { path, .. }
@@ -95,6 +99,7 @@ impl ScanError {
     pub fn remedy(&self) -> Remedy {
         let words = match self {
             ScanError::NotFound { .. } => "Check the spelling of the path.",
+            ScanError::Within { remedy, .. } => remedy,
             ScanError::Unreadable { .. } => "Check that you may read it and that the disk is there.",
             ScanError::NotADataset { .. } | ScanError::Empty { .. } => {
                 "Give a folder that holds one folder of images (or .txt files) for each class, or a \

@@ -13,6 +13,9 @@ use serde_json::{Map, Value};
 
 use crate::units;
 
+/// What to do where a file cannot be read.
+pub(super) const REMEDY: &str = "Write its rows as CSV or JSON lines; where it holds images, save each as a file, and \
+                                 beside them metadata.csv with the columns file_name and label.";
 /// The most bytes of the text that is made of a file, 1 GiB.
 const MAX_TEXT: usize = 1 << 30;
 
@@ -28,15 +31,17 @@ pub(super) fn as_lines(bytes: Vec<u8>) -> Result<(Vec<u8>, Vec<String>), String>
 }
 
 fn read(bytes: Bytes) -> Result<(Vec<u8>, Vec<String>), String> {
-    let broken =
-        |error: parquet::errors::ParquetError| format!("it is no Parquet file that can be read: {error}");
+    // A decoder's words help nobody, but for what is missing here.
+    let broken = |error: parquet::errors::ParquetError| match error {
+        parquet::errors::ParquetError::NYI(what) => format!("it uses what is not read: {what}"),
+        _ => "it is no Parquet file, or one that is broken".to_owned(),
+    };
     let reader = SerializedFileReader::new(bytes).map_err(broken)?;
     let about = reader.metadata().file_metadata();
     let schema = about.schema_descr().root_schema();
     if let Some(column) = schema.get_fields().iter().find(|field| is_image(field)) {
         return Err(format!(
-            "its column “{}” holds the images themselves, which are not read from Parquet: save each image as a file, \
-             and beside them a table with their names and labels (metadata.csv with the columns file_name and label)",
+            "its column “{}” holds the images themselves, which are not read from Parquet",
             column.name()
         ));
     }

@@ -71,9 +71,12 @@ fn plain(name: &str) -> String {
     }
 }
 
-/// The name that most samples have, the first of equals.
+/// The name that most samples have; of equals the plainest, then the first.
 fn most_used(samples: &[Sample], names: &[&String]) -> Option<String> {
-    let most = names.iter().enumerate().max_by_key(|(at, name)| (count(samples, name), names.len() - at));
+    let most = names
+        .iter()
+        .enumerate()
+        .max_by_key(|(at, name)| (count(samples, name), plain(name) == ***name, names.len() - at));
     most.map(|(_, name)| (*name).clone())
 }
 
@@ -197,7 +200,7 @@ mod tests {
     fn spellings_are_merged_where_that_is_asked_for() {
         check_merged(&["negative.", "negative", "negative"], &["negative", "negative", "negative"], 1, true);
         check_merged(&["B", "b", "B", "c"], &["B", "B", "B", "c"], 1, true);
-        check_merged(&["A", "a", "x"], &["A", "A", "x"], 1, true);
+        check_merged(&["A", "a", "x"], &["a", "a", "x"], 1, true);
         check_merged(&["...", "."], &["...", "."], 0, true);
     }
 }

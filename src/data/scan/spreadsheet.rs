@@ -10,6 +10,8 @@ use calamine::{DataRef, ExcelDateTime, Reader, SheetVisible, Xlsx, XlsxCellReade
 
 use crate::units;
 
+/// What to do where a workbook cannot be read.
+pub(super) const REMEDY: &str = "Save it anew as .xlsx without a password, or save the sheet as CSV.";
 /// The most bytes of all parts of a workbook unpacked, as the text of its cells lies in memory: 512 MiB.
 const MAX_UNPACKED: u64 = 512 << 20;
 /// The most bytes of the text that is made of a sheet, 1 GiB.
@@ -27,14 +29,11 @@ type Cells<'a, 'b> = XlsxCellReader<'a, Cursor<&'b [u8]>>;
 /// Why the workbook cannot be read.
 pub(super) fn as_csv(bytes: &[u8]) -> Result<(Vec<u8>, Vec<String>), String> {
     if bytes.starts_with(b"\xd0\xcf\x11\xe0") {
-        return Err(
-            "it is locked with a password, or in the format of an old Excel: save it as .xlsx without a \
-                    password, or as CSV"
-                .to_owned(),
-        );
+        return Err("it is locked with a password, or in the format of an old Excel".to_owned());
     }
     measure(bytes, MAX_UNPACKED)?;
-    let broken = |error: calamine::XlsxError| format!("it is no workbook that can be read: {error}");
+    // A decoder's words help nobody.
+    let broken = |_: calamine::XlsxError| "it is a workbook that is broken".to_owned();
     let mut book: Book = open_workbook_from_rs(Cursor::new(bytes)).map_err(broken)?;
     let sheets: Vec<(String, bool)> = book
         .sheets_metadata()
@@ -73,18 +72,15 @@ pub(super) fn as_csv(bytes: &[u8]) -> Result<(Vec<u8>, Vec<String>), String> {
 
 /// Refuses what is too large once it is unpacked, which the archive's own figures need not say.
 fn measure(bytes: &[u8], limit: u64) -> Result<(), String> {
-    let broken = |error: &dyn std::fmt::Display| format!("it is no workbook: {error}");
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| broken(&error))?;
+    let broken = || "it is no workbook, or one that is broken".to_owned();
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|_| broken())?;
     let mut left = limit;
     for number in 0..archive.len() {
-        let part = archive.by_index(number).map_err(|error| broken(&error))?;
-        let read =
-            std::io::copy(&mut part.take(left + 1), &mut std::io::sink()).map_err(|error| broken(&error))?;
+        let part = archive.by_index(number).map_err(|_| broken())?;
+        let read = std::io::copy(&mut part.take(left + 1), &mut std::io::sink()).map_err(|_| broken())?;
         if read > left {
             let limit = units::bytes(limit);
-            return Err(format!(
-                "it has more than {limit} unpacked, and no more is read: save the sheet as CSV"
-            ));
+            return Err(format!("it has more than {limit} unpacked, and no more is read"));
         }
         left -= read;
     }
@@ -120,7 +116,7 @@ impl Extent {
         let mut row = Vec::new();
         let mut at = 0;
         let mut fields = 0usize;
-        while let Some(cell) = cells.next_cell().map_err(|error| format!("a sheet is broken: {error}"))? {
+        while let Some(cell) = cells.next_cell().map_err(|_| "a sheet is broken".to_owned())? {
             let (number, column) = cell.get_position();
             if number < at {
                 return Err("the rows of a sheet are not in their order".to_owned());

@@ -369,6 +369,7 @@ pub(super) struct Loaded {
 /// The text of a table, unpacked.
 pub(super) fn load(path: &Path) -> Result<Loaded, ScanError> {
     let unreadable = |why: String| ScanError::Unreadable { path: path.to_owned(), why };
+    let within = |remedy| move |why| ScanError::Within { path: path.to_owned(), why, remedy };
     let about = std::fs::metadata(path).map_err(|e| unreadable(e.to_string()))?;
     if !about.is_file() {
         // A pipe may never answer, a device never end.
@@ -381,8 +382,8 @@ pub(super) fn load(path: &Path) -> Result<Loaded, ScanError> {
     let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
     let bytes = packed::unpack(bytes, MAX_BYTES).map_err(unreadable)?;
     let (bytes, said) = match extension(&packed::unpacked_name(path)).as_str() {
-        "xlsx" | "xlsm" => spreadsheet::as_csv(&bytes).map_err(unreadable)?,
-        "parquet" => parquet::as_lines(bytes).map_err(unreadable)?,
+        "xlsx" | "xlsm" => spreadsheet::as_csv(&bytes).map_err(within(spreadsheet::REMEDY))?,
+        "parquet" => parquet::as_lines(bytes).map_err(within(parquet::REMEDY))?,
         _ => (bytes, Vec::new()),
     };
     Ok(Loaded { bytes, said })

@@ -257,7 +257,7 @@ fn beside_parts(file: PathBuf) -> Finding {
 
 fn unusable(file: PathBuf, error: &ScanError) -> Finding {
     let kind = match error {
-        ScanError::Unreadable { .. } => FindingKind::Unreadable,
+        ScanError::Unreadable { .. } | ScanError::Within { .. } => FindingKind::Unreadable,
         _ => FindingKind::MissingLabel,
     };
     Finding { file, line: None, kind, reason: error.to_string(), remedy: error.remedy().in_window() }
