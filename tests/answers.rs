@@ -93,7 +93,7 @@ fn texts_that_were_joined_to_be_learnt_from_are_joined_to_be_asked_about() {
     let lines = run!("predict", export, other, "--json").code(0).lines();
     assert_eq!(lines[0]["text"], "a wonderful day\n\nabout 1");
     assert_eq!(lines[1]["text"], "a dull day");
-    // Sabotage seen to fail: the export forgets the columns of its recipe.
+    // Sabotage: the export forgets the columns of its recipe.
     let lacking = scratch.file("lacking.csv", "body\na wonderful day\n");
     let refused = run!("predict", export, lacking, "--json").code(1).object();
     assert!(refused["error"].as_str().unwrap().contains("has no column “subject”"), "{refused}");

@@ -86,7 +86,7 @@ fn a_folder_with_a_dot_is_passed_over_with_a_word() {
     );
 }
 
-/// As archives and Hugging Face's repositories have them. Sabotage seen to fail: only tables at the top are read.
+/// As archives and Hugging Face's repositories have them. Sabotage: only tables at the top are read.
 #[test]
 fn tables_within_folders_of_their_own_are_read() {
     let rows = |from: u32| {

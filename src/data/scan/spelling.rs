@@ -195,7 +195,7 @@ mod tests {
         check(&["negative.", "negative", "no", "..."], &["negative.", "negative", "no", "..."], 1);
     }
 
-    /// Sabotage seen to fail: the first spelling is taken, not the most frequent.
+    /// Sabotage: the first spelling is taken, not the most frequent.
     #[test]
     fn spellings_are_merged_where_that_is_asked_for() {
         check_merged(&["negative.", "negative", "negative"], &["negative", "negative", "negative"], 1, true);

@@ -108,7 +108,7 @@ fn write(root: &Path, made: &Made) -> BTreeMap<(String, Option<Part>), usize> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
 
-    /// Sabotage seen to fail: `folders::once_each` leaves names that stand twice.
+    /// Seen to fail: `folders::top_folder` goes below one wrapping only.
     #[test]
     fn classes_are_found_as_they_were_made(made in made()) {
         let folder = tempfile::tempdir().unwrap();

@@ -15,7 +15,7 @@ const FILES: [(&str, &[u8]); 6] = [
 const IMAGES: &[u8] = include_bytes!("../../goldens/images.parquet");
 const ROWS: &str = include_str!("../../goldens/rows.json");
 
-/// Of `datasets`, sabotage seen to fail: the names of classes are not looked up.
+/// Sabotage for what `datasets` writes: the names of classes are not looked up.
 #[test]
 fn rows_are_read_whole_whoever_packed_them() {
     let expected: Vec<(String, String)> = serde_json::from_str(ROWS).unwrap();
