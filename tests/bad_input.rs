@@ -249,7 +249,7 @@ fn damaged_weights() {
 
     std::fs::write(&weights, &whole).unwrap();
     let project = project(&scratch, IMAGE_BACKBONE, &data, &["--epochs", "1"]);
-    edit_recipe(&project, "[freeze]", "folder = \"../backbone\"\n\n[freeze]");
+    edit_recipe(&project, "[backbone]", "[backbone]\nfolder = \"../backbone\"");
     cut_in_half(&weights);
     expect("weight file cut in half after the project was made", train(&project));
     std::fs::write(&weights, &whole).unwrap();
