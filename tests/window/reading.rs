@@ -14,7 +14,7 @@ pub fn tickets() -> String {
     let row = |n: usize| {
         let team = ["billing", "delivery", "technical"][n % 3];
         let subject = ["Card declined twice", "Where is my parcel", "App closes on start"][n % 3];
-        let fold = if n % 5 == 0 { "test" } else { "train" };
+        let fold = if n.is_multiple_of(5) { "test" } else { "train" };
         format!(
             "{};{subject}, case {n};I wrote about ticket {n} and {team} before, and nothing happened since;{team};{};C-{};{fold}\n",
             10040 + n,
