@@ -198,7 +198,7 @@ mod tests {
         names
     }
 
-    /// Seen to fail where `clear_one` removes whatever it finds.
+    /// Meant to fail where `clear_one` removes whatever it finds.
     #[test]
     fn what_nobody_holds_is_removed_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();

@@ -296,7 +296,7 @@ mod tests {
         assert_eq!(RepoCache::all(root.path()).len(), 1);
     }
 
-    /// Seen to fail without the question for the lock.
+    /// Meant to fail without the question for the lock.
     #[test]
     fn beginnings_that_nobody_goes_on_with_are_removed() {
         let root = tempfile::tempdir().unwrap();

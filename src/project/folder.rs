@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
-    /// Seen to fail where any file counts as a leftover.
+    /// Meant to fail where any file counts as a leftover.
     #[test]
     fn a_project_is_made_over_its_own_leftovers_and_no_others() {
         let folder = tempfile::tempdir().unwrap();

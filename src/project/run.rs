@@ -416,7 +416,7 @@ mod tests {
         assert_eq!(kind(Some("the disk is full")), Some(FailureKind::Other));
     }
 
-    /// Seen to fail where the digest leaves out `freeze`: cached states above trained layers would answer without them.
+    /// Meant to fail where the digest leaves out `freeze`: cached states above trained layers would answer without them.
     #[test]
     fn a_recipe_that_says_something_else_is_refused_and_another_length_is_not() {
         let folder = tempfile::tempdir().unwrap();

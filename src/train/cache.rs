@@ -310,7 +310,7 @@ mod tests {
         assert!(!FeatureCache::open(folder.path(), &key("b"), 3).unwrap().contains(&sample(1, 2).0));
     }
 
-    /// Two projects may share a folder by a link. Seen to fail without the lock: the second cuts off what the first is
+    /// Two projects may share a folder by a link. Meant to fail without the lock: the second cuts off what the first is
     /// writing.
     #[test]
     fn one_program_writes_and_others_read() {

@@ -38,7 +38,7 @@ fn names(folder: &Path) -> BTreeSet<PathBuf> {
     snapshot(folder).into_keys().collect()
 }
 
-/// Seen to fail where a training does not clear leftovers, and where `new` takes no folder that holds any.
+/// Meant to fail where a training does not clear leftovers, and where `new` takes no folder that holds any.
 #[cfg(target_os = "linux")]
 #[test]
 fn kills_leave_nothing() {

@@ -37,7 +37,7 @@ fn peak(path: &Path) -> (u64, Option<i32>) {
     }
 }
 
-/// Seen to fail with 2.4 GB where the fields of a row have no limit, and with 200 MB where one field has none.
+/// Meant to fail with 2.4 GB where the fields of a row have no limit, and with 200 MB where one field has none.
 #[cfg(target_os = "linux")]
 #[test]
 fn nonsense_takes_little_memory() {

@@ -57,7 +57,7 @@ fn check(
     std::fs::remove_dir_all(&export).unwrap();
 }
 
-/// Seen to fail without `check_reading` in `jobs/train.rs`, and without the check in `Model::from_run`.
+/// Meant to fail without `check_reading` in `jobs/train.rs`, and without the check in `Model::from_run`.
 #[test]
 fn another_tokenizer_or_pooling_is_refused_by_every_command() {
     let scratch = Scratch::new();

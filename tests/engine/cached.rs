@@ -75,7 +75,7 @@ fn what_is_cached_is_not_computed_again_for_scores() {
     }
 }
 
-/// Seen to fail where the outputs above cached states are taken as they are.
+/// Meant to fail where the outputs above cached states are taken as they are.
 #[test]
 fn an_answer_that_is_no_number_is_an_error_from_the_cache_too() {
     let folder = tempfile::tempdir().unwrap();

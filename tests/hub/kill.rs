@@ -56,7 +56,7 @@ fn half_a_gigabyte_over_a_breaking_line_with_two_kills() {
 /// Two caches with locks of their own and one folder of blobs between them, as on a disk where locks do nothing; lines
 /// that break and a store that begins anew make each of them begin anew. What gets its name is right.
 ///
-/// Seen to fail where the digest is that of what was received, not of the file: with appended writes.
+/// Meant to fail where the digest is that of what was received, not of the file: with appended writes.
 #[cfg(unix)]
 #[test]
 fn without_locks_two_downloads_do_not_mix() {

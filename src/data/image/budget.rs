@@ -59,7 +59,7 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    /// Seen to fail where `room` does not wait.
+    /// Meant to fail where `room` does not wait.
     #[test]
     fn large_pictures_wait_for_each_other_and_all_are_served() {
         static OWN: Budget = Budget { taken: Mutex::new(0), freed: Condvar::new() };

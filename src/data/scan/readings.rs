@@ -126,7 +126,7 @@ mod tests {
         (reading.layout, reading.classes(), parts.join("; "))
     }
 
-    /// Seen to fail with the readings in a fixed order.
+    /// Meant to fail with the readings in a fixed order.
     #[test]
     fn a_folder_that_can_be_read_in_two_ways_shows_both_with_their_counts() {
         let pictures: Vec<(String, Vec<u8>)> = ["a", "b", "c", "d"]

@@ -210,7 +210,7 @@ mod tests {
         check(256, "blue", &[2, 1, 3]);
     }
 
-    /// Seen to fail where the first look is the last.
+    /// Meant to fail where the first look is the last.
     #[test]
     fn the_beginning_of_a_long_text_gives_the_tokens_of_the_whole() {
         let blank = " ".repeat(3 * FIRST_LOOK);
