@@ -19,6 +19,7 @@ mod folders;
 mod forms;
 pub mod glance;
 mod head;
+mod json;
 mod jsonl;
 mod known;
 mod layouts;

@@ -8,6 +8,7 @@ is broken, a signal ended the program, or it panicked. Builds the program with c
 """
 
 import argparse
+import gzip
 import json
 import os
 import pathlib
@@ -16,6 +17,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zipfile
 import zlib
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -42,6 +44,38 @@ def fill(path, size, piece, start=b"", end=b""):
         out.write(end)
 
 
+def packed(path, size, piece, start=b""):
+    with gzip.open(path, "wb", compresslevel=1) as out:
+        out.write(start)
+        for _ in range(size // len(piece)):
+            out.write(piece)
+
+
+def workbook(path, size):
+    """A sheet of `size` bytes whose cells all show one long text; a few hundred kilobytes on the disk."""
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006/relationships"
+    row = '<row><c t="s"><v>0</v></c><c t="s"><v>1</v></c></row>'
+    parts = {
+        "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default '
+                               'Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}"><Relationship Id="r1" Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="s" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}"><Relationship Id="r1" Type="{office}/worksheet" Target="worksheets/sheet1.xml"/>'
+                                      f'<Relationship Id="r2" Type="{office}/sharedStrings" Target="sharedStrings.xml"/></Relationships>',
+        "xl/sharedStrings.xml": f'<sst xmlns="{main}"><si><t>{"long words " * 2000}</t></si><si><t>a</t></si></sst>',
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, text in parts.items():
+            out.writestr(name, text)
+        with out.open("xl/worksheets/sheet1.xml", "w") as sheet:
+            sheet.write(f'<worksheet xmlns="{main}"><sheetData>'.encode())
+            for _ in range(min(size, 40 << 20) // (len(row) * 1000)):
+                sheet.write((row * 1000).encode())
+            sheet.write(b"</sheetData></worksheet>")
+
+
 def inputs(folder, size):
     """Name, arguments, limit in MB. Files are made one at a time."""
     noise = random.Random(1).randbytes(1 << 20)
@@ -54,12 +88,19 @@ def inputs(folder, size):
         "header of names.csv": lambda p: fill(p, size, b"column," * 8192, b"", b"\n1,2\n"),
         "quotes.csv": lambda p: fill(p, size, b'"' * 65537),
         "line ends.csv": lambda p: fill(p, size, b"\n" * 65536, b"text,label\n"),
+        "short rows.csv": lambda p: fill(p, size, b"x,y\n" * 16384, b"text,label\n"),
+        "short lines.jsonl": lambda p: fill(p, size, b'{"text":"x","label":1}\n' * 4096),
         "bad rows.csv": lambda p: fill(p, size, b"a,b,c,d\n" * 8192, b"text,label\n"),
         "zeros.csv": lambda p: fill(p, size, bytes(65536)),
         "one line.jsonl": lambda p: fill(p, size, words * 4000, b'{"text": "', b'", "label": "a"}\n'),
         "bad lines.jsonl": lambda p: fill(p, size, b"{x\n" * 16384),
         "brackets.json": lambda p: fill(p, size, b"[" * 65536),
         "empty objects.json": lambda p: fill(p, size, b"{}," * 16384, b"[", b"{}]"),
+        "objects in one.json": lambda p: fill(p, size, b"{}," * 16384, b'{"a": [', b"{}]}"),
+        "lists in one.json": lambda p: fill(p, size, b"[]," * 16384, b'[{"a": [', b"[]]}]"),
+        "commas.csv.gz": lambda p: packed(p, 10 * size, b"," * 65536),
+        "rows.csv.gz": lambda p: packed(p, 10 * size, b"words,a\n" * 8192, b"text,label\n"),
+        "one word everywhere.xlsx": lambda p: workbook(p, size),
     }
     for name, make in tables.items():
         def prepare(path=folder / name, make=make):

@@ -42,13 +42,15 @@ fn peak(path: &Path) -> (u64, Option<i32>) {
 #[test]
 fn nonsense_takes_little_memory() {
     let scratch = Scratch::new();
-    let nonsense: [(&str, &str, &[u8]); 6] = [
+    let nonsense: [(&str, &str, &[u8]); 8] = [
         ("one-cell.csv", "text,label\n\"", b"lorem ipsum dolor sit "),
         ("commas.csv", "text,label\n", b","),
         ("header.csv", "", b"column,"),
         ("quotes.csv", "text,label\n", b"\"\"\"\"\""),
         ("bad-rows.csv", "text,label\n", b"a,b,c,d\n"),
         ("zeros.csv", "text,label\n", b"\0"),
+        ("short-rows.csv", "text,label\n", b"x,y\n"),
+        ("objects.json", "[{\"text\": 1}", b",{}"),
     ];
     for (name, start, piece) in nonsense {
         let (most, code) = peak(&fill(&scratch, name, start, piece));

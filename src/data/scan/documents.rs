@@ -19,8 +19,9 @@ type Object = Map<String, Value>;
 const LABEL: &str = "label";
 
 /// The objects that a whole document of one object stands for; `None` where it is an object like others.
-pub(super) fn objects(document: &Object) -> Option<Vec<Object>> {
-    coco(document).or_else(|| split(document)).or_else(|| columns(document)).or_else(|| listed(document))
+pub(super) fn objects(document: Object) -> Option<Vec<Object>> {
+    let made = coco(&document).or_else(|| split(&document)).or_else(|| columns(&document));
+    made.or_else(|| listed(document))
 }
 
 /// The object with its sample and its label as plain keys.
@@ -100,13 +101,18 @@ fn columns(document: &Object) -> Option<Vec<Object>> {
 }
 
 /// The only list of objects among the values.
-fn listed(document: &Object) -> Option<Vec<Object>> {
-    let objects = |value: &Value| -> Option<Vec<Object>> {
-        let list = value.as_array().filter(|list| list.len() > 1)?;
-        list.iter().map(|value| value.as_object().cloned()).collect()
+fn listed(document: Object) -> Option<Vec<Object>> {
+    let are_objects = |value: &Value| {
+        value.as_array().is_some_and(|list| list.len() > 1 && list.iter().all(Value::is_object))
     };
-    let mut lists = document.values().filter_map(objects);
-    lists.next().filter(|_| lists.next().is_none())
+    let mut lists = document.into_iter().filter(|(_, value)| are_objects(value));
+    let (_, list) = lists.next().filter(|_| lists.next().is_none())?;
+    let Value::Array(list) = list else { return None };
+    let object = |value: Value| match value {
+        Value::Object(object) => Some(object),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
+    };
+    list.into_iter().map(object).collect()
 }
 
 fn labelled_in_studio(data: Object, annotations: &[Value]) -> Object {
@@ -167,7 +173,7 @@ mod tests {
     fn documents_become_objects() {
         let check = |document: Value, expected: Value| {
             let objects: Vec<Value> =
-                objects(&object(document)).unwrap_or_default().into_iter().map(Value::Object).collect();
+                objects(object(document)).unwrap_or_default().into_iter().map(Value::Object).collect();
             assert_eq!(Value::Array(objects), expected);
         };
         check(

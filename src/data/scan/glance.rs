@@ -9,15 +9,16 @@ use super::columns::{Choice, Columns, Holds};
 use super::content;
 use super::dialect::Expected;
 use super::head::{Head, RecordHead, Wants};
+use super::jsonl::{self, Written};
 use super::options::{ScanOptions, Separator};
 use super::packed::unpacked_name;
-use super::places::{Around, Standpoint};
+use super::places::{Around, Standpoint, folder_of};
 use super::records::{Dialect, Records, Row};
 use super::roles::Beside;
 use super::sampled::Sampled;
 use super::table::{Loaded, load};
 use super::walk::Tree;
-use super::{Label, ScanError, archive, jsonl, tables};
+use super::{Label, ScanError, archive, tables};
 use crate::control::Control;
 
 /// Rows that are shown.
@@ -107,8 +108,7 @@ pub fn glance(root: &Path, options: &ScanOptions, control: &dyn Control) -> Resu
         })?;
         (first, Around::files(root, &tree.files, control))
     } else {
-        let folder = root.parent().unwrap_or(Path::new(""));
-        (PathBuf::from(root.file_name().unwrap_or_default()), Around::folder(folder, control))
+        (PathBuf::from(root.file_name().unwrap_or_default()), Around::folder(folder_of(root), control))
     };
     let full = if root.is_dir() { root.join(&file) } else { root.to_owned() };
     let unreadable = |why: &str| ScanError::Unreadable { path: full.clone(), why: why.to_owned() };
@@ -196,20 +196,21 @@ fn count_records(bytes: &[u8], dialect: Dialect, width: usize) -> Option<usize> 
 }
 
 fn of_objects(bytes: &[u8]) -> Option<Looked> {
-    let Head { names, rows: sample, lists, .. } = Head::of_objects(bytes);
+    let written = Written::of(bytes);
+    let Head { names, rows: sample, lists, .. } = Head::of_objects(&written);
+    let total = Some(written.count());
     let shown = |value: Option<&serde_json::Value>| match value {
         None | Some(serde_json::Value::Null) => String::new(),
         Some(serde_json::Value::String(text)) => cut(text),
         Some(other) => cut(&other.to_string()),
     };
-    let rows = jsonl::lines(bytes).filter_map(|line| match line {
+    let rows = written.lines().filter_map(|line| match line {
         jsonl::Line::Object { line, object } => {
             Some(GlanceRow { line, cells: names.iter().map(|name| shown(object.get(name))).collect() })
         }
         jsonl::Line::Bad { .. } | jsonl::Line::NotUtf8 { .. } => None,
     });
     let rows: Vec<GlanceRow> = rows.take(ROWS).collect();
-    let total = jsonl::count(bytes);
     let (above, header_line, separator) = (Vec::new(), None, None);
     (!names.is_empty()).then_some(Looked { names, sample, lists, rows, above, header_line, separator, total })
 }

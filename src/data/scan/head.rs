@@ -3,11 +3,11 @@
 use super::cells::Cell;
 use super::columns::{Choice, is_header, is_header_of_texts, is_label_name, unnamed};
 use super::dialect::{self, Expected};
-use super::jsonl;
+use super::jsonl::{self, Written};
 use super::records::Dialect;
 
-/// Objects that are looked at to tell the keys.
-const SAMPLED_ROWS: usize = 1000;
+/// The most keys that are columns.
+const MOST_NAMES: usize = 1000;
 
 /// What is read of each row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,25 +62,20 @@ impl Head<RecordHead> {
 
 impl Head<()> {
     /// Of JSON objects; there are no names where there is no object.
-    pub fn of_objects(bytes: &[u8]) -> Self {
-        let (names, rows, lists) = sample_of_objects(bytes);
+    pub fn of_objects(written: &Written) -> Self {
+        let (names, rows, lists) = sample_of_objects(written);
         Head { names, rows, lists, records: () }
     }
 }
 
-/// The keys of the first objects, in the order in which they come up, their values as text, and the numbers of the
+/// The keys of objects from all over the file, in the order in which they come up, their values as text, and the numbers of the
 /// keys whose values are mostly lists.
-fn sample_of_objects(bytes: &[u8]) -> (Vec<String>, Vec<Vec<String>>, Vec<usize>) {
+fn sample_of_objects(written: &Written) -> (Vec<String>, Vec<Vec<String>>, Vec<usize>) {
     let mut names: Vec<String> = Vec::new();
-    let mut objects = Vec::new();
-    for line in jsonl::lines(bytes).take(SAMPLED_ROWS) {
-        if let jsonl::Line::Object { object, .. } = line {
-            for name in object.keys() {
-                if !names.contains(name) && names.len() < 1000 {
-                    names.push(name.clone());
-                }
-            }
-            objects.push(object);
+    let objects = written.sample();
+    for name in objects.iter().flat_map(serde_json::Map::keys) {
+        if names.len() < MOST_NAMES && !names.contains(name) {
+            names.push(name.clone());
         }
     }
     let text = |value: Option<&serde_json::Value>| match (value, jsonl::cell(value)) {

@@ -5,112 +5,237 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::cells::Cell;
+use super::json::{Bounded, MAX_DOCUMENT, MAX_OBJECT};
 use super::{documents, roles};
+use crate::units;
 
 /// What a line holds.
+#[derive(Clone)]
 pub(super) enum Line {
     Object { line: u64, object: Map<String, Value> },
     Bad { line: u64, why: String },
     NotUtf8 { line: u64 },
 }
 
-/// The objects of `bytes`: those of one list or document, or those on the lines that are not blank, each made plain.
-/// Nesting is bounded by serde_json (128 deep).
-pub(super) fn lines(bytes: &[u8]) -> Box<dyn Iterator<Item = Line> + '_> {
-    let plain = |line: Line| match line {
-        Line::Object { line, object } => Line::Object { line, object: documents::plain(object) },
-        other => other,
-    };
-    match list(bytes).or_else(|| document(bytes)) {
-        Some(objects) => Box::new(objects.into_iter().map(plain)),
-        None => Box::new(lines_of(bytes).map(plain)),
+/// How the objects of a file are written.
+pub(super) enum Written<'a> {
+    /// In a list over the whole file.
+    List(List<'a>),
+    /// One object over the whole file stands for them; numbered, for they are no lines.
+    Document(Vec<Line>),
+    /// One on each line that is not blank.
+    Lines(&'a [u8]),
+}
+
+impl<'a> Written<'a> {
+    pub fn of(bytes: &'a [u8]) -> Written<'a> {
+        let list = List::of(bytes).map(Written::List);
+        list.or_else(|| document(bytes).map(Written::Document)).unwrap_or(Written::Lines(bytes))
+    }
+
+    /// How many objects or other lines there are.
+    pub fn count(&self) -> usize {
+        match self {
+            Written::List(list) => list.count,
+            Written::Document(objects) => objects.len(),
+            Written::Lines(bytes) => lines_of(bytes).count(),
+        }
+    }
+
+    /// The objects, each made plain.
+    pub fn lines(self) -> Box<dyn Iterator<Item = Line> + 'a> {
+        match self {
+            Written::List(list) => Box::new(list.map(made_plain)),
+            Written::Document(objects) => Box::new(objects.into_iter().map(made_plain)),
+            Written::Lines(bytes) => {
+                Box::new(lines_of(bytes).map(|(line, text)| made_plain(read(line, text))))
+            }
+        }
+    }
+
+    /// About a thousand objects from the beginning and from all over the file, each made plain.
+    pub fn sample(&self) -> Vec<Map<String, Value>> {
+        const FIRST: usize = 500;
+        const FURTHER: usize = 500;
+        let step = (self.count() / FURTHER).max(1);
+        let is_sampled = |number: usize| number < FIRST || number.is_multiple_of(step);
+        let sampled: Box<dyn Iterator<Item = Line>> = match self {
+            Written::List(list) => {
+                Box::new((0..).zip(list.clone()).filter(|(n, _)| is_sampled(*n)).map(|(_, line)| line))
+            }
+            Written::Document(objects) => {
+                Box::new((0..).zip(objects).filter(|(n, _)| is_sampled(*n)).map(|(_, line)| line.clone()))
+            }
+            Written::Lines(bytes) => {
+                let lines = (0..).zip(lines_of(bytes)).filter(|(n, _)| is_sampled(*n));
+                Box::new(lines.map(|(_, (line, text))| read(line, text)))
+            }
+        };
+        within_bytes(sampled.filter_map(|line| match made_plain(line) {
+            Line::Object { object, .. } => Some(object),
+            Line::Bad { .. } | Line::NotUtf8 { .. } => None,
+        }))
     }
 }
 
-/// How many objects there are, where counting them is no work: those of a list or document, or the lines that are not
-/// blank.
-pub(super) fn count(bytes: &[u8]) -> Option<usize> {
-    /// Parsed in a fraction of a second.
+/// The first two, and as many more as are short enough to be looked at.
+fn within_bytes(objects: impl Iterator<Item = Map<String, Value>>) -> Vec<Map<String, Value>> {
     const MOST: usize = 32 << 20;
-    let is_one_value =
-        list(bytes.get(..bytes.len().min(MOST))?).or_else(|| document(bytes.get(..bytes.len().min(MOST))?));
-    match is_one_value {
-        Some(objects) if bytes.len() <= MOST => Some(objects.len()),
-        Some(_) => None,
-        None if bytes.trim_ascii_start().starts_with(b"[") => None,
-        None => Some(bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count()),
+    let (mut kept, mut bytes) = (Vec::new(), 0);
+    for object in objects {
+        bytes += object.values().map(length).sum::<usize>();
+        if bytes > MOST && kept.len() >= 2 {
+            break;
+        }
+        kept.push(object);
+    }
+    kept
+}
+
+/// About how many bytes a value has.
+fn length(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => size_of::<Value>(),
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(length).sum(),
+        Value::Object(object) => object.values().map(length).sum(),
     }
 }
 
-/// The objects that the one object of the whole file stands for, numbered: they are no lines.
+/// The objects that the one object of the whole file stands for.
 fn document(bytes: &[u8]) -> Option<Vec<Line>> {
     let text = std::str::from_utf8(bytes).ok()?;
     // In a file of lines, this is the first line alone.
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    let first = values.next()?.or_else(|_| serde_json::from_str(&without_nan(text))).ok()?;
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Bounded<MAX_DOCUMENT>>();
+    let Bounded(first) = values.next()?.or_else(|_| serde_json::from_str(&without_nan(text))).ok()?;
     if values.next().is_some() {
         return None;
     }
-    let objects = documents::objects(first.as_object()?)?.into_iter().zip(1..);
+    let Some(first) = first else {
+        let why = format!("is one object that takes more than {}", units::bytes(MAX_DOCUMENT as u64));
+        return Some(vec![Line::Bad { line: 1, why }]);
+    };
+    let Value::Object(first) = first else { return None };
+    let objects = documents::objects(first)?.into_iter().zip(1..);
     Some(objects.map(|(object, line)| Line::Object { line, object }).collect())
 }
 
-/// The objects of a list over the whole file, with the lines on which they begin. Lines that are lists of their own
-/// are no such list.
-fn list(bytes: &[u8]) -> Option<Vec<Line>> {
-    if !bytes.trim_ascii_start().starts_with(b"[") {
-        return None;
-    }
-    let text = without_nan(std::str::from_utf8(bytes).ok()?);
-    let within = text.trim_start().strip_prefix('[')?;
-    let (mut rest, mut line, mut objects) = (within, 1 + breaks(&text, within), Vec::new());
-    loop {
-        let next = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
-        line += breaks(rest, next);
-        if let Some(end) = next.strip_prefix(']') {
-            return Some(objects).filter(|_| end.trim().is_empty());
+/// The objects of a list over the whole file, with the lines on which they begin, read one at a time.
+#[derive(Clone)]
+pub(super) struct List<'a> {
+    text: Cow<'a, str>,
+    /// Behind what was read.
+    at: usize,
+    line: u64,
+    /// How many things are in the list.
+    count: usize,
+}
+
+impl<'a> List<'a> {
+    /// `None` where the file is no list, or a broken one. Lines that are lists of their own are no such list.
+    fn of(bytes: &'a [u8]) -> Option<List<'a>> {
+        if !bytes.trim_ascii_start().starts_with(b"[") {
+            return None;
         }
-        let mut values = serde_json::Deserializer::from_str(next).into_iter::<Value>();
-        let value = values.next()?.ok()?;
-        let length = values.byte_offset();
-        objects.push(match value {
-            Value::Object(object) => Line::Object { line, object },
-            other => Line::Bad { line, why: format!("is {} where a JSON object should be", kind(&other)) },
-        });
-        let after = next.get(length..)?;
-        line += breaks(next, after);
-        rest = after;
-    }
-}
-
-/// Line breaks between the beginning of `whole` and its end `rest`.
-fn breaks(whole: &str, rest: &str) -> u64 {
-    let before = whole.get(..whole.len() - rest.len()).unwrap_or_default();
-    before.bytes().filter(|byte| *byte == b'\n').count() as u64
-}
-
-fn lines_of(bytes: &[u8]) -> impl Iterator<Item = Line> {
-    let numbered = bytes.split(|byte| *byte == b'\n').zip(1u64..);
-    numbered.filter(|(text, _)| !text.trim_ascii().is_empty()).map(|(text, line)| {
-        let Ok(text) = std::str::from_utf8(text) else {
-            return Line::NotUtf8 { line };
+        let text = without_nan(std::str::from_utf8(bytes).ok()?);
+        let within = text.trim_start().strip_prefix('[')?;
+        let at = text.len() - within.len();
+        let line = 1 + breaks(text.get(..at)?);
+        let mut list = List { text, at, line, count: 0 };
+        let mut count = 0;
+        let end = loop {
+            match list.step() {
+                Step::Line(_) => count += 1,
+                Step::End(end) => break Some(end),
+                Step::Broken => break None,
+            }
         };
-        let read = serde_json::from_str::<Value>(text);
-        // Only what is broken is looked at again.
-        match read.or_else(|error| serde_json::from_str(&without_nan(text)).map_err(|_| error)) {
-            Ok(Value::Object(object)) => Line::Object { line, object },
-            Ok(other) => {
-                let why = format!("is {} where a JSON object should be", kind(&other));
-                Line::Bad { line, why }
-            }
-            Err(error) => {
-                // The place that serde_json adds speaks of line 1, which is this line.
-                let why = error.to_string();
-                let why = why.split(" at line ").next().unwrap_or_default().to_owned();
-                Line::Bad { line, why: format!("is no JSON object: {why} (character {})", error.column()) }
-            }
+        let is_whole = list.text.get(end?..)?.trim().is_empty();
+        is_whole.then(|| List { at, line, count, ..list })
+    }
+
+    fn step(&mut self) -> Step {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let next = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
+        let begin = self.at + rest.len() - next.len();
+        let line = self.line + breaks(self.text.get(self.at..begin).unwrap_or_default());
+        if next.starts_with(']') {
+            return Step::End(begin + 1);
         }
-    })
+        let mut values = serde_json::Deserializer::from_str(next).into_iter::<Bounded<MAX_OBJECT>>();
+        let Some(Ok(Bounded(value))) = values.next() else {
+            return Step::Broken;
+        };
+        self.at = begin + values.byte_offset();
+        self.line = line + breaks(self.text.get(begin..self.at).unwrap_or_default());
+        Step::Line(line_of(line, value))
+    }
+}
+
+/// What stands next in a list.
+enum Step {
+    Line(Line),
+    /// The position behind its bracket.
+    End(usize),
+    Broken,
+}
+
+impl Iterator for List<'_> {
+    type Item = Line;
+
+    fn next(&mut self) -> Option<Line> {
+        match self.step() {
+            Step::Line(line) => Some(line),
+            Step::End(_) | Step::Broken => None,
+        }
+    }
+}
+
+fn breaks(text: &str) -> u64 {
+    text.bytes().filter(|byte| *byte == b'\n').count() as u64
+}
+
+/// The lines that are not blank, with their numbers.
+fn lines_of(bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    let numbered = (1u64..).zip(bytes.split(|byte| *byte == b'\n'));
+    numbered.filter(|(_, text)| !text.trim_ascii().is_empty())
+}
+
+fn read(line: u64, text: &[u8]) -> Line {
+    if text.len() > MAX_OBJECT {
+        return line_of(line, None);
+    }
+    let Ok(text) = std::str::from_utf8(text) else {
+        return Line::NotUtf8 { line };
+    };
+    let read = serde_json::from_str::<Bounded<MAX_OBJECT>>(text);
+    // Only what is broken is looked at again.
+    match read.or_else(|error| serde_json::from_str(&without_nan(text)).map_err(|_| error)) {
+        Ok(Bounded(value)) => line_of(line, value),
+        Err(error) => {
+            // The place that serde_json adds speaks of line 1, which is this line.
+            let why = error.to_string();
+            let why = why.split(" at line ").next().unwrap_or_default().to_owned();
+            Line::Bad { line, why: format!("is no JSON object: {why} (character {})", error.column()) }
+        }
+    }
+}
+
+/// What was read on a line; `None` where it was too much.
+fn line_of(line: u64, value: Option<Value>) -> Line {
+    let why = match value {
+        Some(Value::Object(object)) => return Line::Object { line, object },
+        Some(other) => format!("is {} where a JSON object should be", kind(&other)),
+        None => format!("takes more than {}, and no more is read", units::bytes(MAX_OBJECT as u64)),
+    };
+    Line::Bad { line, why }
+}
+
+fn made_plain(line: Line) -> Line {
+    match line {
+        Line::Object { line, object } => Line::Object { line, object: documents::plain(object) },
+        other @ (Line::Bad { .. } | Line::NotUtf8 { .. }) => other,
+    }
 }
 
 /// `NaN` and infinities, which Python writes and JSON does not know, as values that say nothing and are as long.
@@ -208,7 +333,8 @@ mod tests {
 
     /// As "line:keys" or "line!why".
     fn check(text: &str, expected: &[&str]) {
-        let lines: Vec<String> = lines(text.as_bytes())
+        let lines: Vec<String> = Written::of(text.as_bytes())
+            .lines()
             .map(|line| match line {
                 Line::Object { line, object } => format!("{line}:{}", Value::Object(object)),
                 Line::Bad { line, why } => format!("{line}!{why}"),
@@ -228,6 +354,34 @@ mod tests {
         // Broken, or lists on lines: each line is told.
         let bad = "is a list where a JSON object should be";
         check("[1]\n{\"a\":1}\n[2]", &[&format!("1!{bad}"), "2:{\"a\":1}", &format!("3!{bad}")]);
+    }
+
+    #[test]
+    fn one_object_has_a_limit_and_the_next_is_read() {
+        let long = format!("{{\"a\": \"{}\"}}", "x".repeat(MAX_OBJECT));
+        let why = "takes more than 67.1 MB, and no more is read";
+        check(&format!("{long}\n{{\"a\": 1}}"), &[&format!("1!{why}"), "2:{\"a\":1}"]);
+        check(&format!("[{long},\n{{\"a\": 1}}]"), &[&format!("1!{why}"), "2:{\"a\":1}"]);
+        // As cheap to write as it is dear to hold.
+        let many = format!("{{\"a\": [{}0]}}", "{},".repeat(MAX_OBJECT / 16));
+        check(&format!("{many}\n{{\"a\": 1}}"), &[&format!("1!{why}"), "2:{\"a\":1}"]);
+        let document = format!("{{\"a\": [{}0]}}", "{},".repeat(MAX_DOCUMENT / 16));
+        check(&document, &["1!is one object that takes more than 134 MB"]);
+    }
+
+    #[test]
+    fn objects_are_sampled_from_all_over_the_file() {
+        let object = |n: usize| format!("{{\"n\": {n}}}");
+        let all: Vec<String> = (0..100_000).map(object).collect();
+        for text in
+            [all.join("\n"), format!("[{}]", all.join(",\n")), format!("{{\"x\": [{}]}}", all.join(","))]
+        {
+            let sampled = Written::of(text.as_bytes()).sample();
+            let sampled: Vec<u64> = sampled.iter().filter_map(|object| object.get("n")?.as_u64()).collect();
+            assert!((900..1100).contains(&sampled.len()), "{}", sampled.len());
+            assert_eq!(sampled.get(..3), Some(&[0, 1, 2][..]));
+            assert!(sampled.last().is_some_and(|last| *last > 99_000), "{:?}", sampled.last());
+        }
     }
 
     #[test]

@@ -42,6 +42,13 @@ pub(super) fn unpacked_name(path: &Path) -> PathBuf {
     }
 }
 
+/// How many bytes may come out of `packed` ones, if `limit` is the most of all: tables shrink to a tenth, and what is
+/// large and shrinks to less than a thirtieth was made to fill the memory.
+pub(super) fn most_from(packed: usize, limit: u64) -> u64 {
+    const LEAST: u64 = 192 << 20;
+    limit.min((packed as u64).saturating_mul(30).max(LEAST))
+}
+
 /// The content of a file, unpacked where it is packed, whatever its name says; at most `limit` bytes.
 ///
 /// # Errors
@@ -51,6 +58,7 @@ pub(super) fn unpack(bytes: Vec<u8>, limit: u64) -> Result<Vec<u8>, String> {
     let Some(packing) = Packing::of_content(&bytes) else {
         return Ok(bytes);
     };
+    let limit = most_from(bytes.len(), limit);
     let mut content = Vec::new();
     let read = match packing {
         Packing::Gzip => MultiGzDecoder::new(bytes.as_slice()).take(limit + 1).read_to_end(&mut content),
@@ -107,6 +115,18 @@ mod tests {
             assert!(unpack(cut, 1 << 20).unwrap_err().starts_with("it is compressed and"));
         }
         assert_eq!(unpack(b"a,b".to_vec(), 10).unwrap(), b"a,b");
+    }
+
+    #[test]
+    fn what_grows_a_thousandfold_is_refused() {
+        assert_eq!(most_from(10, 1 << 31), 64 << 20);
+        assert_eq!(most_from(10 << 20, 1 << 31), 1000 << 20);
+        assert_eq!(most_from(1 << 30, 1 << 31), 1 << 31);
+        let bomb = gzip(&vec![b','; 65 << 20]);
+        assert_eq!(
+            unpack(bomb, 1 << 31).unwrap_err(),
+            "it has more than 67.1 MB unpacked, and no more is read"
+        );
     }
 
     #[test]

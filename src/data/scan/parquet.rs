@@ -11,13 +11,14 @@ use parquet::record::{Field, Row};
 use parquet::schema::types::{Type, TypePtr};
 use serde_json::{Map, Value};
 
+use super::packed::most_from;
 use crate::units;
 
 /// What to do where a file cannot be read.
 pub(super) const REMEDY: &str = "Write its rows as CSV or JSON lines; where it holds images, save each as a file, and \
                                  beside them metadata.csv with the columns file_name and label.";
 /// The most bytes of the text that is made of a file, 1 GiB.
-const MAX_TEXT: usize = 1 << 30;
+const MAX_TEXT: u64 = 1 << 30;
 
 /// The rows as JSON lines, and what is said of columns that are not read.
 ///
@@ -36,6 +37,7 @@ fn read(bytes: Bytes) -> Result<(Vec<u8>, Vec<String>), String> {
         parquet::errors::ParquetError::NYI(what) => format!("it uses what is not read: {what}"),
         _ => "it is no Parquet file, or one that is broken".to_owned(),
     };
+    let most = most_from(bytes.len(), MAX_TEXT) as usize;
     let reader = SerializedFileReader::new(bytes).map_err(broken)?;
     let about = reader.metadata().file_metadata();
     let schema = about.schema_descr().root_schema();
@@ -67,8 +69,8 @@ fn read(bytes: Bytes) -> Result<(Vec<u8>, Vec<String>), String> {
         let object = object(&row.map_err(broken)?, &classes);
         serde_json::to_writer(&mut text, &object).map_err(|error| error.to_string())?;
         text.push(b'\n');
-        if text.len() > MAX_TEXT {
-            let limit = units::bytes(MAX_TEXT as u64);
+        if text.len() > most {
+            let limit = units::bytes(most as u64);
             return Err(format!("its rows have more than {limit} as text, and no more is read"));
         }
     }

@@ -27,6 +27,11 @@ pub(super) struct Places {
     folders: BTreeSet<String>,
 }
 
+/// The folder of a table; the one that the program runs in for a bare name.
+pub(super) fn folder_of(table: &Path) -> &Path {
+    table.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// What lies around a table.
 pub(super) struct Around<'a> {
     root: PathBuf,

@@ -8,6 +8,7 @@ use std::io::{Cursor, Read};
 
 use calamine::{DataRef, ExcelDateTime, Reader, SheetVisible, Xlsx, XlsxCellReader, open_workbook_from_rs};
 
+use super::packed::most_from;
 use crate::units;
 
 /// What to do where a workbook cannot be read.
@@ -15,7 +16,7 @@ pub(super) const REMEDY: &str = "Save it anew as .xlsx without a password, or sa
 /// The most bytes of all parts of a workbook unpacked, as the text of its cells lies in memory: 512 MiB.
 const MAX_UNPACKED: u64 = 512 << 20;
 /// The most bytes of the text that is made of a sheet, 1 GiB.
-const MAX_TEXT: usize = 1 << 30;
+const MAX_TEXT: u64 = 1 << 30;
 /// The most rows and columns of a table whose first rows are no table: a note.
 const LEAST: (usize, usize) = (2, 2);
 
@@ -31,7 +32,7 @@ pub(super) fn as_csv(bytes: &[u8]) -> Result<(Vec<u8>, Vec<String>), String> {
     if bytes.starts_with(b"\xd0\xcf\x11\xe0") {
         return Err("it is locked with a password, or in the format of an old Excel".to_owned());
     }
-    measure(bytes, MAX_UNPACKED)?;
+    measure(bytes, most_from(bytes.len(), MAX_UNPACKED))?;
     // A decoder's words help nobody.
     let broken = |_: calamine::XlsxError| "it is a workbook that is broken".to_owned();
     let mut book: Book = open_workbook_from_rs(Cursor::new(bytes)).map_err(broken)?;
@@ -59,7 +60,7 @@ pub(super) fn as_csv(bytes: &[u8]) -> Result<(Vec<u8>, Vec<String>), String> {
         return Err("none of its sheets has a cell with something in it".to_owned());
     };
     let mut cells = book.worksheet_cells_reader(&name).map_err(broken)?;
-    let text = extent.write(&mut cells)?;
+    let text = extent.write(&mut cells, most_from(bytes.len(), MAX_TEXT) as usize)?;
     let others: Vec<String> =
         sheets.iter().filter(|(other, _)| *other != name).map(|(other, _)| format!("“{other}”")).collect();
     let said = match others.as_slice() {
@@ -110,8 +111,8 @@ impl Extent {
         Ok(Extent { rows, columns: columns.into_iter().collect() })
     }
 
-    /// The rows of the sheet from its first on, with the columns that hold something.
-    fn write(&self, cells: &mut Cells) -> Result<Vec<u8>, String> {
+    /// The rows of the sheet from its first on, with the columns that hold something; at most so many bytes.
+    fn write(&self, cells: &mut Cells, most: usize) -> Result<Vec<u8>, String> {
         let mut text = Vec::new();
         let mut row = Vec::new();
         let mut at = 0;
@@ -131,8 +132,8 @@ impl Extent {
                     *field = as_seen(cell.get_value());
                 }
             }
-            if text.len() > MAX_TEXT || fields.saturating_mul(3) > MAX_TEXT {
-                let limit = units::bytes(MAX_TEXT as u64);
+            if text.len() > most || fields.saturating_mul(3) > most {
+                let limit = units::bytes(most as u64);
                 return Err(format!("the text of its cells has more than {limit}, and no more is read"));
             }
         }

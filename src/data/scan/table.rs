@@ -10,17 +10,22 @@ use super::content::{self, Content};
 use super::dialect::Expected;
 use super::files::LabelledFile;
 use super::head::{Head, RecordHead, Wants};
+use super::jsonl::{self, Written};
 use super::places::{Around, Place, Places, Standpoint};
 use super::records::{Records, Row};
 use super::roles::{self, Beside};
 use super::sampled::Sampled;
-use super::{Label, Sample, ScanError, ScanOptions, jsonl, packed, parquet, spreadsheet};
+use super::{Label, Sample, ScanError, ScanOptions, packed, parquet, spreadsheet};
 use crate::control::{Control, Fact};
 use crate::data::facts::extension;
 use crate::data::index::{Digest, Finding, FindingKind, Part, portable};
+use crate::units::grouped;
 
 /// The most bytes of a table that are read, 2 GiB.
 const MAX_BYTES: u64 = 2 << 30;
+
+/// The most rows of next to nothing.
+const MOST_CRUMBS: usize = 2_000_000;
 
 /// Reads one table.
 pub(super) struct Reader<'a> {
@@ -137,6 +142,10 @@ impl<'a> Reader<'a> {
             return Ok(chosen);
         }
 
+        // Rows are no more than lines, which are counted faster.
+        if bytes.iter().filter(|byte| **byte == b'\n').count() > MOST_CRUMBS {
+            self.are_no_crumbs(bytes.len(), Records::new(bytes, dialect, Some(width)).count())?;
+        }
         let mut records = Records::new(bytes, dialect, Some(width));
         let mut number = 0;
         while let Some(row) = records.next() {
@@ -191,7 +200,8 @@ impl<'a> Reader<'a> {
     }
 
     fn read_json(&mut self, bytes: &[u8], choice: &Choice) -> Result<Choice, ScanError> {
-        let Head { names, rows, lists, .. } = Head::of_objects(bytes);
+        let written = Written::of(bytes);
+        let Head { names, rows, lists, .. } = Head::of_objects(&written);
         if names.is_empty() {
             let why = match bytes.trim_ascii_start().first() {
                 Some(b'[') => "is a JSON list that holds no object, or is broken",
@@ -215,9 +225,10 @@ impl<'a> Reader<'a> {
         };
         let label_keys: Vec<&str> = columns.labels.iter().map(key).collect();
         let (parts_key, group_key) = (beside.parts.as_ref().map(key), beside.group.as_ref().map(key));
-        let total = bytes.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
-        for (number, line) in jsonl::lines(bytes).enumerate() {
-            self.go_on(number, number as u64, total)?;
+        let total = written.count();
+        self.are_no_crumbs(bytes.len(), total)?;
+        for (number, line) in written.lines().enumerate() {
+            self.go_on(number, number as u64, total as u64)?;
             match line {
                 jsonl::Line::NotUtf8 { line } => self.not_utf8(line),
                 jsonl::Line::Bad { line, why } => {
@@ -345,6 +356,21 @@ impl<'a> Reader<'a> {
         }
         let (file, reason, remedy) = (self.path.clone(), reason.to_owned(), remedy.to_owned());
         self.findings.push(Finding { file, line, kind, reason, remedy });
+    }
+
+    /// Refuses millions of rows that hold next to nothing: each takes a hundred times its own length.
+    fn are_no_crumbs(&self, bytes: usize, rows: usize) -> Result<(), ScanError> {
+        /// Bytes of a row on average, from which on any number of rows is read.
+        const LEAST_BYTES: usize = 64;
+        if rows <= MOST_CRUMBS || bytes / rows >= LEAST_BYTES {
+            return Ok(());
+        }
+        let (rows, most) = (grouped(rows), grouped(MOST_CRUMBS));
+        let why = format!(
+            "it has {rows} rows, and at most {most} are read where a row has fewer than {LEAST_BYTES} bytes on average"
+        );
+        let remedy = "Give a part of the table, every tenth row for example.";
+        Err(ScanError::Within { path: self.full_path.clone(), why, remedy })
     }
 
     /// Every so many rows: says how far the reading has come, and asks whether to go on.

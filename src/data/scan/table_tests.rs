@@ -139,3 +139,19 @@ fn what_is_said_of_a_table_is_obeyed() {
     let index = read(titled.as_bytes(), Writing { header_line: Some(3), ..Writing::default() });
     assert_eq!((index.items.len(), index.items[0].line), (40, Some(4)));
 }
+
+/// Meant to fail with 1.2 GB of samples where rows have no limit.
+#[test]
+fn millions_of_rows_of_next_to_nothing_are_refused() {
+    let check = |name: &str, (head, row, end): (&str, &str, &str), rows: &str| {
+        let root = folder(&[(name, format!("{head}{}{end}", row.repeat(2_000_001)).as_bytes())]);
+        let error = scan(&root.path().join(name), &ScanOptions::default(), &Silent).err();
+        let most = "and at most 2,000,000 are read where a row has fewer than 64 bytes on average";
+        let ScanError::Within { why, .. } = error.unwrap() else { panic!("{name}") };
+        assert_eq!(why, format!("it has {rows} rows, {most}"), "{name}");
+    };
+    check("a.csv", ("text,label\n", "x,y\n", ""), "2,000,002");
+    let object = r#"{"text":"x","label":"y"}"#;
+    check("a.jsonl", ("", &format!("{object}\n"), ""), "2,000,001");
+    check("a.json", ("[", &format!("{object},"), "{}]"), "2,000,002");
+}

@@ -9,7 +9,7 @@ use super::known::Memory;
 use super::named::NamedFiles;
 use super::packed::unpacked_name;
 use super::parts::part_of_folder;
-use super::places::Around;
+use super::places::{Around, folder_of};
 use super::table::Reader;
 use super::walk::Tree;
 use super::{Found, Sample, ScanError, ScanOptions, TextColumns};
@@ -40,7 +40,7 @@ pub(super) fn scan_file(
     control: &dyn Control,
 ) -> Result<Found, ScanError> {
     let name = PathBuf::from(root.file_name().unwrap_or_default());
-    let folder = root.parent().unwrap_or(Path::new(""));
+    let folder = folder_of(root);
     let around = Around::folder(folder, control);
     let mut reader = Reader::new(root.to_owned(), name.clone(), None, &around, control);
     let chosen = reader.read(&Choice::asked(options))?;

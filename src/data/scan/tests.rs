@@ -436,7 +436,8 @@ proptest! {
             let last = pieces.concat().iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
             for item in &index.items {
                 prop_assert!(item.line.is_some_and(|line| (1..=last).contains(&line)));
-                prop_assert!(item.target.class().is_some_and(|class| class < index.classes.len()));
+                prop_assert!(item.target.labels().iter().all(|label| *label < index.classes.len()));
+                prop_assert_eq!(matches!(item.target, Target::Class(_)), index.target == TargetKind::Class);
             }
         }
     }
