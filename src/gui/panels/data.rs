@@ -2,7 +2,7 @@
 
 use super::super::theme::{self, Tokens, icon};
 use super::super::widgets::{
-    action_button, card, chip, class_mark, dim, fact_row, page_title, section, sign, text_in,
+    action_button, card, chip, class_mark, dim, fact_row, page_head, section, sign, text_in,
 };
 use super::super::{Actions, Scene};
 use super::targets;
@@ -23,8 +23,12 @@ const GAP: f32 = 12.0;
 /// Filters and samples.
 pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     let Some(project) = &scene.session.project else { return };
-    page_title(ui, "Data", &project.data.sentence);
-    filters(ui, scene, project, out);
+    page_head(ui, "Data", &project.data.sentence, |ui| {
+        if is_table(&project.index.layout) {
+            action_button(ui, scene.session, &Open::ChooseColumns, "Columns…", false, out);
+        }
+    });
+    filters(ui, project, out);
     ui.add_space(4.0);
     match project.index.modality {
         Modality::Image => grid(ui, scene, project, out),
@@ -32,7 +36,7 @@ pub fn show(ui: &mut Ui, scene: &Scene, out: &mut Actions) {
     }
 }
 
-fn filters(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actions) {
+fn filters(ui: &mut Ui, project: &OpenProject, out: &mut Actions) {
     let tokens = Tokens::of(ui.ctx());
     ui.horizontal(|ui| {
         match project.index.target {
@@ -76,9 +80,6 @@ fn filters(ui: &mut Ui, scene: &Scene, project: &OpenProject, out: &mut Actions)
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             split_menu(ui, project, out);
-            if is_table(&project.index.layout) {
-                action_button(ui, scene.session, &Open::ChooseColumns, "Columns…", false, out);
-            }
             // In a narrow window the filters need the room; the menu says the same.
             if let Some(split) = project.split.as_ref().filter(|_| ui.available_width() > 330.0) {
                 if !split.test.is_empty() {
