@@ -5,12 +5,31 @@ use std::path::Path;
 /// Left free on the disk after a download.
 const SPARE_DISK: u64 = 64 << 20;
 
-/// Memory that programs can still take, in bytes; `None` where the system does not say.
+/// Memory that this program can still take, in bytes: what is free, and no more than its group (cgroup v2) or its own
+/// limit (`ulimit -v`) leaves it; `None` where the system does not say.
 pub fn free_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kilobytes.checked_mul(1024)
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let free = kilobytes(&read("/proc/meminfo")?, "MemAvailable:")?;
+    let number = |path: &str| read(path)?.trim().parse::<u64>().ok();
+    let of_group = || {
+        let most = number("/sys/fs/cgroup/memory.max")?;
+        Some(most.saturating_sub(number("/sys/fs/cgroup/memory.current")?))
+    };
+    let own = || left_to_itself(&read("/proc/self/limits")?, &read("/proc/self/status")?);
+    Some(free.min(of_group().unwrap_or(u64::MAX)).min(own().unwrap_or(u64::MAX)))
+}
+
+/// What the limit on addresses leaves a program with these `/proc/self/limits` and `/proc/self/status`.
+fn left_to_itself(limits: &str, status: &str) -> Option<u64> {
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+    let most: u64 = limit.split_whitespace().next()?.parse().ok()?;
+    Some(most.saturating_sub(kilobytes(status, "VmSize:")?))
+}
+
+/// The bytes that a line of kilobytes tells.
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// Free bytes on the disk that holds `folder`, which need not exist yet; `None` where the system does not say.
@@ -43,6 +62,18 @@ mod tests {
     fn memory_is_not_measured_by_the_rule_for_the_disk() {
         assert_eq!(weights_memory(22_713_216), 90_852_864);
         assert!(fits_memory(90_852_864, 90_852_864) && !fits_memory(90_852_864, 90_852_863));
+    }
+
+    #[test]
+    fn a_limit_of_the_program_itself_counts() {
+        let status = "Name:\tfrostline\nVmPeak:\t 9 kB\nVmSize:\t  1000 kB\n";
+        let limits = |soft: &str| format!("Max processes 9 9\nMax address space         {soft}   unlimited   bytes\n");
+        assert_eq!(left_to_itself(&limits("unlimited"), status), None);
+        assert_eq!(left_to_itself(&limits("1500000"), status), Some(1_500_000 - 1_024_000));
+        assert_eq!(left_to_itself(&limits("1000"), status), Some(0));
+        if cfg!(target_os = "linux") {
+            assert!(free_memory().is_some_and(|free| free > 0));
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::train::checkpoint::{self, Progress};
 use crate::train::features::Features;
 use crate::train::fit::{Ending, fit};
 use crate::train::leftovers;
+use crate::train::room::require_room;
 use crate::train::top::Top;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -82,6 +83,7 @@ fn start_run(
     check_reading(project, &recipe, &backbone, control)?;
     let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
     let plan = Plan::new(recipe, index, backbone, machine.clone(), None)?;
+    require_room(&plan)?;
     warn(&plan, control);
     let began = Instant::now();
     let (features, unusable) = Features::prepare(&plan, &weights, &project.cache_folder(), control)?;
@@ -144,6 +146,7 @@ fn resume_run(
     let weights = backbone.open_pinned_weights(&recipe.backbone.sha256)?;
     let kept = Kept { split, task: record.task.clone() };
     let plan = Plan::new(recipe, index, backbone, machine.clone(), Some(kept))?;
+    require_room(&plan)?;
     if record.environment != environment(machine) {
         let what = "threads, instruction set or version differ from those of the first session: the result will be as good, but not the same to the last bit";
         control.report(Fact::warning(what));

@@ -6,6 +6,7 @@ use crate::data::index::{DatasetIndex, Finding, FindingKind, Item, Part, portabl
 use crate::data::numbers::{Histogram, NumberSummary};
 use crate::data::split::Split;
 use crate::data::target::TargetKind;
+use crate::train::estimate::{lengths, mean_tokens};
 use crate::units;
 use std::collections::HashSet;
 
@@ -39,9 +40,6 @@ pub struct DataView {
     /// About how many tokens texts have, of some spread over all; empty where samples are no texts.
     lengths: Vec<usize>,
 }
-
-/// Texts that are measured; more would hardly change their mean.
-const MEASURED: usize = 2000;
 
 /// The numbers of one column.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,21 +126,13 @@ impl DataView {
 
     /// About how many tokens a text has on average, where longer ones are cut to `longest`.
     pub fn mean_tokens(&self, longest: usize) -> Option<usize> {
-        let sum: usize = self.lengths.iter().map(|length| length.min(&longest)).sum();
-        Some(sum.div_ceil(self.lengths.len().max(1))).filter(|mean| *mean > 0)
+        mean_tokens(&self.lengths, longest)
     }
 
     /// The part that item `number` belongs to.
     pub fn part_of(&self, number: usize) -> Option<Part> {
         self.items.get(number)?.part
     }
-}
-
-/// About how many tokens texts have, of some spread over all.
-fn lengths(index: &DatasetIndex) -> Vec<usize> {
-    let tokens = index.modality.facts().cost.tokens;
-    let texts = index.items.iter().filter_map(|item| item.text.as_deref());
-    texts.step_by(index.items.len().div_ceil(MEASURED).max(1)).map(tokens).collect()
 }
 
 /// The layout and what the samples are labelled with.

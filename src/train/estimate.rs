@@ -3,7 +3,7 @@
 
 use super::features::TRUNK_BATCH;
 use super::memory;
-pub use super::workload::Workload;
+pub use super::workload::{Workload, lengths, mean_tokens};
 use super::workload::values;
 use crate::backbone::{Backbone, Cut, CutName, FreezeMask, FrozenSource, LayerTree, Pass, WeightFile};
 use crate::problem::Result;

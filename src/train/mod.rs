@@ -11,6 +11,7 @@ pub mod fit;
 pub mod leftovers;
 mod memory;
 pub mod optimiser;
+pub mod room;
 pub mod top;
 pub mod trunk;
 mod workload;

@@ -126,3 +126,39 @@ fn a_scheduler_stops_a_training_with_a_checkpoint_and_a_code_of_its_own() {
     answer.code(0);
     assert_eq!(run!("runs", &project, "--json").code(0).lines()[1]["state"], "finished");
 }
+
+/// Meant to fail with the abort of an allocation where nobody looks before.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_training_that_does_not_fit_is_refused_with_the_numbers() {
+    let scratch = Scratch::new();
+    let (data, project) = (scratch.images("many", 200), scratch.path("project"));
+    run!(
+        "new",
+        "--data",
+        &data,
+        "--backbone",
+        "mobilenetv2_100",
+        "--thaw",
+        "*",
+        "--batch-size",
+        "256",
+        "--out",
+        &project
+    )
+    .code(0);
+    let command = program();
+    let line = format!(
+        "ulimit -v 6000000; exec '{}' train '{}' --threads 1",
+        command.get_program().display(),
+        project.display()
+    );
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &line]).envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let answer = Answer::new(shell.output().unwrap());
+    assert_eq!(answer.code, Some(1), "{answer:#?}");
+    for words in ["too little memory", "GB, and", "a smaller batch than"] {
+        assert!(answer.stderr.contains(words), "{answer:#?}");
+    }
+    assert!(!project.join("runs/0001").exists());
+}
