@@ -69,6 +69,31 @@ fn scan_gives_one_object() {
     assert!(run!("scan", data).code(0).stdout.contains("red/empty.png"));
 }
 
+/// From within its folder a table has no folder in its name.
+#[test]
+fn bare_names_are_of_the_folder_that_one_is_in() {
+    let scratch = Scratch::new();
+    let folder = scratch.images("photos", 6);
+    let mut rows = "file,mood\n".to_owned();
+    for (number, (class, _)) in COLOURS.iter().enumerate() {
+        (0..6).for_each(|n| rows += &format!("{class}/{n:02}.png,{}\n", ["calm", "wild"][number % 2]));
+    }
+    scratch.file("photos/moods.csv", rows);
+    let here = |arguments: &str| {
+        let mut command = support::program();
+        let ended = command.current_dir(&folder).args(arguments.split(' ')).output().unwrap();
+        support::Answer::new(ended).code(0)
+    };
+    assert!(here("scan moods.csv").stdout.starts_with("18 images named in moods.csv"));
+    let new = "new --data moods.csv --backbone mobilenetv2_100 --epochs 1 --out p";
+    assert!(here(new).stdout.contains("18 images named in moods.csv"));
+    here("train p --threads 1");
+    here("eval p");
+    here("export p --out head");
+    assert_eq!(here("predict head red --json").lines().len(), 6);
+    assert_eq!(here("predict head red/00.png --json").lines().len(), 1);
+}
+
 /// A table of labels and one of numbers: taken for what they are, or for what is said.
 #[test]
 fn scan_tells_classes_labels_and_numbers_apart() {

@@ -1,7 +1,8 @@
 //! How a job on the command line talks: JSON lines or a table on stdout, a progress bar on stderr, signals stop.
 
 use super::print::{tell, undelivered};
-use super::{show, signals};
+use super::show::{self, Rate};
+use super::signals;
 use crate::control::{Control, Fact, Progress};
 use crate::task::TaskChoice;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -18,6 +19,8 @@ pub struct Console {
     has_header: AtomicBool,
     /// Why a line of results was lost, where it was.
     lost: Mutex<Option<io::Error>>,
+    /// Whether the epochs begin at features that were computed once.
+    counts_cached: AtomicBool,
     /// Whose scores are the columns of the table.
     task: TaskChoice,
 }
@@ -50,7 +53,8 @@ impl Console {
     fn with(json: bool, trains: bool) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
         let (has_header, lost, task) = (AtomicBool::new(false), Mutex::new(None), TaskChoice::default());
-        let console = Self { json, trains, bar, has_header, lost, task };
+        let counts_cached = AtomicBool::new(false);
+        let console = Self { json, trains, bar, has_header, lost, counts_cached, task };
         console.set_style("{msg} {wide_bar} {pos}/{len} {per_sec} ETA {eta}");
         console
     }
@@ -122,6 +126,7 @@ impl Control for Console {
         }
         match &fact {
             Fact::Cache { items, computed, bytes, seconds } => {
+                self.counts_cached.store(true, Ordering::Relaxed);
                 self.note(&format!(
                     "frozen layers: {computed} of {items} samples computed, {} cached, {}",
                     show::bytes(*bytes),
@@ -129,10 +134,14 @@ impl Control for Console {
                 ));
             }
             Fact::Epoch(record) => {
+                let rate = match self.counts_cached.load(Ordering::Relaxed) {
+                    true => Rate::Cached,
+                    false => Rate::Samples,
+                };
                 if !self.has_header.swap(true, Ordering::Relaxed) {
-                    self.print(&show::epoch_header(&self.task));
+                    self.print(&show::epoch_header(&self.task, rate));
                 }
-                self.print(&show::epoch_row(record, &self.task));
+                self.print(&show::epoch_row(record, &self.task, rate));
             }
             Fact::Step { loss, step, .. } => self.bar.set_message(format!("step {step}, loss {loss:.4}")),
             _ => {}

@@ -11,10 +11,28 @@ use crate::units::number;
 pub use crate::units::{bytes, count, duration};
 use std::fmt::Write;
 
+/// What an epoch counts in a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// Samples that go through the whole network.
+    Samples,
+    /// Samples that go through the layers above what is computed once.
+    Cached,
+}
+
+impl Rate {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Samples => "samples/s",
+            Self::Cached => "cached samples/s",
+        }
+    }
+}
+
 /// The row above [`epoch_row`]s of a task.
-pub fn epoch_header(task: &TaskKind) -> String {
+pub fn epoch_header(task: &TaskKind, rate: Rate) -> String {
     let scores: String = task.scores.iter().map(|kind| format!("   {:>12}", column(kind))).collect();
-    format!("epoch   train loss   val loss{scores}     time   samples/s")
+    format!("epoch   train loss   val loss{scores}     time   {}", rate.words())
 }
 
 /// A score of the validation samples as the heading of a column.
@@ -32,7 +50,7 @@ pub fn lower(kind: &ScoreKind) -> String {
 }
 
 /// One epoch as a row below [`epoch_header`].
-pub fn epoch_row(record: &EpochRecord, task: &TaskKind) -> String {
+pub fn epoch_row(record: &EpochRecord, task: &TaskKind, rate: Rate) -> String {
     let scores: String = task
         .scores
         .iter()
@@ -43,8 +61,9 @@ pub fn epoch_row(record: &EpochRecord, task: &TaskKind) -> String {
         })
         .collect();
     let EpochRecord { epoch, train_loss, val_loss, samples_per_second, .. } = record;
+    let width = rate.words().len() + 2;
     format!(
-        "{epoch:>5} {train_loss:>12.4} {val_loss:>10.4}{scores} {:>8} {samples_per_second:>11.0}",
+        "{epoch:>5} {train_loss:>12.4} {val_loss:>10.4}{scores} {:>8} {samples_per_second:>width$.0}",
         duration(record.seconds)
     )
 }
