@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// How samples were read and features computed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Reading {
     /// Digest of the preprocessing, or of the tokenizer with the most tokens of a text.
     pub input: String,
