@@ -6,13 +6,14 @@
 #[path = "../tests/support/hub/mod.rs"]
 mod loopback;
 
-use loopback::models::{SMALL, mobilenet, text_facts};
+use loopback::models::{SMALL, golden, mobilenet, pickled, text_facts};
 use loopback::{LoopbackHub, Repo, TOKEN};
 use serde_json::json;
 use std::io::Read;
 
 fn main() {
     let mut repos = vec![mobilenet(), SMALL.repo("owner/small-bert"), SMALL.repo("owner/gated-bert").gated()];
+    repos.push(pickled("owner/pickled-bert", golden("pytorch_model.bin")));
     let crowd = (0..250u64).map(|n| Repo {
         downloads: 10_000 - n,
         ..Repo::new(&format!("crowd/model-{n:04}"), [], text_facts("bert"))

@@ -70,6 +70,14 @@ impl PartialFolder {
         self.folder.path()
     }
 
+    /// Removes it with all that is in it.
+    ///
+    /// # Errors
+    /// Something in it cannot be removed.
+    pub fn remove(self) -> io::Result<()> {
+        self.folder.close()
+    }
+
     /// Gives it its name.
     ///
     /// # Errors
@@ -96,16 +104,35 @@ fn clear_one(path: &Path) {
     if !about.is_dir() && !about.is_file() {
         return;
     }
-    let handle = open(path).ok();
-    let is_abandoned = match handle.as_ref().map(File::try_lock) {
-        Some(Ok(())) => handle.as_ref().is_some_and(|file| is_still(path, file)),
-        Some(Err(TryLockError::WouldBlock)) => false,
-        Some(Err(TryLockError::Error(_))) | None => is_older(&about, ABANDONED),
-    };
-    if is_abandoned {
+    if let Some(_held) = Abandoned::hold(path) {
         // What stays behind costs some disk and nothing else.
         let _ = if about.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
     }
+}
+
+/// What a killed program left, held until this is dropped.
+pub struct Abandoned {
+    _lock: Option<File>,
+}
+
+impl Abandoned {
+    /// `None` while somebody works at it. Where the disk knows no locks, or gives them to whoever asks, it is left once
+    /// nobody has touched it for a day.
+    pub fn hold(path: &Path) -> Option<Self> {
+        let about = std::fs::symlink_metadata(path).ok()?;
+        let lock = open(path).ok();
+        let is_left = match lock.as_ref().map(File::try_lock) {
+            Some(Ok(())) if keeps_others_out(path) => lock.as_ref().is_some_and(|file| is_still(path, file)),
+            Some(Err(TryLockError::WouldBlock)) => false,
+            Some(Ok(()) | Err(TryLockError::Error(_))) | None => is_older(&about, ABANDONED),
+        };
+        is_left.then_some(Self { _lock: lock })
+    }
+}
+
+/// Whether the lock that this program holds on `path` is one: a second handle must not get it.
+fn keeps_others_out(path: &Path) -> bool {
+    open(path).is_ok_and(|second| matches!(second.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 /// Whether nobody has written to it for so long.

@@ -14,7 +14,7 @@
 use super::api::{Digest, RemoteFile};
 use super::id::{Commit, RepoId, RepoPath, Revision};
 use super::lock::Lock;
-use crate::partial::{self, PartialFolder};
+use crate::partial::{self, Abandoned, PartialFolder};
 use crate::problem::{Problem, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -80,7 +80,11 @@ impl RepoCache {
             middle.is_some_and(|middle| middle.len() > 1)
         };
         let entries = std::fs::read_dir(self.blobs()).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).filter(is_claimed).filter(|path| is_left(path)).collect()
+        entries
+            .map(|entry| entry.path())
+            .filter(is_claimed)
+            .filter(|path| Abandoned::hold(path).is_some())
+            .collect()
     }
 
     /// Such a name that nobody else has.
@@ -177,7 +181,7 @@ impl RepoCache {
                 continue;
             };
             if let Ok(Some(_lock)) = Lock::try_now(&self.lock(&digest))
-                && is_left(&entry.path())
+                && Abandoned::hold(&entry.path()).is_some()
             {
                 // What stays behind costs some disk and nothing else.
                 let _ = std::fs::remove_file(entry.path());
@@ -244,11 +248,6 @@ impl RepoCache {
         place(&target, &self.blob(digest), &beside).map_err(fail)?;
         std::fs::rename(&beside, &link).map_err(fail)
     }
-}
-
-/// Whether nobody has the file to himself.
-fn is_left(path: &Path) -> bool {
-    std::fs::File::open(path).is_ok_and(|file| file.try_lock().is_ok())
 }
 
 #[cfg(unix)]

@@ -8,6 +8,7 @@ use super::{Place, digest, local, places, support};
 use crate::backbone::Backbone;
 use crate::control::{Control, Fact};
 use crate::data::modality::Modality;
+use crate::partial::{self, PartialFolder};
 use crate::problem::{Problem, Result};
 use crate::remedy::HubRemedy;
 use serde::Serialize;
@@ -305,7 +306,8 @@ pub fn forget_broken(verified: &Verified) -> Result<(RepoId, Revision)> {
         let blob = std::fs::canonicalize(&link)
             .ok()
             .filter(|blob| blob.starts_with(std::fs::canonicalize(cache.blobs()).unwrap_or_default()));
-        for path in blob.into_iter().chain([link]) {
+        // The link first: one that leads nowhere is what other programs complain of.
+        for path in std::iter::once(link).chain(blob) {
             match std::fs::remove_file(&path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                     return Err(Problem::io("remove the broken file", &path, &e));
@@ -331,6 +333,7 @@ pub struct Removed {
 /// # Errors
 /// There is none of this name, it came with Frostline, or it is being downloaded.
 pub fn remove(id: &str) -> Result<Removed> {
+    clear_left(id);
     let found = list(&[]).into_iter().find(|kept| kept.id == id).ok_or_else(|| absent(id))?;
     let removed = Removed { id: found.id, bytes: found.bytes, folder: found.folder.clone() };
     match found.source {
@@ -341,13 +344,14 @@ pub fn remove(id: &str) -> Result<Removed> {
         )
         .at(found.folder)),
         Source::Referenced => local::forget(&found.folder).map(|()| Removed { bytes: 0, ..removed }),
-        Source::Own => remove_folder(&found.folder).map(|()| removed),
+        Source::Own => {
+            let beside = found.folder.parent().unwrap_or(&found.folder);
+            remove_folder(&found.folder, beside).map(|()| removed)
+        }
         Source::Cache => {
-            let cache =
-                RepoId::parse(id).ok().zip(places::hub_cache()).map(|(id, root)| RepoCache::new(&root, &id));
-            let cache = cache.ok_or_else(|| absent(id))?;
+            let cache = in_cache(id).ok_or_else(|| absent(id))?;
             check_unused(&cache)?;
-            remove_folder(&cache.folder())?;
+            remove_folder(&cache.folder(), &cache.locks())?;
             // Lock files alone do no harm.
             let _ = std::fs::remove_dir_all(cache.locks());
             Ok(removed)
@@ -355,8 +359,29 @@ pub fn remove(id: &str) -> Result<Removed> {
     }
 }
 
-fn remove_folder(folder: &Path) -> Result<()> {
-    std::fs::remove_dir_all(folder).map_err(|e| Problem::io("remove the backbone", folder, &e))
+/// Takes the folder away in one step, so that a program that is killed leaves all of it or nothing that anybody sees;
+/// what then lies in `beside`, on the same disk, is cleared by the next call.
+fn remove_folder(folder: &Path, beside: &Path) -> Result<()> {
+    let fail = |e: std::io::Error| Problem::io("remove the backbone", folder, &e);
+    std::fs::create_dir_all(beside).map_err(fail)?;
+    let partial = PartialFolder::new_in(beside).map_err(fail)?;
+    std::fs::rename(folder, partial.path().join("removed")).map_err(fail)?;
+    partial.remove().map_err(fail)
+}
+
+/// Its place in the cache, there or not.
+fn in_cache(id: &str) -> Option<RepoCache> {
+    Some(RepoCache::new(&places::hub_cache()?, &RepoId::parse(id).ok()?))
+}
+
+/// Removes what a killed program left of a removal or of a download's notes.
+pub fn clear_left(id: &str) {
+    let Some(cache) = in_cache(id) else { return };
+    partial::clear(&cache.locks());
+    if !cache.folder().exists() && check_unused(&cache).is_ok() {
+        // Lock files alone do no harm.
+        let _ = std::fs::remove_dir_all(cache.locks());
+    }
 }
 
 /// No other program may be fetching it.

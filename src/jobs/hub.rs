@@ -112,6 +112,7 @@ pub fn verify(id: Option<&str>, repair: bool, control: &dyn Control) -> Result<V
     if !repair {
         return Ok(verified);
     }
+    verified.iter().for_each(|entry| library::clear_left(&entry.id));
     for entry in verified.iter_mut().filter(|entry| !entry.broken.is_empty()) {
         let (id, revision) = library::forget_broken(entry)?;
         let request = Request { id: id.clone(), revision, allow_pickle: false, anew: true };

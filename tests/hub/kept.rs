@@ -1,7 +1,7 @@
 //! What others left in the cache is taken, and what is left of our own is what others expect.
 
-use crate::loopback::models::{SMALL, Size, mobilenet, text_facts};
-use crate::loopback::{Content, LoopbackHub, Repo};
+use crate::loopback::LoopbackHub;
+use crate::loopback::models::{SMALL, golden, mobilenet, pickled};
 use crate::{User, repo_folder};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -50,28 +50,9 @@ fn blobs_of_others_are_taken() {
     user.hub(&["verify", &repo.id]).code(0);
 }
 
-/// A file of `tests/goldens/hub`.
-fn golden(name: &str) -> Content {
-    Content::of(
-        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/hub").join(name)).unwrap(),
-    )
-}
-
-/// A model whose only weights are in PyTorch's old format.
-fn pickled(weights: Content) -> Repo {
-    let size = Size { vocabulary: 100, ..SMALL };
-    let files = [
-        ("config.json", Content::of(size.config().to_string())),
-        // The network knows a hundred tokens; this tokenizer has fewer.
-        ("tokenizer.json", golden("../brought/text/tokenizer.json")),
-        ("pytorch_model.bin", weights),
-    ];
-    Repo::new(ID, files, text_facts("bert"))
-}
-
 #[test]
 fn old_weights_are_converted_after_a_spoken_yes() {
-    let hub = LoopbackHub::start(vec![pickled(golden("pytorch_model.bin"))]);
+    let hub = LoopbackHub::start(vec![pickled(ID, golden("pytorch_model.bin"))]);
     let user = User::of(&hub);
     let page = user.hub(&["info", ID, "--json"]).code(0).object();
     assert_eq!((&page["supported"], &page["needs_pickle"]), (&json!(false), &json!(true)));
@@ -86,7 +67,7 @@ fn old_weights_are_converted_after_a_spoken_yes() {
 
 #[test]
 fn a_program_in_old_weights_does_not_run() {
-    let hub = LoopbackHub::start(vec![pickled(golden("program.bin"))]);
+    let hub = LoopbackHub::start(vec![pickled(ID, golden("program.bin"))]);
     let user = User::of(&hub);
     let mut command = user.program();
     command.current_dir(user.folder.path()).args(["hub", "download", ID, "--allow-pickle"]);

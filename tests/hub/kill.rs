@@ -112,3 +112,35 @@ fn two_programs_share_one_download() {
     assert!(hub.stored_bytes() <= size + 250_000, "{} bytes were served for {size}", hub.stored_bytes());
     user.hub(&["verify", &repo.id]).code(0);
 }
+
+/// Meant to fail with mixed bytes where a finished file gets its name without being read once more.
+#[cfg(target_os = "linux")]
+#[test]
+fn programs_mix_nothing_where_the_disk_knows_no_locks() {
+    let repo = mobilenet();
+    let hub = LoopbackHub::start(vec![repo.clone()]);
+    hub.pace(6_000_000);
+    let user = User::of(&hub);
+    let library = user.path("noflock.so");
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hub/noflock.c");
+    let made =
+        std::process::Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status();
+    if !made.is_ok_and(|status| status.success()) {
+        eprintln!("there is no C compiler, so nothing was tried");
+        return;
+    }
+    for delay in [0, 150, 600] {
+        let mut programs = Vec::new();
+        for _ in 0..3 {
+            let mut command = user.program();
+            command.args(["hub", "download", &repo.id]).env("LD_PRELOAD", &library);
+            programs.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+            std::thread::sleep(std::time::Duration::from_millis(delay));
+        }
+        for program in programs {
+            crate::support::Answer::new(program.wait_with_output().unwrap()).code(0);
+        }
+        user.hub(&["verify", &repo.id]).code(0);
+        user.hub(&["remove", &repo.id]).code(0);
+    }
+}

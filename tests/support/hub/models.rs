@@ -28,6 +28,25 @@ pub fn mobilenet() -> Repo {
     )
 }
 
+/// A file of `tests/goldens/hub`.
+pub fn golden(name: &str) -> Content {
+    Content::of(
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/hub").join(name)).unwrap(),
+    )
+}
+
+/// A model whose only weights are in PyTorch's old format.
+pub fn pickled(id: &str, weights: Content) -> Repo {
+    let size = Size { vocabulary: 100, ..SMALL };
+    let files = [
+        ("config.json", Content::of(size.config().to_string())),
+        // The network knows a hundred tokens; this tokenizer has fewer.
+        ("tokenizer.json", golden("../brought/text/tokenizer.json")),
+        ("pytorch_model.bin", weights),
+    ];
+    Repo::new(id, files, text_facts("bert"))
+}
+
 /// A BERT of one layer.
 #[derive(Clone, Copy)]
 pub struct Size {
