@@ -306,14 +306,23 @@ pub fn forget_broken(verified: &Verified) -> Result<(RepoId, Revision)> {
         let blob = std::fs::canonicalize(&link)
             .ok()
             .filter(|blob| blob.starts_with(std::fs::canonicalize(cache.blobs()).unwrap_or_default()));
-        // The link first: one that leads nowhere is what other programs complain of.
-        for path in std::iter::once(link).chain(blob) {
-            match std::fs::remove_file(&path) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Problem::io("remove the broken file", &path, &e));
-                }
-                _ => {}
+        // An empty blob is fetched anew; without one the link would lead nowhere until then.
+        let (path, done) = match blob {
+            Some(blob) => {
+                let emptied =
+                    std::fs::File::options().write(true).open(&blob).and_then(|file| file.set_len(0));
+                (blob, emptied)
             }
+            None => {
+                let removed = std::fs::remove_file(&link);
+                (link, removed)
+            }
+        };
+        match done {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Problem::io("remove the broken file", &path, &e));
+            }
+            Ok(()) | Err(_) => {}
         }
     }
     Ok((cache.id, Revision::parse(commit.as_str())?))

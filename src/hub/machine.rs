@@ -67,7 +67,8 @@ mod tests {
     #[test]
     fn a_limit_of_the_program_itself_counts() {
         let status = "Name:\tfrostline\nVmPeak:\t 9 kB\nVmSize:\t  1000 kB\n";
-        let limits = |soft: &str| format!("Max processes 9 9\nMax address space         {soft}   unlimited   bytes\n");
+        let limits =
+            |soft: &str| format!("Max processes 9 9\nMax address space         {soft}   unlimited   bytes\n");
         assert_eq!(left_to_itself(&limits("unlimited"), status), None);
         assert_eq!(left_to_itself(&limits("1500000"), status), Some(1_500_000 - 1_024_000));
         assert_eq!(left_to_itself(&limits("1000"), status), Some(0));

@@ -11,8 +11,8 @@ use serde_json::{Map, Number, Value};
 /// The most bytes that a document of one value takes in memory, 128 MiB.
 pub(super) const MAX_DOCUMENT: usize = 128 << 20;
 
-/// The most bytes that one object among others takes in memory, 64 MiB, as a row of a table.
-pub(super) const MAX_OBJECT: usize = 64 << 20;
+/// The most bytes that one object among others takes in memory, 32 MiB.
+pub(super) const MAX_OBJECT: usize = 32 << 20;
 
 /// Where programs write the shapes in a picture, as long lists of numbers; no label stands there.
 const SHAPES: [&str; 5] = ["segmentation", "bbox", "keypoints", "counts", "coordinates"];

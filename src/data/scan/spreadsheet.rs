@@ -17,6 +17,8 @@ pub(super) const REMEDY: &str = "Save it anew as .xlsx without a password, or sa
 const MAX_UNPACKED: u64 = 512 << 20;
 /// The most bytes of the text that is made of a sheet, 1 GiB.
 const MAX_TEXT: u64 = 1 << 30;
+/// The most rows of a sheet, as Excel has them.
+const MAX_ROWS: u32 = 1 << 20;
 /// The most rows and columns of a table whose first rows are no table: a note.
 const LEAST: (usize, usize) = (2, 2);
 
@@ -48,6 +50,7 @@ pub(super) fn as_csv(bytes: &[u8]) -> Result<(Vec<u8>, Vec<String>), String> {
         // Charts are sheets without cells.
         let Ok(mut cells) = book.worksheet_cells_reader(name) else { continue };
         let Ok(extent) = Extent::of(&mut cells) else { continue };
+        extent.fits(most_from(bytes.len(), MAX_TEXT))?;
         let is_table = extent.rows >= LEAST.0 && extent.columns.len() >= LEAST.1;
         if extent.rows > 0 && (is_table || first.is_none()) {
             first = Some((name.clone(), extent));
@@ -60,7 +63,7 @@ pub(super) fn as_csv(bytes: &[u8]) -> Result<(Vec<u8>, Vec<String>), String> {
         return Err("none of its sheets has a cell with something in it".to_owned());
     };
     let mut cells = book.worksheet_cells_reader(&name).map_err(broken)?;
-    let text = extent.write(&mut cells, most_from(bytes.len(), MAX_TEXT) as usize)?;
+    let text = extent.write(&mut cells)?;
     let others: Vec<String> =
         sheets.iter().filter(|(other, _)| *other != name).map(|(other, _)| format!("“{other}”")).collect();
     let said = match others.as_slice() {
@@ -92,15 +95,19 @@ fn measure(bytes: &[u8], limit: u64) -> Result<(), String> {
 struct Extent {
     rows: usize,
     columns: Vec<u32>,
+    /// Bytes of all cells.
+    text: usize,
 }
 
 impl Extent {
     fn of(cells: &mut Cells) -> Result<Extent, String> {
-        let (mut columns, mut last, mut rows) = (BTreeSet::new(), None, 0);
+        let (mut columns, mut last, mut rows, mut text) = (BTreeSet::new(), None, 0, 0usize);
         while let Some(cell) = cells.next_cell().map_err(|error| error.to_string())? {
-            if as_seen(cell.get_value()).trim().is_empty() {
+            let seen = as_seen(cell.get_value());
+            if seen.trim().is_empty() {
                 continue;
             }
+            text = text.saturating_add(seen.len());
             let (row, column) = cell.get_position();
             columns.insert(column);
             if last != Some(row) {
@@ -108,22 +115,41 @@ impl Extent {
                 last = Some(row);
             }
         }
-        Ok(Extent { rows, columns: columns.into_iter().collect() })
+        Ok(Extent { rows, columns: columns.into_iter().collect(), text })
     }
 
-    /// The rows of the sheet from its first on, with the columns that hold something; at most so many bytes.
-    fn write(&self, cells: &mut Cells, most: usize) -> Result<Vec<u8>, String> {
-        let mut text = Vec::new();
+    /// Refuses more than `most` bytes: of the cells, and of what stands around each field of each row.
+    fn fits(&self, most: u64) -> Result<(), String> {
+        if self.bytes() as u64 <= most {
+            return Ok(());
+        }
+        Err(format!("the text of its cells has more than {}, and no more is read", units::bytes(most)))
+    }
+
+    /// About how many bytes are written.
+    fn bytes(&self) -> usize {
+        const AROUND: usize = 3;
+        self.text.saturating_add(self.rows.saturating_mul(self.columns.len()).saturating_mul(AROUND))
+    }
+
+    /// The rows of the sheet from its first on, with the columns that hold something.
+    fn write(&self, cells: &mut Cells) -> Result<Vec<u8>, String> {
+        let mut text = Vec::with_capacity(self.bytes());
         let mut row = Vec::new();
         let mut at = 0;
-        let mut fields = 0usize;
         while let Some(cell) = cells.next_cell().map_err(|_| "a sheet is broken".to_owned())? {
             let (number, column) = cell.get_position();
             if number < at {
                 return Err("the rows of a sheet are not in their order".to_owned());
             }
+            if number >= MAX_ROWS {
+                return Err(format!(
+                    "a sheet has a row of a number above {}",
+                    units::grouped(MAX_ROWS as usize)
+                ));
+            }
             while at < number {
-                fields += end_row(&mut row, self.columns.len(), &mut text);
+                end_row(&mut row, self.columns.len(), &mut text);
                 at += 1;
             }
             if let Ok(place) = self.columns.binary_search(&column) {
@@ -132,18 +158,14 @@ impl Extent {
                     *field = as_seen(cell.get_value());
                 }
             }
-            if text.len() > most || fields.saturating_mul(3) > most {
-                let limit = units::bytes(most as u64);
-                return Err(format!("the text of its cells has more than {limit}, and no more is read"));
-            }
         }
         end_row(&mut row, self.columns.len(), &mut text);
         Ok(text)
     }
 }
 
-/// Writes a row and makes room for the next one; gives the number of fields. A row with nothing in it is a blank line.
-fn end_row(row: &mut Vec<String>, width: usize, text: &mut Vec<u8>) -> usize {
+/// Writes a row and makes room for the next one. A row with nothing in it is a blank line.
+fn end_row(row: &mut Vec<String>, width: usize, text: &mut Vec<u8>) {
     let is_blank = row.iter().all(|field| field.trim().is_empty());
     if !is_blank {
         for (number, field) in row.iter().take(width).enumerate() {
@@ -156,9 +178,7 @@ fn end_row(row: &mut Vec<String>, width: usize, text: &mut Vec<u8>) -> usize {
         }
     }
     text.push(b'\n');
-    let fields = row.len();
     row.clear();
-    fields
 }
 
 /// A cell as a person sees it, but for formats of numbers; errors and missing values are empty, as pandas reads them.

@@ -406,7 +406,7 @@ pub(super) fn load(path: &Path) -> Result<Loaded, ScanError> {
         return Err(unreadable(format!("it has {size} bytes, and at most {MAX_BYTES} are read")));
     }
     let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
-    let bytes = packed::unpack(bytes, MAX_BYTES).map_err(unreadable)?;
+    let bytes = packed::unpack(bytes, MAX_BYTES).map_err(within(packed::REMEDY))?;
     let (bytes, said) = match extension(&packed::unpacked_name(path)).as_str() {
         "xlsx" | "xlsm" => spreadsheet::as_csv(&bytes).map_err(within(spreadsheet::REMEDY))?,
         "parquet" => parquet::as_lines(bytes).map_err(within(parquet::REMEDY))?,
