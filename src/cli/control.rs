@@ -134,10 +134,8 @@ impl Control for Console {
                 ));
             }
             Fact::Epoch(record) => {
-                let rate = match self.counts_cached.load(Ordering::Relaxed) {
-                    true => Rate::Cached,
-                    false => Rate::Samples,
-                };
+                let is_cached = self.counts_cached.load(Ordering::Relaxed);
+                let rate = if is_cached { Rate::Cached } else { Rate::Samples };
                 if !self.has_header.swap(true, Ordering::Relaxed) {
                     self.print(&show::epoch_header(&self.task, rate));
                 }

@@ -181,7 +181,7 @@ impl RepoCache {
                 continue;
             };
             if let Ok(Some(_lock)) = Lock::try_now(&self.lock(&digest))
-                && Abandoned::hold(&entry.path()).is_some()
+                && let Some(_held) = Abandoned::hold(&entry.path())
             {
                 // What stays behind costs some disk and nothing else.
                 let _ = std::fs::remove_file(entry.path());

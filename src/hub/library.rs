@@ -306,12 +306,14 @@ pub fn forget_broken(verified: &Verified) -> Result<(RepoId, Revision)> {
         let blob = std::fs::canonicalize(&link)
             .ok()
             .filter(|blob| blob.starts_with(std::fs::canonicalize(cache.blobs()).unwrap_or_default()));
-        // An empty blob is fetched anew; without one the link would lead nowhere until then.
+        // An empty blob is fetched anew; without one the link would lead nowhere until then. Who has the broken one mapped
+        // keeps it: it is replaced, not changed.
         let (path, done) = match blob {
             Some(blob) => {
-                let emptied =
-                    std::fs::File::options().write(true).open(&blob).and_then(|file| file.set_len(0));
-                (blob, emptied)
+                let locks = cache.locks();
+                let replaced =
+                    std::fs::create_dir_all(&locks).and_then(|()| partial::replace_from(&locks, &blob, b""));
+                (blob, replaced)
             }
             None => {
                 let removed = std::fs::remove_file(&link);
@@ -320,7 +322,7 @@ pub fn forget_broken(verified: &Verified) -> Result<(RepoId, Revision)> {
         };
         match done {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Problem::io("remove the broken file", &path, &e));
+                return Err(Problem::io("set the broken file aside", &path, &e));
             }
             Ok(()) | Err(_) => {}
         }

@@ -5,18 +5,28 @@ use std::path::Path;
 /// Left free on the disk after a download.
 const SPARE_DISK: u64 = 64 << 20;
 
-/// Memory that this program can still take, in bytes: what is free, and no more than its group (cgroup v2) or its own
-/// limit (`ulimit -v`) leaves it; `None` where the system does not say.
+/// Memory that this program can still take, in bytes: what is free, swap included, and no more than its container
+/// (cgroup v2) or its own limit (`ulimit -v`) leaves it; `None` where the system does not say.
 pub fn free_memory() -> Option<u64> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
-    let free = kilobytes(&read("/proc/meminfo")?, "MemAvailable:")?;
+    let machine = read("/proc/meminfo")?;
+    let free = kilobytes(&machine, "MemAvailable:")? + kilobytes(&machine, "SwapFree:").unwrap_or(0);
     let number = |path: &str| read(path)?.trim().parse::<u64>().ok();
     let of_group = || {
-        let most = number("/sys/fs/cgroup/memory.max")?;
-        Some(most.saturating_sub(number("/sys/fs/cgroup/memory.current")?))
+        let (most, taken) = (number("/sys/fs/cgroup/memory.max")?, number("/sys/fs/cgroup/memory.current")?);
+        Some(left_in_group(most, taken, &read("/sys/fs/cgroup/memory.stat").unwrap_or_default()))
     };
     let own = || left_to_itself(&read("/proc/self/limits")?, &read("/proc/self/status")?);
     Some(free.min(of_group().unwrap_or(u64::MAX)).min(own().unwrap_or(u64::MAX)))
+}
+
+/// What a group that may take `most` bytes has left, with this `memory.stat`: copies of files are given back when memory
+/// is asked for.
+fn left_in_group(most: u64, taken: u64, stat: &str) -> u64 {
+    let copies = ["active_file ", "inactive_file ", "slab_reclaimable "];
+    let bytes =
+        |name: &str| stat.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+    most.saturating_sub(taken.saturating_sub(copies.into_iter().filter_map(bytes).sum()))
 }
 
 /// What the limit on addresses leaves a program with these `/proc/self/limits` and `/proc/self/status`.
@@ -75,6 +85,13 @@ mod tests {
         if cfg!(target_os = "linux") {
             assert!(free_memory().is_some_and(|free| free > 0));
         }
+    }
+
+    #[test]
+    fn copies_of_files_are_free_again_when_memory_is_asked_for() {
+        let stat = "anon 100\nactive_file 300\ninactive_file 200\nslab_reclaimable 50\n";
+        assert_eq!(left_in_group(1000, 900, stat), 1000 - 350);
+        assert_eq!((left_in_group(1000, 900, ""), left_in_group(800, 900, "")), (100, 0));
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Session {
         let work = Workload {
             train_samples,
             validation_samples,
-            batch_size: training.batch_size,
+            batch_size: training.batch_size.min(train_samples.max(1)),
             epochs: training.epochs,
             classes: project.index.classes.len(),
             moments: training.optimiser.moments().len(),

@@ -1,17 +1,23 @@
-//! What a finished job shows, and what an unfinished one leaves: the view of every command and every outcome.
+//! What a finished job shows, and what an unfinished one leaves: the view of every command, with the action that
+//! asks for it once more, and of every outcome.
 
+use super::action::Model;
 use super::layers::thawed_words;
 use super::open::free_beside;
 use super::projects::Recent;
 use super::reading::reason;
 use super::runs::{RunView, tell_differences};
-use super::{Asked, Effect, EvaluationView, Exported, KnownFilters, Offer, Open, Session, Step, ToastKind};
+use super::{
+    Action, Asked, Effect, EvaluationView, Exported, Job, KnownFilters, Offer, Open, Session, Step, ToastKind,
+};
 use crate::evaluate::Evaluation;
 use crate::problem::Problem;
 use crate::project::run::FailureKind;
 use crate::project::{RunRecord, RunState};
 use crate::worker::protocol::RunHistory;
-use crate::worker::{Aside, BackboneFacts, Command, Disk, EvaluateOn, HubAsk, JobId, Long, Outcome, Short};
+use crate::worker::{
+    Aside, BackboneFacts, Begin, Command, Disk, EvaluateOn, HubAsk, JobId, Long, Outcome, Short,
+};
 use std::path::Path;
 
 /// Samples that a card of the start screen shows.
@@ -43,6 +49,56 @@ fn title(command: &Command) -> &'static str {
         Command::Disk(Disk::SaveRecipe { .. }) => "The recipe was not saved",
         Command::Disk(Disk::Remember { .. }) => "Nothing is kept for the next start",
     }
+}
+
+/// The action that asks for a command once more; none for what nobody asked for.
+pub(super) fn again(command: &Command) -> Option<Action> {
+    match command {
+        Command::Long(long) => of_long(long),
+        Command::Short(Short::Try { files, texts, .. }) => Some(match texts.first() {
+            Some(text) => Job::TryText(text.clone()).into(),
+            None => Job::TryFiles(files.clone()).into(),
+        }),
+        Command::Aside(Aside::Open { path, reading: None }) => Some(Open::OpenPath(path.clone()).into()),
+        Command::Aside(Aside::Open { path, reading: Some(reading) }) => {
+            Some(Open::ReadAs { path: path.clone(), reading: reading.clone() }.into())
+        }
+        Command::Aside(Aside::Look { path, reading }) => {
+            Some(Open::LookAt { path: path.clone(), reading: reading.clone() }.into())
+        }
+        Command::Aside(Aside::Hub(ask)) => of_ask(ask),
+        Command::Disk(Disk::SaveRecipe { .. }) => Some(Job::Save.into()),
+        Command::Disk(Disk::Create { data, .. }) => Some(Open::OpenPath(data.index.root.clone()).into()),
+        Command::Short(Short::Filters { .. })
+        | Command::Aside(Aside::ListBackbones | Aside::Devices)
+        | Command::Disk(Disk::Remember { .. }) => None,
+    }
+}
+
+fn of_long(command: &Long) -> Option<Action> {
+    Some(match command {
+        Long::Train { begin: Begin::Anew(_), .. } => Job::Train.into(),
+        Long::Train { begin: Begin::Resume, .. } => Job::Resume.into(),
+        Long::Evaluate { what, .. } => Job::Evaluate(what.clone()).into(),
+        Long::Export { .. } => Job::Export.into(),
+        Long::UseDevice { device } => Job::UseDevice(*device).into(),
+        Long::Inspect { .. } | Long::Calibrate { .. } | Long::Runs { .. } => return None,
+    })
+}
+
+fn of_ask(ask: &HubAsk) -> Option<Action> {
+    let action = match ask {
+        HubAsk::Search { .. } => Model::SearchHub,
+        HubAsk::More { .. } => Model::MoreModels,
+        HubAsk::Page { id, .. } => Model::LookUpModel(id.clone()),
+        HubAsk::Download { id, .. } => Model::DownloadModel(id.clone()),
+        HubAsk::Verify { id: Some(id), repair: false } => Model::VerifyModel(id.clone()),
+        HubAsk::Verify { id: Some(id), repair: true } => Model::RepairModel(id.clone()),
+        HubAsk::Remove { id } => Model::RemoveModel(id.clone()),
+        HubAsk::AddLocal { path, keep } => Model::AddLocalModel(path.clone(), *keep),
+        HubAsk::Library { .. } | HubAsk::Verify { id: None, .. } => return None,
+    };
+    Some(action.into())
 }
 
 fn is_try(command: &Command) -> bool {

@@ -1,12 +1,13 @@
 //! What a failure offers as a button: its remedy where that is something the window can do, or else the same once more.
 
 use super::action::{Edit, Model};
+use super::outcomes::again;
 use super::{Action, Job, Open, Session, Step};
 use crate::data::scan::{LayoutChoice, ScanOptions};
 use crate::problem::{Cause, Problem};
 use crate::project::device::DeviceName;
 use crate::remedy::{HubRemedy, Remedy};
-use crate::worker::{Aside, Begin, Command, Disk, HubAsk, Long, Short};
+use crate::worker::{Aside, Command, Disk};
 
 /// A button on a message.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,54 +103,4 @@ fn of_hub(remedy: &HubRemedy) -> Option<Offer> {
         | HubRemedy::TrustPickle
         | HubRemedy::OneDownloaded => None,
     }
-}
-
-/// The action that asks for a command once more; none for what nobody asked for.
-fn again(command: &Command) -> Option<Action> {
-    match command {
-        Command::Long(long) => of_long(long),
-        Command::Short(Short::Try { files, texts, .. }) => Some(match texts.first() {
-            Some(text) => Job::TryText(text.clone()).into(),
-            None => Job::TryFiles(files.clone()).into(),
-        }),
-        Command::Aside(Aside::Open { path, reading: None }) => Some(Open::OpenPath(path.clone()).into()),
-        Command::Aside(Aside::Open { path, reading: Some(reading) }) => {
-            Some(Open::ReadAs { path: path.clone(), reading: reading.clone() }.into())
-        }
-        Command::Aside(Aside::Look { path, reading }) => {
-            Some(Open::LookAt { path: path.clone(), reading: reading.clone() }.into())
-        }
-        Command::Aside(Aside::Hub(ask)) => of_ask(ask),
-        Command::Disk(Disk::SaveRecipe { .. }) => Some(Job::Save.into()),
-        Command::Disk(Disk::Create { data, .. }) => Some(Open::OpenPath(data.index.root.clone()).into()),
-        Command::Short(Short::Filters { .. })
-        | Command::Aside(Aside::ListBackbones | Aside::Devices)
-        | Command::Disk(Disk::Remember { .. }) => None,
-    }
-}
-
-fn of_long(command: &Long) -> Option<Action> {
-    Some(match command {
-        Long::Train { begin: Begin::Anew(_), .. } => Job::Train.into(),
-        Long::Train { begin: Begin::Resume, .. } => Job::Resume.into(),
-        Long::Evaluate { what, .. } => Job::Evaluate(what.clone()).into(),
-        Long::Export { .. } => Job::Export.into(),
-        Long::UseDevice { device } => Job::UseDevice(*device).into(),
-        Long::Inspect { .. } | Long::Calibrate { .. } | Long::Runs { .. } => return None,
-    })
-}
-
-fn of_ask(ask: &HubAsk) -> Option<Action> {
-    let action = match ask {
-        HubAsk::Search { .. } => Model::SearchHub,
-        HubAsk::More { .. } => Model::MoreModels,
-        HubAsk::Page { id, .. } => Model::LookUpModel(id.clone()),
-        HubAsk::Download { id, .. } => Model::DownloadModel(id.clone()),
-        HubAsk::Verify { id: Some(id), repair: false } => Model::VerifyModel(id.clone()),
-        HubAsk::Verify { id: Some(id), repair: true } => Model::RepairModel(id.clone()),
-        HubAsk::Remove { id } => Model::RemoveModel(id.clone()),
-        HubAsk::AddLocal { path, keep } => Model::AddLocalModel(path.clone(), *keep),
-        HubAsk::Library { .. } | HubAsk::Verify { id: None, .. } => return None,
-    };
-    Some(action.into())
 }

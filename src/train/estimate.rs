@@ -3,8 +3,8 @@
 
 use super::features::TRUNK_BATCH;
 use super::memory;
-pub use super::workload::{Workload, lengths, mean_tokens};
 use super::workload::values;
+pub use super::workload::{Workload, lengths, mean_tokens};
 use crate::backbone::{Backbone, Cut, CutName, FreezeMask, FrozenSource, LayerTree, Pass, WeightFile};
 use crate::problem::Result;
 use crate::project::Machine;

@@ -37,9 +37,12 @@ fn require(told: &Estimate, free: u64, batch_size: usize) -> Result<()> {
     Err(Problem::other(
         "there is too little memory for this training",
         format!("it takes about {needed}, and {free} are free"),
-        Remedy::again(format!(
-            "choose a smaller batch than {batch_size}, freeze more layers, or close other programs"
-        )),
+        Remedy::again(match batch_size {
+            0 | 1 => "freeze more layers, or close other programs".to_owned(),
+            size => {
+                format!("choose a smaller batch than {size}, freeze more layers, or close other programs")
+            }
+        }),
     ))
 }
 

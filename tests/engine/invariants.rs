@@ -120,13 +120,14 @@ fn only_what_is_thawed_is_a_variable() {
 /// A plan over a few made-up samples.
 pub fn small_plan(backbone: &Backbone, thaw: &[&str]) -> (tempfile::TempDir, Plan) {
     let folder = tempfile::tempdir().unwrap();
-    let data = match backbone.input {
-        InputSpec::Text(_) => folder.path().join("texts.csv"),
-        InputSpec::Image(_) => folder.path().join("pictures"),
-    };
+    let data = folder.path().join(if matches!(backbone.input, InputSpec::Image(_)) {
+        "pictures"
+    } else {
+        "texts.csv"
+    });
     match backbone.input {
-        InputSpec::Text(_) => write_texts(&data, 32),
         InputSpec::Image(_) => write_pictures(&data, 2, 8),
+        _ => write_texts(&data, 32),
     }
     let plan = plan_for(backbone.clone(), recipe(backbone, &data, thaw));
     (folder, plan)

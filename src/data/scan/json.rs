@@ -5,7 +5,9 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::{Map, Number, Value};
 
 /// The most bytes that a document of one value takes in memory, 128 MiB.
@@ -14,16 +16,17 @@ pub(super) const MAX_DOCUMENT: usize = 128 << 20;
 /// The most bytes that one object among others takes in memory, 32 MiB.
 pub(super) const MAX_OBJECT: usize = 32 << 20;
 
-/// Where programs write the shapes in a picture, as long lists of numbers; no label stands there.
+/// Where programs write the shapes in a picture, as long lists of numbers. What is no list, and what stands at the top, is
+/// a value like others.
 const SHAPES: [&str; 5] = ["segmentation", "bbox", "keypoints", "counts", "coordinates"];
 
-/// A value that takes at most `LIMIT` bytes, or `None` where it would take more; it is read to its end either way.
+/// A value that takes about `LIMIT` bytes at most, or `None` where it would take more; it is read to its end either way.
 /// Shapes are left away. Nesting is bounded by serde_json (128 deep).
 pub(super) struct Bounded<const LIMIT: usize>(pub Option<Value>);
 
 impl<'de, const LIMIT: usize> Deserialize<'de> for Bounded<LIMIT> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let budget = Budget { left: Cell::new(Some(LIMIT)) };
+        let budget = Budget { left: Cell::new(Some(LIMIT)), depth: Cell::new(0) };
         let value = budget.deserialize(deserializer)?;
         Ok(Bounded(budget.left.get().map(|_| value)))
     }
@@ -32,6 +35,8 @@ impl<'de, const LIMIT: usize> Deserialize<'de> for Bounded<LIMIT> {
 /// Bytes that may still be taken; `None` once they were not enough.
 struct Budget {
     left: Cell<Option<usize>>,
+    /// Objects around what is read.
+    depth: Cell<usize>,
 }
 
 impl Budget {
@@ -98,18 +103,72 @@ impl<'de> Visitor<'de> for &Budget {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         /// The key, the value, the hash and the place in the table of hashes, and what allocations round up.
         const ENTRY: usize = size_of::<(String, Value)>() + 5 * size_of::<usize>();
+        self.depth.set(self.depth.get() + 1);
         let mut object = Map::new();
         while let Some(key) = access.next_key::<String>()? {
-            if SHAPES.contains(&key.as_str()) {
-                access.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            let value = access.next_value_seed(self)?;
-            if self.takes(ENTRY + key.len()) {
+            let value = match self.depth.get() > 1 && SHAPES.contains(&key.as_str()) {
+                true => access.next_value_seed(NoList(self))?,
+                false => Some(access.next_value_seed(self)?),
+            };
+            if let Some(value) = value
+                && self.takes(ENTRY + key.len())
+            {
                 object.insert(key, value);
             }
         }
+        self.depth.set(self.depth.get() - 1);
         Ok(Value::Object(object))
+    }
+}
+
+/// A value that is no list and no object; `None` for these, which are read to their end.
+struct NoList<'b>(&'b Budget);
+
+impl<'de> DeserializeSeed<'de> for NoList<'_> {
+    type Value = Option<Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for NoList<'_> {
+    type Value = Option<Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
+        self.0.visit_bool(value).map(Some)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+        self.0.visit_i64(value).map(Some)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+        self.0.visit_u64(value).map(Some)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+        self.0.visit_f64(value).map(Some)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
+        self.0.visit_str(value).map(Some)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        self.0.visit_unit().map(Some)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<Self::Value, A::Error> {
+        IgnoredAny.visit_seq(access).map(|_| None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<Self::Value, A::Error> {
+        IgnoredAny.visit_map(access).map(|_| None)
     }
 }
 
@@ -139,8 +198,12 @@ mod tests {
     #[test]
     fn shapes_are_left_away() {
         let shape = "[[1, 2, 3], [4]]";
-        let text = format!(r#"{{"id": 1, "segmentation": {shape}, "bbox": {shape}}}"#);
-        assert_eq!(read::<200>(&text), Some(serde_json::json!({"id": 1})));
+        let text = format!(r#"{{"a": [{{"id": 1, "segmentation": {shape}, "bbox": {{"x": 1}}}}]}}"#);
+        assert_eq!(read::<1000>(&text), Some(serde_json::json!({"a": [{"id": 1}]})));
+        // A column of numbers, a text, and what stands at the top.
+        for kept in [r#"{"counts":12}"#, r#"{"bbox":[1,2]}"#, r#"{"a":[{"counts":12,"bbox":"1 2"}]}"#] {
+            assert_eq!(read::<1000>(kept).map(|value| value.to_string()).as_deref(), Some(kept));
+        }
     }
 
     #[test]

@@ -42,6 +42,14 @@ impl<'a> Written<'a> {
         }
     }
 
+    /// What is wrong where the first thing is no object, for a file that holds none.
+    pub fn why_none(self) -> Option<String> {
+        self.lines().find_map(|line| match line {
+            Line::Bad { why, .. } => Some(why),
+            Line::Object { .. } | Line::NotUtf8 { .. } => None,
+        })
+    }
+
     /// The objects, each made plain.
     pub fn lines(self) -> Box<dyn Iterator<Item = Line> + 'a> {
         match self {
@@ -61,7 +69,8 @@ impl<'a> Written<'a> {
         let is_sampled = |number: usize| number < FIRST || number.is_multiple_of(step);
         let sampled: Box<dyn Iterator<Item = Line>> = match self {
             Written::List(list) => {
-                Box::new((0..).zip(list.clone()).filter(|(n, _)| is_sampled(*n)).map(|(_, line)| line))
+                let list = List { text: Cow::Borrowed(&list.text), ..*list };
+                Box::new((0..).zip(list).filter(|(n, _)| is_sampled(*n)).map(|(_, line)| line))
             }
             Written::Document(objects) => {
                 Box::new((0..).zip(objects).filter(|(n, _)| is_sampled(*n)).map(|(_, line)| line.clone()))
@@ -94,12 +103,13 @@ fn within_bytes(objects: impl Iterator<Item = Map<String, Value>>) -> Vec<Map<St
 
 /// About how many bytes a value has.
 fn length(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => size_of::<Value>(),
-        Value::String(text) => text.len(),
-        Value::Array(values) => values.iter().map(length).sum(),
-        Value::Object(object) => object.values().map(length).sum(),
-    }
+    size_of::<Value>()
+        + match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+            Value::String(text) => text.len(),
+            Value::Array(values) => values.iter().map(length).sum(),
+            Value::Object(object) => object.iter().map(|(key, value)| key.len() + length(value)).sum(),
+        }
 }
 
 /// The objects that the one object of the whole file stands for.
@@ -121,7 +131,6 @@ fn document(bytes: &[u8]) -> Option<Vec<Line>> {
 }
 
 /// The objects of a list over the whole file, with the lines on which they begin, read one at a time.
-#[derive(Clone)]
 pub(super) struct List<'a> {
     text: Cow<'a, str>,
     /// Behind what was read.
@@ -151,7 +160,7 @@ impl<'a> List<'a> {
             }
         };
         let is_whole = list.text.get(end?..)?.trim().is_empty();
-        is_whole.then(|| List { at, line, count, ..list })
+        is_whole.then_some(List { at, line, count, ..list })
     }
 
     fn step(&mut self) -> Step {

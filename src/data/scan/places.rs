@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::ScanError;
+use super::forms;
 use super::known::Stamp;
 use super::parts::part_of_folder;
 use super::sampled::Sampled;
@@ -159,7 +160,9 @@ impl Places {
         }
     }
 
-    /// The column that names files: of those half of whose values at least are files here, the one that names most.
+    /// The column that names files: of those half of whose values at least are files here, one that writes endings or
+    /// folders, one that is named like it, one that is not named like a label; then the one that names most. Numbers may be
+    /// the names of files by chance.
     pub fn column(&self, table: Sampled, from: Standpoint) -> Option<usize> {
         let named = |column: usize| {
             let mut cells: Vec<&str> = table.cells(column);
@@ -172,16 +175,29 @@ impl Places {
             let found = some.iter().filter(is_there).count();
             // Numbers that come again and again may be the name of a file by chance.
             let comes_again = cells.len() * 2 < rows && !some.iter().any(|cell| has_ending(cell));
-            (found > 0 && found * 2 >= some.len() && !comes_again).then_some(found * step)
+            let writes_paths = some.iter().filter(|cell| has_ending(cell)).count() * 2 >= some.len();
+            let name = table.name(column);
+            let rank =
+                (writes_paths, is_named_like_files(name), !forms::ends_like_a_label(name), found * step);
+            (found > 0 && found * 2 >= some.len() && !comes_again).then_some(rank)
         };
         let free = (0..table.names.len()).filter(|column| !table.reserved.contains(column));
         let named = free.filter_map(|column| Some((named(column)?, column)));
-        named.max_by_key(|(found, column)| (*found, usize::MAX - column)).map(|(_, column)| column)
+        named.max_by_key(|(rank, column)| (*rank, usize::MAX - column)).map(|(_, column)| column)
     }
 
     fn file(&self, number: usize) -> Option<&Path> {
         self.files.get(number).map(PathBuf::as_path)
     }
+}
+
+/// Whether a column is called as columns with names of files are.
+fn is_named_like_files(name: &str) -> bool {
+    const WORDS: [&str; 9] =
+        ["file", "filename", "filepath", "image", "img", "path", "picture", "photo", "imagepath"];
+    let name: String = name.to_lowercase().split(|c: char| !c.is_alphanumeric()).collect();
+    let name = name.strip_suffix("name").or(name.strip_suffix("id")).unwrap_or(&name);
+    WORDS.contains(&name)
 }
 
 /// Letters composed and small, so that names that differ in their writing alone are the same.
@@ -269,6 +285,35 @@ mod tests {
         here("3.jpg", &["train/3.jpg", "test/3.jpg"]);
         here("/x/train/3.jpg", &["train/3.jpg"]);
         here("train/2.png", &[]);
+    }
+
+    /// Meant to fail with the first column where the numbers of the files alone count.
+    #[test]
+    fn numbers_that_are_names_by_chance_name_no_files() {
+        let files: Vec<PathBuf> = (0..8).map(|n| PathBuf::from(format!("im/{n}.png"))).collect();
+        let places = Places::of(files);
+        let check = |names: [&str; 3], row: &dyn Fn(usize) -> [String; 3], expected: usize| {
+            let names = names.map(str::to_owned);
+            let rows: Vec<Vec<String>> = (0..8).map(|n| row(n).to_vec()).collect();
+            let table = Sampled { names: &names, rows: &rows, lists: &[], reserved: &[] };
+            let from = Standpoint { folder: Path::new(""), part: None };
+            assert_eq!(places.column(table, from), Some(expected), "{names:?}");
+        };
+        let of = |id: usize, file: String| [id.to_string(), file, "cat".to_owned()];
+        check(["id", "file_name", "label"], &|n| of(7 - n, format!("{n}.png")), 1);
+        check(
+            ["annotation_id", "image", "choice"],
+            &|n| of(7 - n, format!("/data/upload/1/0a1b2c3d-{n}.png")),
+            1,
+        );
+        check(["age", "filename", "label"], &|n| of(7 - n, n.to_string()), 1);
+        check(["label", "id", "x"], &|n| of(7 - n, n.to_string()), 1);
+        check(
+            ["mask", "image", "label"],
+            &|n| of(0, format!("im/{n}.png")).map(|cell| cell.replace("cat", "x")),
+            1,
+        );
+        check(["id", "words", "label"], &|n| of(n, "a fine day".to_owned()), 0);
     }
 
     #[test]

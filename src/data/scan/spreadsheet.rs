@@ -50,7 +50,6 @@ pub(super) fn as_csv(bytes: &[u8]) -> Result<(Vec<u8>, Vec<String>), String> {
         // Charts are sheets without cells.
         let Ok(mut cells) = book.worksheet_cells_reader(name) else { continue };
         let Ok(extent) = Extent::of(&mut cells) else { continue };
-        extent.fits(most_from(bytes.len(), MAX_TEXT))?;
         let is_table = extent.rows >= LEAST.0 && extent.columns.len() >= LEAST.1;
         if extent.rows > 0 && (is_table || first.is_none()) {
             first = Some((name.clone(), extent));
@@ -62,6 +61,7 @@ pub(super) fn as_csv(bytes: &[u8]) -> Result<(Vec<u8>, Vec<String>), String> {
     let Some((name, extent)) = first else {
         return Err("none of its sheets has a cell with something in it".to_owned());
     };
+    extent.fits(most_from(bytes.len(), MAX_TEXT))?;
     let mut cells = book.worksheet_cells_reader(&name).map_err(broken)?;
     let text = extent.write(&mut cells)?;
     let others: Vec<String> =

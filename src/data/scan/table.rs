@@ -203,11 +203,12 @@ impl<'a> Reader<'a> {
         let written = Written::of(bytes);
         let Head { names, rows, lists, .. } = Head::of_objects(&written);
         if names.is_empty() {
-            let why = match bytes.trim_ascii_start().first() {
+            let what = match bytes.trim_ascii_start().first() {
                 Some(b'[') => "is a JSON list that holds no object, or is broken",
                 _ => "has no line that is a JSON object",
             };
-            self.find(None, FindingKind::BadRow, why, LINES_REMEDY);
+            let why = written.why_none().map_or(what.to_owned(), |why| format!("{what}: the first {why}"));
+            self.find(None, FindingKind::BadRow, &why, LINES_REMEDY);
             return Ok(choice.clone());
         }
         let table = Sampled { names: &names, rows: &rows, lists: &lists, reserved: &[] };
@@ -358,7 +359,7 @@ impl<'a> Reader<'a> {
         self.findings.push(Finding { file, line, kind, reason, remedy });
     }
 
-    /// Refuses millions of rows that hold next to nothing: each takes a hundred times its own length.
+    /// Refuses millions of rows that hold next to nothing: what is noted of each takes several times its own length.
     fn are_no_crumbs(&self, bytes: usize, rows: usize) -> Result<(), ScanError> {
         /// Bytes of a row on average, from which on any number of rows is read.
         const LEAST_BYTES: usize = 64;

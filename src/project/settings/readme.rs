@@ -2,7 +2,6 @@
 
 use super::tests::circumstances;
 use super::{Defaults, Kind, SETTINGS, Setting, Standard, Value};
-use crate::data::index::Modality;
 use std::path::PathBuf;
 
 const BEGIN: &str = "<!-- settings: made from src/project/settings/rows.rs -->\n";
@@ -52,10 +51,7 @@ fn default(setting: &Setting) -> String {
     let mut text = written(usual);
     for defaults in all.iter().filter(|d| setting.default(d) != usual) {
         let Defaults { modality, head_only, .. } = defaults;
-        let samples = match modality {
-            Modality::Image => "images",
-            Modality::Text => "texts",
-        };
+        let samples = modality.facts().many;
         let layers = if *head_only { "head only" } else { "layers thawed" };
         text += &format!("; {samples}, {layers}: {}", written(setting.default(defaults)));
     }
