@@ -116,7 +116,7 @@ fn a_packed_table_is_read_as_it_was() {
     assert_eq!(index.items.len(), 80);
     let cut = folder(&[("a.tsv.zst", &packed[..packed.len() - 9])]);
     let refused = scan(&cut.path().join("a.tsv.zst"), &ScanOptions::default(), &Silent).unwrap_err();
-    assert!(matches!(&refused, ScanError::Unreadable { why, .. } if why.contains("compressed")), "{refused}");
+    assert!(matches!(&refused, ScanError::Within { why, .. } if why.contains("compressed")), "{refused}");
 }
 
 #[test]
