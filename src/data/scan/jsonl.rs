@@ -28,6 +28,7 @@ pub(super) enum Written<'a> {
 }
 
 impl<'a> Written<'a> {
+    /// As the first bytes tell, or else the whole file.
     pub fn of(bytes: &'a [u8]) -> Written<'a> {
         let list = List::of(bytes).map(Written::List);
         list.or_else(|| document(bytes).map(Written::Document)).unwrap_or(Written::Lines(bytes))
