@@ -107,20 +107,34 @@ impl DataView {
     /// Applies the filters anew.
     pub fn refresh(&mut self) {
         let class = self.class.map(|class| class as u32);
-        let shows = |item: &ItemFacts, labels: &[u32]| {
-            class.is_none_or(|class| labels.contains(&class))
-                && self.part.is_none_or(|part| item.part == Some(part))
-                && (!self.findings_only || item.has_finding)
+        let fits = |item: &ItemFacts| {
+            self.part.is_none_or(|part| item.part == Some(part)) & (!self.findings_only | item.has_finding)
         };
-        let (mut begin, mut visible) = (0, std::mem::take(&mut self.visible));
-        visible.clear();
-        for (number, item) in self.items.iter().enumerate() {
-            let end = item.labels_end as usize;
-            if shows(item, self.labels.get(begin..end).unwrap_or_default()) {
-                visible.push(number);
+        let has_class = |labels: &[u32]| class.is_none_or(|class| labels.contains(&class));
+        // Every number is written, and stays where its item is shown: what comes next cannot be foretold, so that a
+        // branch would cost more.
+        let (mut visible, mut shown) = (std::mem::take(&mut self.visible), 0);
+        visible.resize(self.items.len(), 0);
+        let mut take = |number: usize, shows: bool| {
+            if let Some(place) = visible.get_mut(shown) {
+                *place = number;
             }
-            begin = end;
+            shown += usize::from(shows);
+        };
+        if self.labels.len() == self.items.len() && self.unlabelled == 0 {
+            // One label each.
+            for (number, (item, label)) in self.items.iter().zip(&self.labels).enumerate() {
+                take(number, fits(item) & class.is_none_or(|class| class == *label));
+            }
+        } else {
+            let mut begin = 0;
+            for (number, item) in self.items.iter().enumerate() {
+                let end = item.labels_end as usize;
+                take(number, fits(item) && has_class(self.labels.get(begin..end).unwrap_or_default()));
+                begin = end;
+            }
         }
+        visible.truncate(shown);
         self.visible = visible;
     }
 
