@@ -343,9 +343,10 @@ fn a_prediction_is_a_line_for_each_input() {
     let file = scratch.file("one.txt", "The film was wonderful.");
     let told =
         run!("predict", TEXTS.export, file, "--text", "The film was wonderful.", "--text", "", "--json")
-            .code(0);
+            .code(1);
     let told = told.lines();
     assert_eq!(told[0]["labels"], told[1]["labels"]);
+    assert!(told[2]["error"].as_str().is_some_and(|error| error.contains("it is empty")), "{:?}", told[2]);
     assert_eq!(told[1]["input"], "The film was wonderful.");
     assert!(run!("predict", images.export, good).code(0).stdout.contains("red"));
     run!("predict", images.export, "--text", "a text", "--json").code(1);

@@ -120,7 +120,11 @@ impl Questions<'_> {
             }
         }
         let typed = |text: &String| {
-            (Prediction { input: text.clone(), ..Prediction::default() }, Ok(Sample::Text(text.clone())))
+            let sample = match text.trim() {
+                "" => Err(Problem::input("this text cannot be used", "it is empty", "give a text")),
+                _ => Ok(Sample::Text(text.clone())),
+            };
+            (Prediction { input: text.clone(), ..Prediction::default() }, sample)
         };
         inputs.extend(self.texts.iter().map(typed));
         Ok(inputs)
