@@ -69,6 +69,8 @@ pub enum Columns {
     FoldersAreClasses,
     /// A column names files.
     FilesOrText,
+    /// No column looks like texts.
+    TextOrElse,
     /// The column may hold something else than the label.
     CheckLabel,
     CheckLabels,
@@ -216,6 +218,7 @@ impl Columns {
             | Self::Number
             | Self::OneLabel
             | Self::FilesOrText
+            | Self::TextOrElse
             | Self::CheckLabel
             | Self::CheckLabels
             | Self::LabelOrNumber
@@ -263,6 +266,12 @@ impl Columns {
                 "Put the files beside the table or into a folder beside it; or name the column that names files with \
                  --file-column, or the one that holds texts with --text-column.",
                 "Put the files beside the table or into a folder beside it; or choose the columns.",
+            ),
+            Self::TextOrElse => (
+                "Frostline learns from texts, and from images that a table names. If a column holds texts for all that, name \
+                 it with --text-column; if one names files, put these beside the table.",
+                "Frostline learns from texts, and from images that a table names. If a column holds texts for all that, choose \
+                 it; if one names files, put these beside the table.",
             ),
             Self::CheckLabel => (
                 "check that the right column holds the label (--label-column)",
@@ -384,6 +393,7 @@ mod tests {
             Columns::OneLabel,
             Columns::FoldersAreClasses,
             Columns::FilesOrText,
+            Columns::TextOrElse,
             Columns::CheckLabel,
             Columns::CheckLabels,
             Columns::Differing,

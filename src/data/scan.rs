@@ -34,6 +34,7 @@ pub mod readings;
 mod records;
 mod roles;
 mod sampled;
+mod shape;
 mod spelling;
 mod spreadsheet;
 mod table;
@@ -44,7 +45,7 @@ mod walk;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-pub use error::ScanError;
+pub use error::{First, ScanError};
 pub use known::KnownFiles;
 pub use options::{ColumnChoice, LayoutChoice, ScanOptions, Separator, TextColumns, TextEncoding, Writing};
 pub use unlabelled::{Content, Unlabelled, unlabelled};
@@ -185,7 +186,7 @@ impl Found {
             // A broken file says more than that its folder is then empty.
             let of_folder = |finding: &&Finding| finding.kind == FindingKind::EmptyFolder;
             let first = findings.iter().find(|finding| !of_folder(finding)).or(findings.first());
-            let first = first.map(error::in_words);
+            let first = first.map(error::First::of);
             return Err(ScanError::Empty { path: root.to_owned(), first });
         }
         match &mut layout {
@@ -250,7 +251,11 @@ fn numbered(label: Label, names: &[String]) -> Option<Target> {
 fn what_a_file_is(path: &Path) -> String {
     match Modality::of_name(path).map(Modality::facts) {
         Some(facts) if facts.carrier == Carrier::File => format!("it is a single {}", facts.name),
-        _ => match extension(path).as_str() {
+        _ => match extension(&packed::unpacked_name(path)).as_str() {
+            "tar" | "tgz" | "tbz" | "txz" | "bz2" | "xz" | "7z" | "rar" | "lzma" | "br" => {
+                "it is packed in a way that is not read (zip archives, and tables with .gz or .zst, are): unpack it first"
+                    .to_owned()
+            }
             "xls" | "xlsb" | "ods" | "numbers" => {
                 "it is a spreadsheet of a kind that is not read: save it as .xlsx or CSV".to_owned()
             }
@@ -263,6 +268,8 @@ fn what_a_file_is(path: &Path) -> String {
 mod file_tests;
 #[cfg(test)]
 mod folder_tests;
+#[cfg(test)]
+mod kind_tests;
 #[cfg(test)]
 mod named_tests;
 #[cfg(test)]

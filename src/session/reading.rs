@@ -53,7 +53,7 @@ impl ReadingView {
     /// Whether what is read is a table, whose columns can be chosen.
     pub fn reads_table(&self) -> bool {
         match self.chosen().map(|reading| reading.layout) {
-            Some(LayoutChoice::Folders | LayoutChoice::Names) => false,
+            Some(LayoutChoice::Folders | LayoutChoice::Inner | LayoutChoice::Names) => false,
             Some(LayoutChoice::Table) | None => {
                 self.glance.as_ref().is_some_and(|glance| glance.table.is_some())
             }

@@ -16,10 +16,69 @@ pub(super) enum Cell {
     /// JSON null, or no such key.
     Absent,
     Text(String),
+    /// What a table writes where nobody knows the value: `NaN`, `NA`, `null`.
+    Nothing(String),
     /// A JSON list of strings, numbers, true and false.
     List(Vec<String>),
     /// Another JSON value, in words.
     Other(&'static str),
+}
+
+impl Cell {
+    /// What stands in a cell of a table of records, where lists may be written as JSON or Python writes them.
+    pub fn written(text: &str) -> Cell {
+        let text = trimmed(text);
+        match list_within(text) {
+            _ if is_missing(text) => Cell::Nothing(text.to_owned()),
+            Some(parts) => Cell::List(parts),
+            None => Cell::Text(text.to_owned()),
+        }
+    }
+
+    /// What it says, where that is one thing.
+    pub fn text(self) -> Option<String> {
+        match self {
+            Cell::Text(text) | Cell::Nothing(text) => Some(text),
+            Cell::List(_) | Cell::Other(_) | Cell::Absent => None,
+        }
+    }
+}
+
+/// Without white space and marks of byte order around it, which joined files leave within.
+pub(super) fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'))
+}
+
+/// Whether pandas, R and spreadsheets take a cell for a missing value. The words are those of pandas' `read_csv`.
+pub(super) fn is_missing(cell: &str) -> bool {
+    const WORDS: [&str; 18] = [
+        "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
+        "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+    ];
+    WORDS.contains(&trimmed(cell))
+}
+
+/// The strings of a list as JSON or Python writes it: `["a", "b"]`, `['a', 'b']`, `['a' 'b']` of numpy.
+fn list_within(text: &str) -> Option<Vec<String>> {
+    let within = text.strip_prefix('[')?.strip_suffix(']')?.trim();
+    let (mut parts, mut rest) = (Vec::new(), within);
+    while let Some(quote) = rest.chars().next() {
+        if !matches!(quote, '"' | '\'') {
+            return None;
+        }
+        let (mut part, mut letters) = (String::new(), rest.char_indices().skip(1));
+        let end = loop {
+            match letters.next()? {
+                (_, '\\') => part.push(letters.next()?.1),
+                (at, letter) if letter == quote => break at + letter.len_utf8(),
+                (_, letter) => part.push(letter),
+            }
+        };
+        parts.push(part);
+        rest = rest.get(end..)?.trim_start();
+        rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
+    }
+    (!parts.is_empty() || within.is_empty()).then_some(parts)
 }
 
 /// Why a row is left out.
@@ -52,8 +111,7 @@ impl Refused {
 }
 
 pub(super) const VALUE_REMEDY: &str = "Give the text as a string and the label as a string or a number.";
-const PLACEHOLDER_REMEDY: &str =
-    "Label the row, leave the cell empty if none of the labels applies, or remove the row.";
+const PLACEHOLDER_REMEDY: &str = "Label the row, or remove it. If the word is the name of a class, write it otherwise (“no”, “none of these”).";
 const NUMBER_REMEDY: &str = "Write a plain number, such as 1234.5, or remove the row.";
 const ONE_MARK_REMEDY: &str = "Mark one class with 1 and all others with 0, or remove the row.";
 const MARK_REMEDY: &str = "Write 1 where the label applies and 0 where it does not, or remove the row.";
@@ -102,7 +160,8 @@ fn marked(names: &[String], cells: &[Cell]) -> Result<BTreeSet<String>, Refused>
 
 fn class(name: &str, cell: &Cell) -> Result<Label, Refused> {
     match cell {
-        Cell::Text(text) if !text.trim().is_empty() => Ok(Label::Class(text.trim().to_owned())),
+        Cell::Text(text) if !trimmed(text).is_empty() => Ok(Label::Class(trimmed(text).to_owned())),
+        Cell::Nothing(word) => Err(Refused::placeholder(name, word)),
         Cell::Text(_) | Cell::Absent => Err(Refused::missing("label")),
         Cell::List(parts) => match parts.as_slice() {
             [one] if !one.trim().is_empty() => Ok(Label::Class(one.trim().to_owned())),
@@ -123,6 +182,7 @@ fn labels(name: &str, cell: &Cell, separator: Option<char>) -> Result<Label, Ref
         (Cell::Text(text), _) if !text.trim().is_empty() && stands_for_nothing(text) => {
             Err(Refused::placeholder(name, text))
         }
+        (Cell::Nothing(word), _) => Err(Refused::placeholder(name, word)),
         (Cell::Text(text), Some(separator)) => trimmed(&mut text.split(separator)),
         (Cell::Text(text), None) => trimmed(&mut std::iter::once(text.as_str())),
         (Cell::List(parts), _) => trimmed(&mut parts.iter().map(String::as_str)),
@@ -136,7 +196,7 @@ fn all_absent(cells: &[Cell], what: &str) -> Result<(), Refused> {
     let is_absent = |cell: &Cell| match cell {
         Cell::Absent => true,
         Cell::Text(text) => text.trim().is_empty(),
-        Cell::List(_) | Cell::Other(_) => false,
+        Cell::Nothing(_) | Cell::List(_) | Cell::Other(_) => false,
     };
     match cells.iter().all(is_absent) {
         true => Err(Refused::missing(what)),
@@ -150,6 +210,7 @@ fn is_marked(name: &str, cell: &Cell) -> Result<bool, Refused> {
     match cell {
         Cell::Text(text) if text.trim().is_empty() => Err(refused("empty".to_owned())),
         Cell::Text(text) => mark(text).ok_or_else(|| refused(shown(text))),
+        Cell::Nothing(word) => Err(refused(shown(word))),
         Cell::Absent => Err(refused("empty".to_owned())),
         Cell::List(_) => Err(refused("a list".to_owned())),
         Cell::Other(kind) => Err(refused((*kind).to_owned())),
@@ -162,6 +223,7 @@ fn number_in(name: &str, cell: &Cell, form: TargetForm) -> Result<f64, Refused> 
     match cell {
         Cell::Text(text) if text.trim().is_empty() => Err(refused("empty")),
         Cell::Text(text) => number(text, form).map_err(|fault| fault.refused(name, text)),
+        Cell::Nothing(word) => Err(refused(&shown(word))),
         Cell::Absent => Err(refused("empty")),
         Cell::List(_) => Err(refused("a list")),
         Cell::Other(kind) => Err(refused(kind)),
@@ -292,6 +354,24 @@ mod tests {
         }
         check("e.", Err(NumberFault::NoNumber));
         check("drei", Err(NumberFault::NoNumber));
+    }
+
+    #[test]
+    fn cells_that_say_nothing_and_lists_are_told() {
+        let check = |text: &str, expected: Cell| assert_eq!(Cell::written(text), expected, "{text}");
+        let list = |parts: &[&str]| Cell::List(parts.iter().map(|part| part.to_string()).collect());
+        check(" NaN ", Cell::Nothing("NaN".to_owned()));
+        check("NA", Cell::Nothing("NA".to_owned()));
+        check("none", Cell::Text("none".to_owned()));
+        check("\u{feff}pos", Cell::Text("pos".to_owned()));
+        check("['pos']", list(&["pos"]));
+        check("[\"a\", \"it's\"]", list(&["a", "it's"]));
+        check("['a' 'b']", list(&["a", "b"]));
+        check("[]", list(&[]));
+        check("['a\\'b']", list(&["a'b"]));
+        for plain in ["[a]", "['a", "[1, 2]", "['a'] b", "[", "pos"] {
+            check(plain, Cell::Text(plain.to_owned()));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::cells::stands_for_nothing;
 use super::forms;
 use super::places::{Places, Standpoint};
 
-use super::sampled::Sampled;
+use super::sampled::{FILE_NAMES, Sampled};
 use super::{ScanError, ScanOptions};
 use crate::data::modality::Modality;
 use crate::data::target::{TargetForm, TargetKind};
@@ -71,6 +71,8 @@ pub(super) struct Choice {
     pub is_decided: bool,
     /// What the text is called where a model was trained, which need not be here.
     pub usual_text: Option<String>,
+    /// Whether what is sought is not the label but the part, for files that something else labels.
+    pub seeks_parts: bool,
 }
 
 impl Choice {
@@ -144,17 +146,20 @@ impl Columns {
         let file = asked_file.or_else(found_file);
         let named_text = asked_text
             .or(file)
-            .or_else(|| by_name(names, &TEXT_NAMES, &reserved).filter(|text| !asked_labels.contains(text)));
+            .or_else(|| filled_by_name(table, &TEXT_NAMES).filter(|text| !asked_labels.contains(text)));
         let target = choice.options.target;
         // Projects from before there were lists have none of them for their class.
         let list_names: &[&str] = if target == Some(TargetKind::Class) { &[] } else { &forms::LIST_NAMES };
-        let named_label = by_name(names, &LABEL_NAMES, &reserved);
-        let named_label = named_label.or_else(|| by_name(names, list_names, &reserved));
+        let named_label = filled_by_name(table, &LABEL_NAMES);
+        let named_label = named_label.or_else(|| filled_by_name(table, list_names));
         let named_label = named_label.filter(|label| asked_labels.is_empty() && Some(*label) != named_text);
         let labels: Vec<usize> = asked_labels.iter().copied().chain(named_label).collect();
         let text = named_text.or_else(|| text_outside(table, &labels, asked.first_joined()));
         let text = text.ok_or_else(|| unclear("text"))?;
         let (labels, form) = match (choice.form, asked_labels.as_slice()) {
+            (_, []) if choice.seeks_parts => {
+                (vec![table.parts().ok_or_else(|| unclear("label"))?], TargetForm::Name)
+            }
             (_, []) => table.labels(named_label, text, target).ok_or_else(|| {
                 unclear(if target == Some(TargetKind::Numbers) { "number" } else { "label" })
             })?,
@@ -173,6 +178,10 @@ impl Columns {
         if asked_text.is_none() && file.is_none() && table.holds_names_of_files(text) {
             let column = names.get(text).map_or("", |name| name.trim()).to_owned();
             return Err(ScanError::NamesOfFiles { path: path.to_owned(), column });
+        }
+        if named_text.is_none() && asked.joined.is_empty() && !table.reads_like_text(text) {
+            let column = names.get(text).map_or("", |name| name.trim()).to_owned();
+            return Err(ScanError::NoTexts { path: path.to_owned(), column });
         }
         let holds = file.map_or(Holds::Texts, |_| Holds::Files);
         Ok(Columns { sample: text, holds, labels, form })
@@ -311,11 +320,29 @@ pub(super) fn is_header(first: &[String], rest: &[Vec<String>], choice: &Choice)
     if first.iter().any(|name| Modality::of_name(Path::new(name.trim())).is_some()) {
         return false;
     }
+    // As pandas names columns that have no names.
+    let counts =
+        |from: usize| first.iter().skip(from).enumerate().all(|(at, name)| name.trim() == at.to_string());
+    let is_counted =
+        counts(0) || (first.len() > 2 && first.first().is_some_and(|name| name.is_empty()) && counts(1));
+    if first.len() > 1
+        && is_counted
+        && rest.iter().any(|row| row.iter().any(|cell| cell.contains(char::is_alphabetic)))
+    {
+        return true;
+    }
     let known = TEXT_NAMES.iter().chain(&LABEL_NAMES).chain(&forms::LIST_NAMES);
     if known.into_iter().any(|name| position(first, name).is_some()) {
         return true;
     }
-    let table = Sampled { names: &unnamed, rows: rest, lists: &[], reserved: &[] };
+    let named = Sampled { names: first, rows: rest, lists: &[], reserved: &[] };
+    let names_files = |column: usize| {
+        forms::is_named(named.name(column), &FILE_NAMES) && named.holds_names_of_files(column)
+    };
+    if named.parts().is_some() || (0..first.len()).any(names_files) {
+        return true;
+    }
+    let table = Sampled { names: &unnamed, ..named };
     let name = |column: usize| first.get(column).map_or("", |name| name.trim());
     let cells = |column: usize| rest.iter().filter_map(move |row| row.get(column)).map(|cell| cell.trim());
     match Columns::choose(Path::new(""), choice, table, None) {
@@ -380,6 +407,17 @@ pub(super) fn is_label_name(name: &str) -> bool {
 
 fn by_name(names: &[String], known: &[&str], reserved: &[usize]) -> Option<usize> {
     known.iter().find_map(|known| position(names, known).filter(|column| !reserved.contains(column)))
+}
+
+/// The first of these names whose column is filled: one that has next to nothing in it does not beat one of the others
+/// that does, nor, where it has nothing at all, whatever the columns hold.
+fn filled_by_name(table: Sampled, known: &[&str]) -> Option<usize> {
+    let named = known.iter().filter_map(|known| by_name(table.names, &[known], table.reserved));
+    let filled: Vec<(usize, usize)> = named.map(|column| (column, table.cells(column).len())).collect();
+    let fullest = filled.iter().map(|(_, filled)| *filled).max()?;
+    // Without rows, names are all that there is.
+    let is_enough = |filled: usize| filled * 4 >= fullest && (filled > 0 || table.rows.is_empty());
+    filled.into_iter().find(|(_, filled)| is_enough(*filled)).map(|(column, _)| column)
 }
 
 /// The column with the most letters; where texts are joined it must be one of texts, or else is the first of those.

@@ -54,10 +54,75 @@ pub(super) fn decode(bytes: &[u8], encoding: Option<TextEncoding>) -> Result<Con
         passed_over.extend(lines_with_zeros(&text));
         text.to_mut().retain(|byte| *byte != 0);
     }
-    if !text.contains(&b'\n') && text.contains(&b'\r') {
-        text.to_mut().iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
+    if text.contains(&b'\r') {
+        if !text.contains(&b'\n') {
+            text.to_mut().iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
+        } else if returns_end_lines(&text) {
+            end_lines_with_feeds(text.to_mut());
+        }
     }
     Ok(Content { bytes: text, encoding: name, passed_over })
+}
+
+/// What ends a line outside of quotes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Feed,
+    /// A carriage return with no line feed behind it.
+    Return,
+}
+
+/// Tells the ends of lines from breaks within quoted fields.
+struct Ends {
+    quoted: bool,
+    before: u8,
+}
+
+impl Ends {
+    fn new() -> Ends {
+        Ends { quoted: false, before: b'\n' }
+    }
+
+    fn step(&mut self, byte: u8, next: Option<u8>) -> Option<End> {
+        let before = std::mem::replace(&mut self.before, byte);
+        let ends_field = matches!(next, None | Some(b',' | b';' | b'\t' | b'|' | b'\n' | b'\r'));
+        match byte {
+            b'"' if self.quoted => self.quoted = before == b'\\' && !ends_field,
+            // Doubled within quotes, or at the beginning of a field.
+            b'"' => self.quoted = matches!(before, b'"' | b',' | b';' | b'\t' | b'|' | b'\n' | b'\r' | b' '),
+            b'\n' if !self.quoted => return Some(End::Feed),
+            b'\r' if !self.quoted && next != Some(b'\n') => return Some(End::Return),
+            _ => {}
+        }
+        None
+    }
+}
+
+/// Whether carriage returns end lines by themselves: a few among many line feeds are white space within fields.
+fn returns_end_lines(text: &[u8]) -> bool {
+    /// Of so many ends of lines one must be such.
+    const LEAST: usize = 20;
+    let (mut ends, mut returns, mut feeds) = (Ends::new(), 0_usize, 0_usize);
+    for (at, byte) in text.iter().enumerate() {
+        match ends.step(*byte, text.get(at + 1).copied()) {
+            Some(End::Return) => returns += 1,
+            Some(End::Feed) => feeds += 1,
+            None => {}
+        }
+    }
+    returns > 0 && returns * LEAST >= feeds
+}
+
+fn end_lines_with_feeds(text: &mut [u8]) {
+    let mut ends = Ends::new();
+    for at in 0..text.len() {
+        let next = text.get(at + 1).copied();
+        if let Some(byte) = text.get_mut(at)
+            && ends.step(*byte, next) == Some(End::Return)
+        {
+            *byte = b'\n';
+        }
+    }
 }
 
 /// How two bytes make a unit of UTF-16.
@@ -126,6 +191,11 @@ mod tests {
         check(&big, text, 0);
         check(&[b"\xef\xbb\xbf", text.as_bytes()].concat(), text, 0);
         check(b"a,b\rc,d\r", "a,b\nc,d\n", 0);
+        check(b"a,b\rc,\"d\ne\"\rf,g\r", "a,b\nc,\"d\ne\"\nf,g\n", 0);
+        check(b"a,\"b \\\"x\\\" y\"\rc,\"d\ne\"\rf,g\r", "a,\"b \\\"x\\\" y\"\nc,\"d\ne\"\nf,g\n", 0);
+        check(b"a,b\r\nc,d\re,f\n", "a,b\r\nc,d\ne,f\n", 0);
+        let stray = [b"a \r b,c\n".as_slice(), &b"d,e\n".repeat(40)].concat();
+        check(&stray, std::str::from_utf8(&stray).unwrap(), 0);
         check(b"a,b\r\nc,\"d\re\"\r\n", "a,b\r\nc,\"d\re\"\r\n", 0);
     }
 

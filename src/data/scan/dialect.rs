@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use std::path::Path;
 
+use super::columns::{TEXT_NAMES, is_label_name};
+use super::forms::is_named;
 use super::options::{Separator, Writing};
 use super::records::{Dialect, Quoting, Records, Row};
+use super::sampled::FILE_NAMES;
 use crate::data::facts::extension;
 
 /// Rows that are looked at to tell the dialect.
@@ -109,7 +112,7 @@ fn find_out(bytes: &[u8], expected: Expected) -> Told {
         let above = vec![(1, "the line that names the separator")];
         return Told { dialect: Probe::of(bytes, said).dialect, above };
     }
-    let candidates = if expected == Expected::Tabs { *b"\t,;|" } else { *b",;\t|" };
+    let candidates = if expected == Expected::Tabs { *b"\t,;|^~" } else { *b",;\t|^~" };
     let mut probes = candidates.into_iter().map(|delimiter| Probe::of(bytes, Dialect::from(delimiter)));
     let first = probes.next().unwrap_or_else(|| Probe::of(bytes, Dialect::from(b',')));
     // Of equals, the one that is expected.
@@ -181,20 +184,32 @@ impl Probe {
         (header && agreeing * 2 >= self.rows.len(), agreeing)
     }
 
-    /// How many rows stand above the header: those with one filled field above the first full row.
+    /// How many rows stand above the header: those with one filled field or a mark of a comment above the first full row,
+    /// or else what is above the first row that names columns as texts and labels are usually called.
     fn titles(&self) -> usize {
         /// What stands above a header is short.
         const MOST: usize = 20;
         let filled = |fields: &[String]| fields.iter().filter(|field| !field.trim().is_empty()).count();
         let is_full = |fields: &[String]| fields.len() == self.width && filled(fields) == self.width;
+        let is_comment = |fields: &[String]| {
+            let first = fields.first().map_or("", |first| first.trim_start());
+            first.starts_with('#') && first.len() > 1
+        };
         let is_title = |fields: &[String]| {
-            fields.len() == 1 || (self.width > 2 && fields.len() == self.width && filled(fields) <= 1)
+            fields.len() == 1
+                || is_comment(fields)
+                || (self.width > 2 && fields.len() == self.width && filled(fields) <= 1)
         };
         let fields = || self.rows.iter().map(|(_, _, fields)| fields.as_slice());
-        match fields().position(is_full) {
-            Some(first) if self.width > 1 && first <= MOST && fields().take(first).all(is_title) => first,
-            _ => 0,
-        }
+        let below_titles = fields()
+            .position(is_full)
+            .filter(|first| self.width > 1 && *first <= MOST && fields().take(*first).all(is_title));
+        let first = below_titles.unwrap_or(0);
+        // A remark may have as many commas as there are columns.
+        let remarks = fields().skip(first).take(MOST).take_while(|fields| is_remark(fields)).count();
+        let named =
+            fields().take(MOST).position(|fields| fields.len() == self.width && names_columns(fields));
+        named.unwrap_or(first + remarks)
     }
 
     fn below_titles(self) -> Told {
@@ -204,6 +219,19 @@ impl Probe {
         let dialect = self.rows.get(titles).filter(|_| titles > 0).map_or(self.dialect, |(from, _, _)| *from);
         Told { dialect, above }
     }
+}
+
+/// Whether a full row is a remark above the header: a header with a mark before its first name goes on in one word.
+fn is_remark(fields: &[String]) -> bool {
+    let first = fields.first().map_or("", |first| first.trim());
+    first.strip_prefix('#').is_some_and(|rest| rest.trim().contains(' ')) && !names_columns(fields)
+}
+
+/// Whether a row holds a name that columns of texts have and one of labels, or of files.
+fn names_columns(fields: &[String]) -> bool {
+    let any = |is: &dyn Fn(&str) -> bool| fields.iter().any(|field| is(field.trim()));
+    let sample = any(&|field| is_named(field, &TEXT_NAMES) || is_named(field, &FILE_NAMES));
+    sample && any(&is_label_name)
 }
 
 /// Rows as text from the beginning and from places all over the table, broken ones left out.
@@ -310,6 +338,7 @@ mod tests {
         check("text;label\na, b, c;b\nc;d\n", ';');
         check("text|label\nwell, yes|pos\nno, never|neg\nso, so, so|pos\n", '|');
         check("text\tlabel\na|b\tx\nc|d\ty\n", '\t');
+        check("text^label\nwell, yes^pos\nno, never^neg\nso, so, so^pos\n", '^');
         // Lists of labels are no columns.
         check("text,tags\ngood,a|b\nbad,c|d\n", ',');
         check("only\nwords\nhere\n", ',');
@@ -332,6 +361,14 @@ mod tests {
     #[test]
     fn titles_above_the_header_are_passed_over() {
         assert_eq!(told("Survey of 2021\n\ntext,label,date\na,b,c\nd,e,f\n"), (',', Quoting::Doubled, 2, 1));
+        assert_eq!(told("Report, 2020\nid,text,label\n1,b,c\n2,e,f\n"), (',', Quoting::Doubled, 2, 1));
+        assert_eq!(
+            told("Survey,of,2020\nall,new,ones\nid,text,label\n1,b,c\n"),
+            (',', Quoting::Doubled, 3, 2)
+        );
+        let commented = "# made by us, in May\n# all of it\nid,text,label\n1,b,c\n2,e,f\n";
+        assert_eq!(told(commented), (',', Quoting::Doubled, 3, 2));
+        assert_eq!(told("#id,text,label\n1,b,c\n2,e,f\n"), (',', Quoting::Doubled, 1, 0));
         assert_eq!(told("Survey,,\ntext,label,date\na,b,c\nd,,f\n"), (',', Quoting::Doubled, 2, 1));
         // A row without a label is no title.
         assert_eq!(told("a,\nb,x\nc,y\n"), (',', Quoting::Doubled, 1, 0));

@@ -3,7 +3,9 @@
 //! - COCO (`images`, `annotations`, `categories`): an object for each image, with the categories of its annotations.
 //!   <https://cocodataset.org/#format-data>
 //! - pandas' `to_json`: columns of rows, or columns, index and data apart.
-//! - a list of objects under one key.
+//! - rows by their keys, as `to_json(orient="index")` writes them.
+//! - a list of objects under one key, or under the name of each part.
+//! - labels by the names of files, or names of files by labels.
 //! - Label Studio: `data` with its keys, and the choices of the first annotation that was not cancelled.
 //!   <https://labelstud.io/guide/export>
 //! - Create ML: `image` with `annotations` that name labels.
@@ -11,7 +13,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use std::path::Path;
+
 use serde_json::{Map, Value};
+
+use super::columns::{TEXT_NAMES, is_label_name};
+use super::forms::is_named;
+use super::sampled::without_query;
+use crate::data::modality::Modality;
+use crate::data::part::Part;
 
 type Object = Map<String, Value>;
 
@@ -20,7 +30,12 @@ const LABEL: &str = "label";
 
 /// The objects that a whole document of one object stands for; `None` where it is an object like others.
 pub(super) fn objects(document: Object) -> Option<Vec<Object>> {
-    let made = coco(&document).or_else(|| split(&document)).or_else(|| columns(&document));
+    let made = coco(&document)
+        .or_else(|| split(&document))
+        .or_else(|| rows(&document))
+        .or_else(|| columns(&document))
+        .or_else(|| parts(&document))
+        .or_else(|| files(&document));
     made.or_else(|| listed(document))
 }
 
@@ -98,6 +113,75 @@ fn columns(document: &Object) -> Option<Vec<Object>> {
             .collect()
     };
     Some(first.keys().map(row).collect())
+}
+
+/// `{"0": {"text": .., "label": ..}, "1": {..}}`: each object is a row, whatever its key is. Told from columns by which keys
+/// count, or else by how many there are.
+fn rows(document: &Object) -> Option<Vec<Object>> {
+    let rows: Option<Vec<&Object>> = document.values().map(Value::as_object).collect();
+    let rows = rows.filter(|rows| rows.len() > 1)?;
+    let inner: BTreeSet<&String> = rows.iter().flat_map(|row| row.keys()).collect();
+    let outer: BTreeSet<&String> = document.keys().collect();
+    let count = |keys: &BTreeSet<&String>| keys.iter().all(|key| key.parse::<u64>().is_ok());
+    let names_columns =
+        |keys: &BTreeSet<&String>| keys.iter().any(|key| is_named(key, &TEXT_NAMES) || is_label_name(key));
+    let are_rows = match (count(&outer), count(&inner)) {
+        (true, false) => true,
+        (false, true) => false,
+        (true, true) | (false, false) => {
+            (names_columns(&inner) && !names_columns(&outer)) || inner.len() < outer.len()
+        }
+    };
+    // Each lacks few of the columns.
+    let are_alike = rows.iter().all(|row| row.len() * 2 >= inner.len());
+    let row = |(key, row): (&String, &&Object)| {
+        let mut own = Object::new();
+        own.insert("key".to_owned(), Value::String(key.clone()));
+        own.extend((*row).clone());
+        own
+    };
+    (are_rows && are_alike).then(|| document.keys().zip(&rows).map(row).collect())
+}
+
+/// `{"train": [{..}, ..], "test": [{..}, ..]}`
+fn parts(document: &Object) -> Option<Vec<Object>> {
+    let lists = document.iter().map(|(name, list)| Some((Part::from_name(name)?, name, list.as_array()?)));
+    let lists: Vec<(Part, &String, &Vec<Value>)> = lists.collect::<Option<_>>()?;
+    let row = |name: &String, value: &Value| {
+        let mut row = match value {
+            Value::Object(object) => object.clone(),
+            Value::Array(pair) => match pair.as_slice() {
+                [text, label] => {
+                    Object::from_iter([("text".to_owned(), text.clone()), (LABEL.to_owned(), label.clone())])
+                }
+                _ => return None,
+            },
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
+        };
+        row.insert("split".to_owned(), Value::String(name.clone()));
+        Some(row)
+    };
+    let rows = lists.iter().flat_map(|(_, name, list)| list.iter().map(|value| row(name, value)));
+    Part::are_several(lists.iter().map(|(part, _, _)| *part)).then(|| rows.collect())?
+}
+
+/// `{"a.jpg": "cat", "b.jpg": "dog"}` and `{"cat": ["a.jpg"], "dog": ["b.jpg"]}`
+fn files(document: &Object) -> Option<Vec<Object>> {
+    let is_file = |name: &str| Modality::of_name(Path::new(without_query(name))).is_some();
+    let row = |file: &str, label: Value| {
+        Object::from_iter([("file".to_owned(), Value::String(file.to_owned())), (LABEL.to_owned(), label)])
+    };
+    if document.len() > 1 && document.keys().all(|key| is_file(key)) {
+        return Some(document.iter().map(|(file, label)| row(file, label.clone())).collect());
+    }
+    let lists = document.iter().map(|(class, files)| Some((class, files.as_array()?)));
+    let lists: Vec<(&String, &Vec<Value>)> = lists.collect::<Option<_>>()?;
+    let rows = lists.iter().flat_map(|(class, files)| files.iter().map(move |file| (file, class)));
+    let rows = rows.map(|(file, class)| {
+        let file = file.as_str().filter(|file| is_file(file))?;
+        Some(row(file, Value::String((*class).clone())))
+    });
+    if lists.len() > 1 { rows.collect() } else { None }
 }
 
 /// The only list of objects among the values.
@@ -192,6 +276,16 @@ mod tests {
             json!({"columns": ["text", "label"], "index": [0, 1], "data": [["a", 1], ["b", 0]]}),
             rows.clone(),
         );
+        let keyed = |a: &str, b: &str| json!([{"key": a, "text": "a", "label": 1}, {"key": b, "text": "b", "label": 0}]);
+        check(json!({"0": {"text": "a", "label": 1}, "1": {"text": "b", "label": 0}}), keyed("0", "1"));
+        check(json!({"x7": {"text": "a", "label": 1}, "y8": {"text": "b", "label": 0}}), keyed("x7", "y8"));
+        check(
+            json!({"train": [{"text": "a", "label": 1}], "test": [["b", 0]]}),
+            json!([{"text": "a", "label": 1, "split": "train"}, {"text": "b", "label": 0, "split": "test"}]),
+        );
+        let named = json!([{"file": "a.jpg", "label": "cat"}, {"file": "b.png", "label": "dog"}]);
+        check(json!({"a.jpg": "cat", "b.png": "dog"}), named.clone());
+        check(json!({"cat": ["a.jpg"], "dog": ["b.png"]}), named);
         check(json!({"version": 1, "data": rows.clone()}), rows.clone());
         // An object like others, or two lists of which neither is meant.
         check(json!({"text": "a", "label": 1}), json!([]));

@@ -23,15 +23,17 @@ pub enum ScanError {
     Within { path: PathBuf, why: String, remedy: &'static str },
     #[error("{} is not a dataset: {why}", path.display())]
     NotADataset { path: PathBuf, why: String },
-    /// `first` is the first finding, in words.
+    /// `first` is the first finding.
     #[error("{} holds no usable {}{}", path.display(), listed_modalities("or"), because(first))]
-    Empty { path: PathBuf, first: Option<String> },
+    Empty { path: PathBuf, first: Option<First> },
     /// `names` are the classes that their names begin with.
     #[error("{} holds {files} {what} without class folders, so nothing says what they show", path.display())]
     Flat { path: PathBuf, files: u64, what: &'static str, names: Option<String> },
     /// `table` lies among them and may say what they are, or else `names`, the classes that their names begin with.
     #[error("the folders {} of {} are parts of a dataset, not classes, and hold no class folders", listed(folders), path.display())]
     PartsWithoutClasses { path: PathBuf, folders: Vec<String>, table: Option<PathBuf>, names: Option<String> },
+    #[error("the folders {} of {} hold parts (train, test) each, as the folds of a cross-validation do", listed(folders), path.display())]
+    RepeatedParts { path: PathBuf, folders: Vec<String> },
     #[error("{} cannot be read so that {}", path.display(), asked.words())]
     NoSuchLayout { path: PathBuf, asked: LayoutChoice },
     /// How many there are of each modality.
@@ -51,11 +53,27 @@ pub enum ScanError {
     /// `what` is "text", "label" or "number".
     #[error("which column of {} is the {what} cannot be told; it has {}", path.display(), listed(available))]
     UnclearColumn { path: PathBuf, what: &'static str, available: Vec<String> },
+    /// `column` is the longest.
+    #[error("no column of {} holds texts: the longest, “{column}”, holds numbers or codes", path.display())]
+    NoTexts { path: PathBuf, column: String },
     /// Files that lie elsewhere.
     #[error("the column “{column}” of {} holds names of files, not texts, and the files are neither beside it nor in the folders there", path.display())]
     NamesOfFiles { path: PathBuf, column: String },
     #[error("the scan of {} was stopped", path.display())]
     Stopped { path: PathBuf },
+}
+
+/// The first finding where nothing is left, in words, and what can be done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct First {
+    pub reason: String,
+    pub remedy: String,
+}
+
+impl First {
+    pub(super) fn of(finding: &Finding) -> First {
+        First { reason: in_words(finding), remedy: finding.remedy.clone() }
+    }
 }
 
 impl ScanError {
@@ -83,12 +101,14 @@ impl ScanError {
             | ScanError::Flat { path, .. }
             | ScanError::Mixed { path, .. }
             | ScanError::PartsWithoutClasses { path, .. }
+            | ScanError::RepeatedParts { path, .. }
             | ScanError::NoSuchLayout { path, .. }
             | ScanError::UnknownColumn { path, .. }
             | ScanError::RepeatedColumn { path, .. }
             | ScanError::TwoRoles { path, .. }
             | ScanError::UnclearColumn { path, .. }
             | ScanError::UnfitColumns { path, .. }
+            | ScanError::NoTexts { path, .. }
             | ScanError::FoldersAreClasses { path, .. }
             | ScanError::NamesOfFiles { path, .. }
             | ScanError::Stopped { path } => path,
@@ -101,7 +121,8 @@ impl ScanError {
             ScanError::NotFound { .. } => "Check the spelling of the path.",
             ScanError::Within { remedy, .. } => remedy,
             ScanError::Unreadable { .. } => "Check that you may read it and that the disk is there.",
-            ScanError::NotADataset { .. } | ScanError::Empty { .. } => {
+            ScanError::Empty { first: Some(first), .. } => return Remedy::Words(first.remedy.clone()),
+            ScanError::NotADataset { .. } | ScanError::Empty { first: None, .. } => {
                 "Give a folder that holds one folder of images (or .txt files) for each class, or a \
                  CSV, TSV or JSON-lines file with a text and a label column."
             }
@@ -134,6 +155,16 @@ impl ScanError {
                 "Make one folder for each class in each part and move the files into them: train/cat/1.jpg, \
                  train/dog/2.jpg, test/cat/3.jpg."
             }
+            ScanError::RepeatedParts { path, folders } => {
+                let first = folders.first().map_or(path.clone(), |first| path.join(first));
+                return Remedy::Words(format!(
+                    "Open one of them ({}): the others divide the same samples otherwise.",
+                    first.display()
+                ));
+            }
+            ScanError::NoSuchLayout { asked: LayoutChoice::Inner, .. } => {
+                "Give a folder whose folders hold one folder for each class, or leave the choice of the layout away."
+            }
             ScanError::Mixed { counts, .. } => {
                 let kinds: Vec<&str> = counts.iter().map(|(modality, _)| modality.facts().many).collect();
                 return Remedy::Words(format!("Keep {} in two datasets.", kinds.join(" and ")));
@@ -155,6 +186,7 @@ impl ScanError {
                  false, yes and no)."
             }
             ScanError::FoldersAreClasses { .. } => return Columns::FoldersAreClasses.into(),
+            ScanError::NoTexts { .. } => return Columns::TextOrElse.into(),
             ScanError::NamesOfFiles { .. } => return Columns::FilesOrText.into(),
             ScanError::Stopped { .. } => "Start it again when you like; nothing was changed.",
         };
@@ -163,13 +195,13 @@ impl ScanError {
 }
 
 /// "cat/3.jpg, line 7: the text is empty"
-pub(super) fn in_words(finding: &Finding) -> String {
+fn in_words(finding: &Finding) -> String {
     let line = finding.line.map(|line| format!(", line {line}")).unwrap_or_default();
     format!("{}{line}: {}", portable(&finding.file), finding.reason)
 }
 
-fn because(first: &Option<String>) -> String {
-    first.as_ref().map(|first| format!(" ({first})")).unwrap_or_default()
+fn because(first: &Option<First>) -> String {
+    first.as_ref().map(|first| format!(" ({})", first.reason)).unwrap_or_default()
 }
 
 fn unfit(path: &Path, columns: &[String], asked: Option<TargetKind>) -> String {

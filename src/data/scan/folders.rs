@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::files::LabelledFile;
 use super::known::Memory;
-use super::parts::part_within;
+use super::options::LayoutChoice;
+use super::parts::{is_unlabelled, part_of_folder};
+use super::shape::{OtherLevel, Shape, Shapeless, names_of};
 use super::walk::Tree;
 use super::{Found, Label, ScanError, files, tables};
 use crate::control::Control;
 use crate::data::facts::Beside;
-use crate::data::index::{Finding, FindingKind, Layout, Modality, Part, counted, few_counts, portable};
+use crate::data::index::{Finding, FindingKind, Layout, Modality, Part, counted, few, few_counts, portable};
 use crate::data::text;
 
 /// Class folders that were recognised, with the files in them.
@@ -23,6 +25,8 @@ pub(super) struct ClassFolders {
     findings: Vec<Finding>,
     /// Files outside of the class folders that are no samples.
     beside: u64,
+    /// How the same folders may be read otherwise.
+    other: Option<LayoutChoice>,
 }
 
 struct ClassFolder {
@@ -31,10 +35,12 @@ struct ClassFolder {
     part: Option<Part>,
 }
 
-/// Class folders in `tree`, or `None` where there are none and tables lie at the top.
+/// Class folders in `tree`, or `None` where there are none and tables lie at the top. Where the folders or those in
+/// them may be the classes, what was `asked` for counts.
 pub(super) fn recognise(
     root: &Path,
     tree: &Tree,
+    asked: Option<LayoutChoice>,
     memory: &mut Memory,
 ) -> Result<Option<ClassFolders>, ScanError> {
     let kinds: Vec<Option<Modality>> =
@@ -58,25 +64,49 @@ pub(super) fn recognise(
         }
         return Err(without_folders(root, &top, &data, tree));
     }
-    let named = NamedParts::of(&below);
-    let parted = match named.shape(&below) {
-        Shape::Classes => false,
-        Shape::Parts => true,
-        Shape::PartsWithoutClasses => {
-            let folders = named.0.keys().cloned().collect();
+    let shape = match Shape::of(&below, asked) {
+        Ok(shape) => shape,
+        Err(Shapeless::PartsWithoutClasses(folders)) => {
             let table = tree.files.iter().find(|path| tables::named_like_a_table(path)).cloned();
             return Err(ScanError::PartsWithoutClasses { path: root.join(top), folders, table, names: None });
         }
+        Err(Shapeless::Repeated(folders)) => {
+            return Err(ScanError::RepeatedParts { path: root.join(top), folders });
+        }
     };
-    let folders = class_folders(tree, &top, parted.then_some(&named));
-    let level = 1 + usize::from(parted);
+    let folders = class_folders(tree, &top, &shape, &below);
+    let (files, strays) = parted(all(), &top, &shape, &folders);
+    let modality = files::modality(root, &files)?;
+    let (mut findings, unlabelled) = outside(&top, modality, &strays);
+    findings.extend(shape.other.as_ref().map(|other| other_level(&top, other)));
+    findings.extend(layers(&top, &folders));
+    let beside = strays.len() as u64 - unlabelled;
+    let parts: BTreeSet<Part> = folders.values().filter_map(|folder| folder.part).collect();
+    let parts = parts.into_iter().collect();
+    let other = shape.other.map(|other| other.layout);
+    Ok(Some(ClassFolders { modality, files, folders, parts, findings, beside, other }))
+}
+
+/// A file and what it seems to be.
+type Seen<'a> = (&'a Path, Option<Modality>);
+
+/// The files in class folders, and all others.
+fn parted<'a>(
+    all: impl Iterator<Item = Seen<'a>>,
+    top: &Path,
+    shape: &Shape,
+    folders: &BTreeMap<PathBuf, ClassFolder>,
+) -> (Vec<LabelledFile>, Vec<Seen<'a>>) {
     let (mut files, mut strays) = (Vec::new(), Vec::new());
-    for (path, kind) in all() {
-        let inside = path.strip_prefix(&top).map(once_each).unwrap_or_default();
+    for (path, kind) in all {
+        let inside = path.strip_prefix(top).map(once_each).unwrap_or_default();
         // The last name is the file's own.
-        let holder =
-            Some(inside.components().take(level).collect::<PathBuf>()).filter(|_| depth(&inside) > level);
-        match holder.and_then(|holder| folders.get(&holder)) {
+        let within = |level: usize| {
+            let holder: PathBuf = inside.components().take(level).collect();
+            folders.get(&holder).filter(|_| depth(&inside) > level)
+        };
+        let directly = || within(1 + shape.class).filter(|_| shape.parts_are_inside());
+        match within(shape.depth()).or_else(directly) {
             Some(ClassFolder { label, part, .. }) => {
                 let (path, label) = (path.to_owned(), Label::Class(label.clone()));
                 files.push(LabelledFile { path, label, part: *part, group: None, kind });
@@ -84,12 +114,7 @@ pub(super) fn recognise(
             None => strays.push((path, kind)),
         }
     }
-    let modality = files::modality(root, &files)?;
-    let (findings, unlabelled) = outside(&top, modality, &strays);
-    let beside = strays.len() as u64 - unlabelled;
-    let parts: BTreeSet<Part> = folders.values().filter_map(|folder| folder.part).collect();
-    let parts = parts.into_iter().collect();
-    Ok(Some(ClassFolders { modality, files, folders, parts, findings, beside }))
+    (files, strays)
 }
 
 impl ClassFolders {
@@ -101,6 +126,50 @@ impl ClassFolders {
     /// The files with what they are labelled as.
     pub fn files(&self) -> &[LabelledFile] {
         &self.files
+    }
+
+    /// How the same folders may be read otherwise.
+    pub fn other(&self) -> Option<LayoutChoice> {
+        self.other
+    }
+
+    /// With one more thing that is told.
+    pub fn with(mut self, finding: Option<Finding>) -> ClassFolders {
+        self.findings.extend(finding);
+        self
+    }
+
+    /// How they are read.
+    pub fn layout(&self) -> LayoutChoice {
+        match self.other {
+            Some(LayoutChoice::Folders) => LayoutChoice::Inner,
+            Some(LayoutChoice::Inner | LayoutChoice::Table | LayoutChoice::Names) | None => {
+                LayoutChoice::Folders
+            }
+        }
+    }
+
+    /// Whether they are read as `asked`: only folders that hold the same ones can be read so that those are the classes.
+    pub fn are(&self, asked: LayoutChoice) -> bool {
+        asked != LayoutChoice::Inner || self.other == Some(LayoutChoice::Folders)
+    }
+
+    /// Takes what `parts` say of the files where folders say nothing of parts; what they do not name stays out, with a
+    /// finding for all of it. Where they name less than half of the files, they are of something else.
+    pub fn part_by(mut self, table: &Path, parts: &BTreeMap<PathBuf, Part>) -> ClassFolders {
+        let known = self.files.iter().filter(|file| parts.contains_key(&file.path)).count();
+        if !self.parts.is_empty() || known * 2 < self.files.len() || known == 0 {
+            return self;
+        }
+        let (named, others): (Vec<LabelledFile>, Vec<LabelledFile>) =
+            self.files.into_iter().partition(|file| parts.contains_key(&file.path));
+        let part = |file: LabelledFile| LabelledFile { part: parts.get(&file.path).copied(), ..file };
+        self.files = named.into_iter().map(part).collect();
+        self.parts =
+            self.files.iter().filter_map(|file| file.part).collect::<BTreeSet<_>>().into_iter().collect();
+        self.findings.push(parted_by(table, &self.parts));
+        self.findings.extend(others.first().map(|first| of_no_part(table, &first.path, others.len() as u64)));
+        self
     }
 
     /// "2 classes (cat 8, dog 8)".
@@ -121,14 +190,13 @@ impl ClassFolders {
         memory: &mut Memory,
         control: &dyn Control,
     ) -> Result<Found, ScanError> {
-        let ClassFolders { modality, files, folders, parts, findings: of_layout, beside } = self;
+        let ClassFolders { modality, files, folders, parts, findings: of_layout, beside, .. } = self;
         findings.extend(of_layout);
         let samples = files::read(root, modality, files, &mut findings, memory, control)?;
-        let holding: BTreeSet<(&str, Option<Part>)> =
-            samples.iter().map(|sample| (sample.label.class(), sample.part)).collect();
+        let holding: BTreeSet<&Path> = samples.iter().flat_map(|sample| sample.path.ancestors()).collect();
         let mut used = 0;
         for folder in folders.into_values() {
-            if holding.contains(&(folder.label.as_str(), folder.part)) {
+            if holding.contains(folder.path.as_path()) {
                 used += 1;
             } else {
                 findings.push(empty(folder.path, modality));
@@ -144,7 +212,7 @@ impl ClassFolders {
 fn top_folder(data: &[(&Path, Modality)]) -> PathBuf {
     let (mut top, mut open) = (PathBuf::new(), PathBuf::new());
     while let Some(Level { only, below }) = Level::of(data, &open) {
-        let is_part = |name: &std::ffi::OsString| Part::from_name(&name.to_string_lossy()).is_some();
+        let is_part = |name: &std::ffi::OsString| part_of_folder(&name.to_string_lossy()).is_some();
         if is_part(&only) {
             break;
         }
@@ -187,79 +255,6 @@ impl Level {
     }
 }
 
-/// What the folders right below the top are.
-enum Shape {
-    Classes,
-    /// Parts, with the class folders in them.
-    Parts,
-    /// Parts that hold samples, and nothing says of which class.
-    PartsWithoutClasses,
-}
-
-/// The folders right below the top that are named after parts: `train`, or several with one word around it, as in
-/// `seg_train` and `seg_test`, `training_set` and `test_set`, `train2017` and `val2017`.
-struct NamedParts(BTreeMap<String, Part>);
-
-impl NamedParts {
-    fn of(files: &[PathBuf]) -> NamedParts {
-        let names: BTreeSet<String> = files
-            .iter()
-            .filter(|file| depth(file) > 1)
-            .filter_map(|file| names_of(file).into_iter().next())
-            .collect();
-        let mut around: BTreeMap<(String, String), Vec<(&String, Part)>> = BTreeMap::new();
-        for name in &names {
-            if let Some((before, part, after)) = part_within(name) {
-                around.entry((before, after)).or_default().push((name, part));
-            }
-        }
-        let several =
-            |parts: &[(&String, Part)]| parts.iter().map(|(_, part)| part).collect::<BTreeSet<_>>().len() > 1;
-        let named = around.into_iter().filter(|((before, after), parts)| {
-            let is_bare = before.is_empty() && after.is_empty();
-            is_bare || several(parts)
-        });
-        let found = named.flat_map(|(_, parts)| parts).map(|(name, part)| (name.clone(), part));
-        NamedParts(found.collect())
-    }
-
-    /// A class may be called "train" too (among cars and ships): then its neighbours have no names of parts.
-    fn shape(&self, files: &[PathBuf]) -> Shape {
-        let mut folders: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for file in files {
-            if let [folder, rest @ ..] = names_of(file).as_slice()
-                && !rest.is_empty()
-            {
-                let classes = folders.entry(folder.clone()).or_default();
-                if let [class, _, ..] = rest {
-                    classes.insert(class.clone());
-                }
-            }
-        }
-        let parts: Vec<&BTreeSet<String>> = self.0.keys().filter_map(|name| folders.get(name)).collect();
-        let with_classes = parts.iter().filter(|classes| !classes.is_empty()).count();
-        // Beside other folders (unlabelled images, say) two parts must share a class.
-        let share = parts
-            .iter()
-            .enumerate()
-            .any(|(number, a)| parts.iter().skip(number + 1).any(|b| !a.is_disjoint(b)));
-        let all = parts.len() == folders.len();
-        if with_classes > 0 && (all || share) {
-            Shape::Parts
-        } else if with_classes == 0 && all && self.are_parts_alone() {
-            Shape::PartsWithoutClasses
-        } else {
-            Shape::Classes
-        }
-    }
-
-    /// Folders that are all called "train1", "train2" may be kinds of trains.
-    fn are_parts_alone(&self) -> bool {
-        let parts: BTreeSet<Part> = self.0.values().copied().collect();
-        parts.contains(&Part::Train) && (parts.len() > 1 || self.0.len() == 1)
-    }
-}
-
 /// The path without names that stand right below the same name, as unpacking leaves them: `seg_train/seg_train`.
 fn once_each(path: &Path) -> PathBuf {
     let mut names: Vec<_> = path.components().collect();
@@ -268,12 +263,22 @@ fn once_each(path: &Path) -> PathBuf {
     names.into_iter().chain(file).collect()
 }
 
-fn names_of(path: &Path) -> Vec<String> {
-    path.components().map(|name| name.as_os_str().to_string_lossy().into_owned()).collect()
-}
-
-/// The class folders, by their paths below the top.
-fn class_folders(tree: &Tree, top: &Path, parts: Option<&NamedParts>) -> BTreeMap<PathBuf, ClassFolder> {
+/// The class folders, by their paths below the top; `files` are the samples below it.
+fn class_folders(
+    tree: &Tree,
+    top: &Path,
+    shape: &Shape,
+    files: &[PathBuf],
+) -> BTreeMap<PathBuf, ClassFolder> {
+    // Beside folders of parts within a class, files that lie right in it are what is learnt from.
+    let with_files: BTreeSet<&Path> = match shape.parts_are_inside() {
+        true => files
+            .iter()
+            .filter(|file| depth(file) == 2 + shape.class)
+            .filter_map(|file| file.parent())
+            .collect(),
+        false => BTreeSet::new(),
+    };
     let mut found = BTreeMap::new();
     for path in &tree.folders {
         let Ok(below) = path.strip_prefix(top) else {
@@ -281,16 +286,21 @@ fn class_folders(tree: &Tree, top: &Path, parts: Option<&NamedParts>) -> BTreeMa
         };
         let mut names = names_of(below);
         names.dedup();
-        let (label, part) = match (names.as_slice(), parts) {
-            ([label], None) => (label, None),
-            ([part, label], Some(parts)) => match parts.0.get(part) {
-                Some(part) => (label, Some(*part)),
-                None => continue,
+        let Some(label) = names.get(shape.class) else { continue };
+        let holder: PathBuf = names.iter().collect();
+        let part = match &shape.parts {
+            None => None,
+            Some(parts) => match names.get(parts.level).map(|name| parts.names.get(name)) {
+                Some(Some(part)) => Some(*part),
+                None if with_files.contains(holder.as_path()) => Some(Part::Train),
+                Some(None) | None => continue,
             },
-            (_, None | Some(_)) => continue,
         };
-        let (label, path) = (label.clone(), path.clone());
-        found.entry(names.iter().collect()).or_insert(ClassFolder { path, label, part });
+        let is_whole = names.len() == shape.depth() || with_files.contains(holder.as_path());
+        if is_whole && !is_unlabelled(label) {
+            let (label, path) = (label.clone(), path.clone());
+            found.entry(holder).or_insert(ClassFolder { path, label, part });
+        }
     }
     found
 }
@@ -301,7 +311,7 @@ fn without_folders(root: &Path, top: &Path, data: &[(&Path, Modality)], tree: &T
             ScanError::Flat { path: root.join(top), files: *files, what: modality.facts().many, names: None }
         }
         None => {
-            let first = tree.findings.first().map(super::error::in_words);
+            let first = tree.findings.first().map(super::error::First::of);
             ScanError::Empty { path: root.to_owned(), first }
         }
     }
@@ -341,6 +351,95 @@ fn outside(top: &Path, modality: Modality, strays: &[(&Path, Option<Modality>)])
     };
     let number = folders.values().map(|(number, _)| number).sum();
     (folders.into_iter().map(finding).collect(), number)
+}
+
+fn other_level(top: &Path, other: &OtherLevel) -> Finding {
+    let list = |names: &BTreeSet<String>| few(names.iter().cloned(), ", ");
+    let (outer, inner) = (list(&other.outer), list(&other.inner));
+    let (taken, remedy) = match other.layout {
+        LayoutChoice::Inner => {
+            (&outer, "If the folders inside are the classes, choose “inner” as the layout.")
+        }
+        LayoutChoice::Folders | LayoutChoice::Table | LayoutChoice::Names => {
+            (&inner, "If the folders around them are the classes, choose “folders” as the layout.")
+        }
+    };
+    Finding {
+        file: top.to_owned(),
+        line: None,
+        kind: FindingKind::OtherReading,
+        reason: format!(
+            "the folders {outer} hold the same folders, {inner}; {taken} are taken for the classes"
+        ),
+        remedy: remedy.to_owned(),
+    }
+}
+
+/// Folders that are called like what belongs to the same pictures, not like classes.
+fn layers(top: &Path, folders: &BTreeMap<PathBuf, ClassFolder>) -> Option<Finding> {
+    const NAMES: [&str; 18] = [
+        "image",
+        "img",
+        "mask",
+        "label",
+        "annotation",
+        "groundtruth",
+        "gt",
+        "segmentation",
+        "seg",
+        "bbox",
+        "boundingbox",
+        "jpegimage",
+        "rgb",
+        "depth",
+        "trimap",
+        "keypoint",
+        "sourceimage",
+        "picture",
+    ];
+    let labels: BTreeSet<&str> = folders.values().map(|folder| folder.label.as_str()).collect();
+    let is_layer = |label: &&str| {
+        let plain: String = label.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+        NAMES.contains(&plain.strip_suffix("es").unwrap_or(&plain))
+            || NAMES.contains(&plain.trim_end_matches('s'))
+    };
+    (labels.len() > 1 && labels.iter().all(is_layer)).then(|| Finding {
+        file: top.to_owned(),
+        line: None,
+        kind: FindingKind::OtherReading,
+        reason: format!(
+            "the folders {} are called like pictures and what is drawn over them, and are taken for classes",
+            few(labels.iter().map(|label| (*label).to_owned()), ", ")
+        ),
+        remedy: "Nothing is found inside an image. If one of the folders holds the pictures, give a table with their names \
+                 and labels, or a folder for each class."
+            .to_owned(),
+    })
+}
+
+fn parted_by(table: &Path, parts: &[Part]) -> Finding {
+    let parts: Vec<&str> = parts.iter().map(|part| part.name()).collect();
+    Finding {
+        file: table.to_owned(),
+        line: None,
+        kind: FindingKind::Assumed,
+        reason: format!(
+            "the table says which file is of which part ({}), the folders of which class",
+            parts.join(", ")
+        ),
+        remedy: "Nothing needs to be done. If the parts are not to be used, move the table away.".to_owned(),
+    }
+}
+
+fn of_no_part(table: &Path, first: &Path, number: u64) -> Finding {
+    let (files, are) = (counted(number, "file"), if number == 1 { "is" } else { "are" });
+    Finding {
+        file: first.to_owned(),
+        line: None,
+        kind: FindingKind::OtherPart,
+        reason: format!("{files} {are} named in no row of {}, so nothing says the part", portable(table)),
+        remedy: "Add a row for each file that shall be used, or move the table away.".to_owned(),
+    }
 }
 
 fn empty(folder: PathBuf, modality: Modality) -> Finding {

@@ -242,7 +242,7 @@ fn classes(columns: &Columns, table: Sampled) -> Vec<(String, usize)> {
         columns.labels.iter().map(|column| table.name(*column).trim().to_owned()).collect();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for row in table.rows {
-        let cell = |column: &usize| Cell::Text(row.get(*column).map_or("", |cell| cell.trim()).to_owned());
+        let cell = |column: &usize| Cell::written(row.get(*column).map_or("", String::as_str));
         let cells: Vec<Cell> = columns.labels.iter().map(cell).collect();
         match cells::label(columns.form, &names, &cells) {
             Ok(Label::Class(class)) => *counts.entry(class).or_default() += 1,

@@ -54,10 +54,36 @@ impl Head<RecordHead> {
         // Texts with commas that nobody quoted make rows wider: then most of the rows decide.
         let width = if header { first.len() } else { dialect::usual_width(sample.iter().map(Vec::len)) };
         let names = if header { sample.remove(0) } else { unnamed(width) };
-        let rows: Vec<Vec<String>> = sample.into_iter().filter(|row| row.len() == width).collect();
+        let mut rows: Vec<Vec<String>> = sample.into_iter().filter(|row| row.len() == width).collect();
+        let lists = unwrap_lists(&names, &mut rows);
         let records = RecordHead { dialect: told.dialect, width, header, above: told.above };
-        Some(Head { names, rows, lists: Vec::new(), records })
+        Some(Head { names, rows, lists, records })
     }
+}
+
+/// Takes single labels out of the lists in which they are written, and gives the columns of lists of several.
+fn unwrap_lists(names: &[String], rows: &mut [Vec<String>]) -> Vec<usize> {
+    let mut lists = Vec::new();
+    for (column, name) in names.iter().enumerate() {
+        let cells: Vec<Cell> =
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| Cell::written(cell)).collect();
+        let is_list = |cell: &&Cell| matches!(cell, Cell::List(_));
+        let is_filled = |cell: &&Cell| !matches!(cell, Cell::Text(text) if text.is_empty());
+        let number = cells.iter().filter(is_list).count();
+        if number == 0 || number * 2 < cells.iter().filter(is_filled).count() {
+            continue;
+        }
+        let is_several = |cell: &Cell| matches!(cell, Cell::List(parts) if parts.len() != 1);
+        if !is_label_name(name) || cells.iter().any(is_several) {
+            lists.push(column);
+        }
+        for (row, cell) in rows.iter_mut().zip(cells) {
+            if let (Cell::List(parts), Some(field)) = (cell, row.get_mut(column)) {
+                *field = if parts.len() == 1 { parts.concat() } else { String::new() };
+            }
+        }
+    }
+    lists
 }
 
 impl Head<()> {
@@ -80,7 +106,7 @@ fn sample_of_objects(written: &Written) -> (Vec<String>, Vec<Vec<String>>, Vec<u
     }
     let text = |value: Option<&serde_json::Value>| match (value, jsonl::cell(value)) {
         (Some(serde_json::Value::String(text)), _) => text.clone(),
-        (_, Cell::Text(text)) => text,
+        (_, Cell::Text(text) | Cell::Nothing(text)) => text,
         (_, Cell::Absent | Cell::List(_) | Cell::Other(_)) => String::new(),
     };
     // Lists with one label in each are a way to write the label.

@@ -8,6 +8,7 @@ use super::known::Memory;
 use super::named::NamedFiles;
 use super::names::Names;
 use super::options::LayoutChoice;
+use super::tables::{Naming, PartsOfFiles};
 use super::walk::Tree;
 use super::{Found, ScanError, ScanOptions, tables};
 use crate::control::Control;
@@ -23,15 +24,17 @@ pub(super) fn read(
     control: &dyn Control,
 ) -> Result<Found, ScanError> {
     match options.layout {
-        Some(LayoutChoice::Folders) => match folders::recognise(root, &tree, memory)? {
-            Some(folders) => read_folders(root, folders, tree, options, memory, control),
-            None => Err(ScanError::NoSuchLayout { path: root.to_owned(), asked: LayoutChoice::Folders }),
-        },
+        Some(asked @ (LayoutChoice::Folders | LayoutChoice::Inner)) => {
+            match folders::recognise(root, &tree, Some(asked), memory)?.filter(|folders| folders.are(asked)) {
+                Some(folders) => read_folders(root, folders, tree, options, memory, control),
+                None => Err(ScanError::NoSuchLayout { path: root.to_owned(), asked }),
+            }
+        }
         Some(LayoutChoice::Names) => match Names::of(root, &tree, memory) {
             Some(names) => names.read(root, memory, control),
             None => Err(ScanError::NoSuchLayout { path: root.to_owned(), asked: LayoutChoice::Names }),
         },
-        Some(LayoutChoice::Table) => match tables::naming_files(root, &tree, options, control)? {
+        Some(LayoutChoice::Table) => match tables::naming_files(root, &tree, options, control)?.files() {
             Some(named) => read_named(root, named, tree, memory, control),
             None => tables::scan_folder(root, tree, options, control),
         },
@@ -49,13 +52,17 @@ fn find_out(
     control: &dyn Control,
 ) -> Result<Found, ScanError> {
     // What is said of texts is said of no files.
-    let named = match options.text_column.is_some() || !options.joined_columns.is_empty() {
-        true => None,
-        false => tables::naming_files(root, &tree, options, control)?,
+    let are_texts = options.text_column.is_some() || !options.joined_columns.is_empty();
+    let naming =
+        if are_texts { Naming::Nothing(None) } else { tables::naming_files(root, &tree, options, control)? };
+    let (named, passed_over) = match naming {
+        Naming::Files(named) => (Some(*named), None),
+        Naming::Nothing(passed_over) => (None, passed_over),
     };
-    let folders = folders::recognise(root, &tree, memory);
+    let folders = folders::recognise(root, &tree, None, memory);
     match (named, folders) {
         (Some(named), Ok(Some(folders))) if named.agrees(&folders.labels()) => {
+            let folders = folders.part_by(named.table(), &named.parts());
             read_folders(root, folders, tree, options, memory, control)
         }
         (Some(mut named), Ok(Some(folders))) => {
@@ -63,7 +70,13 @@ fn find_out(
             read_named(root, named, tree, memory, control)
         }
         (Some(named), Ok(None) | Err(_)) => read_named(root, named, tree, memory, control),
-        (None, Ok(Some(folders))) => read_folders(root, folders, tree, options, memory, control),
+        (None, Ok(Some(folders))) => {
+            let folders = match tables::parts_of_files(root, &tree, options, control)? {
+                Some(PartsOfFiles { table, parts }) => folders.part_by(&table, &parts),
+                None => folders.with(passed_over),
+            };
+            read_folders(root, folders, tree, options, memory, control)
+        }
         (None, Ok(None)) => tables::scan_folder(root, tree, options, control),
         (None, Err(error)) => Err(error.with_names(|| Some(Names::of(root, &tree, memory)?.in_words()))),
     }

@@ -99,6 +99,11 @@ impl NamedFiles {
         })
     }
 
+    /// The part of each file that the table gives one.
+    pub fn parts(&self) -> BTreeMap<PathBuf, Part> {
+        self.files.iter().filter_map(|file| Some((file.path.clone(), file.part?))).collect()
+    }
+
     /// Notes something about the whole.
     pub fn add(&mut self, finding: Finding) {
         self.findings.push(finding);

@@ -211,6 +211,8 @@ impl ScanOptions {
 pub enum LayoutChoice {
     /// The folder that holds it.
     Folders,
+    /// The folder inside that, where the folders all hold the same ones: `fold1/cat`, `fold2/cat`.
+    Inner,
     /// A table.
     Table,
     /// The beginning of its file's name.
@@ -219,12 +221,14 @@ pub enum LayoutChoice {
 
 impl LayoutChoice {
     /// Every reading.
-    pub const ALL: [LayoutChoice; 3] = [LayoutChoice::Folders, LayoutChoice::Table, LayoutChoice::Names];
+    pub const ALL: [LayoutChoice; 4] =
+        [LayoutChoice::Folders, LayoutChoice::Inner, LayoutChoice::Table, LayoutChoice::Names];
 
     /// As it is written in files and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             LayoutChoice::Folders => "folders",
+            LayoutChoice::Inner => "inner",
             LayoutChoice::Table => "table",
             LayoutChoice::Names => "names",
         }
@@ -234,6 +238,7 @@ impl LayoutChoice {
     pub fn words(self) -> &'static str {
         match self {
             LayoutChoice::Folders => "the folder of each file is its class",
+            LayoutChoice::Inner => "the folder inside each folder is the class, as in site1/cat",
             LayoutChoice::Table => "a table says which file or text is of which class",
             LayoutChoice::Names => "the name of each file begins with its class, as in cat.12.jpg",
         }

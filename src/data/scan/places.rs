@@ -8,7 +8,7 @@ use super::ScanError;
 use super::forms;
 use super::known::Stamp;
 use super::parts::part_of_folder;
-use super::sampled::Sampled;
+use super::sampled::{Sampled, without_query};
 use super::spelling::composed;
 use super::walk::Tree;
 use crate::control::Control;
@@ -25,6 +25,8 @@ pub(super) struct Places {
     by_path: HashMap<String, usize>,
     by_name: HashMap<String, Vec<usize>>,
     by_stem: HashMap<String, Vec<usize>>,
+    /// By the number that the last name is, where it is one with zeros before it.
+    by_number: HashMap<u64, Vec<usize>>,
     folders: BTreeSet<String>,
 }
 
@@ -96,6 +98,7 @@ impl Places {
     pub fn of(files: Vec<PathBuf>) -> Places {
         let (mut by_path, mut by_name) = (HashMap::new(), HashMap::<String, Vec<usize>>::new());
         let (mut by_stem, mut folders) = (HashMap::<String, Vec<usize>>::new(), BTreeSet::new());
+        let mut by_number = HashMap::<u64, Vec<usize>>::new();
         for (number, path) in files.iter().enumerate() {
             let key = key(&portable(path));
             let mut names = key.rsplit('/');
@@ -103,11 +106,15 @@ impl Places {
             folders.extend(names.map(str::to_owned));
             if Modality::of_name(path).is_some() {
                 by_stem.entry(stem(name).to_owned()).or_default().push(number);
+                let padded = Some(stem(name)).filter(|stem| stem.starts_with('0') && is_digits(stem));
+                if let Some(value) = padded.and_then(|stem| stem.parse().ok()) {
+                    by_number.entry(value).or_default().push(number);
+                }
             }
             by_name.entry(name.to_owned()).or_default().push(number);
             by_path.insert(key, number);
         }
-        Places { files, by_path, by_name, by_stem, folders }
+        Places { files, by_path, by_name, by_stem, by_number, folders }
     }
 
     /// The file that `cell` names: by its path from the table or from the root, or else the one whose path ends so.
@@ -115,12 +122,23 @@ impl Places {
         let Some(named) = named_path(cell) else {
             return Place::Missing;
         };
+        match self.find_path(&named, from) {
+            Place::Missing => match percent_decoded(&named) {
+                Some(decoded) => self.find_path(&decoded, from),
+                None => Place::Missing,
+            },
+            found => found,
+        }
+    }
+
+    fn find_path(&self, named: &str, from: Standpoint) -> Place<'_> {
         let beside = match from.folder.as_os_str().is_empty() {
             true => None,
             false => Some(format!("{}/{named}", key(&portable(from.folder)))),
         };
         let known = |path: String| self.by_path.get(&steps_taken(&path)).copied();
-        if let Some(path) = beside.and_then(known).or_else(|| known(named.clone())).and_then(|n| self.file(n))
+        if let Some(path) =
+            beside.and_then(known).or_else(|| known(named.to_owned())).and_then(|n| self.file(n))
         {
             return Place::Found(path);
         }
@@ -128,11 +146,17 @@ impl Places {
         let without_prefix = upload_prefix(name).map(|rest| (rest, self.by_name.get(rest)));
         let found = (name, self.by_name.get(name));
         let by_stem = (name, self.by_stem.get(name));
-        let all = [Some(found), Some(by_stem), without_prefix].into_iter().flatten();
+        // A spreadsheet took the zeros away, or made a fraction of the number.
+        let whole = name.strip_suffix(".0").unwrap_or(name);
+        let by_whole = (whole, self.by_stem.get(whole).filter(|_| is_digits(whole)));
+        let number = Some(whole).filter(|whole| is_digits(whole)).and_then(|whole| whole.parse::<u64>().ok());
+        let by_number = (whole, number.and_then(|number| self.by_number.get(&number)));
+        let all = [Some(found), Some(by_stem), without_prefix, Some(by_whole), Some(by_number)];
+        let all = all.into_iter().flatten();
         let Some((_, numbers)) = all.filter_map(|(name, numbers)| Some((name, numbers?))).next() else {
             return Place::Missing;
         };
-        self.nearest(&named, numbers, from)
+        self.nearest(named, numbers, from)
     }
 
     /// Of the files of that name: those whose folders agree best with the path that is named, then with the part.
@@ -211,7 +235,7 @@ fn named_path(cell: &str) -> Option<String> {
     let cell = cell.split_once("?d=").map_or(cell, |(_, path)| path);
     let cell = match cell.split_once("://") {
         Some((_, path)) => path.split(['?', '#']).next().unwrap_or_default(),
-        None => cell,
+        None => without_query(cell),
     };
     let path = key(&cell.replace('\\', "/"));
     let path = steps_taken(path.trim_start_matches('/'));
@@ -233,6 +257,30 @@ fn steps_taken(path: &str) -> String {
     names.join("/")
 }
 
+/// The path with letters for `%20` and the like, as addresses write them; `None` where there are none.
+fn percent_decoded(path: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).ok().filter(|decoded| decoded != path).map(|decoded| key(&decoded))
+}
+
+fn is_digits(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The name that an upload to Label Studio had before it was given eight hexadecimal digits.
 fn upload_prefix(name: &str) -> Option<&str> {
     let (digits, rest) = name.split_once('-')?;
@@ -244,7 +292,7 @@ fn stem(name: &str) -> &str {
 }
 
 fn has_ending(cell: &str) -> bool {
-    Modality::of_name(Path::new(cell)).is_some()
+    Modality::of_name(Path::new(without_query(cell))).is_some()
 }
 
 #[cfg(test)]

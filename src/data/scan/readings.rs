@@ -95,18 +95,24 @@ fn readings(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result
     let named = match tables::naming_files(root, &tree, options, control) {
         Err(stopped @ ScanError::Stopped { .. }) => return Err(stopped),
         // What is wrong with the table is said beside it.
-        named => named.ok().flatten(),
+        named => named.ok().and_then(tables::Naming::files),
     };
     // Nor do folders and names that give no classes say any more here.
-    let folders = folders::recognise(root, &tree, &mut memory).ok().flatten();
+    let folders = folders::recognise(root, &tree, None, &mut memory).ok().flatten();
+    let other = folders.as_ref().and_then(folders::ClassFolders::other);
+    let other = other.and_then(|other| {
+        let folders = folders::recognise(root, &tree, Some(other), &mut memory).ok().flatten()?;
+        Some(Reading::of(other, folders.files()))
+    });
     let names = Names::of(root, &tree, &mut memory);
     let agrees =
         named.as_ref().zip(folders.as_ref()).is_some_and(|(named, folders)| named.agrees(&folders.labels()));
     let mut all: Vec<Reading> = Vec::new();
     let table = named.as_ref().map(|named| Reading::of(LayoutChoice::Table, named.files()));
-    let folders = folders.as_ref().map(|folders| Reading::of(LayoutChoice::Folders, folders.files()));
+    let folders = folders.as_ref().map(|folders| Reading::of(folders.layout(), folders.files()));
     // As a scan finds out: a table counts where the folders say something else.
     all.extend(if agrees { [folders, table] } else { [table, folders] }.into_iter().flatten());
+    all.extend(other);
     all.extend(names.as_ref().map(|names| Reading::of(LayoutChoice::Names, names.files())));
     Ok(all)
 }

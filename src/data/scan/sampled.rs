@@ -5,12 +5,40 @@ use std::path::Path;
 
 use super::cells;
 use super::forms::{self, Marks};
+use super::parts::PartWords;
 use crate::data::facts::extension;
 use crate::data::index::{Modality, Part};
 use crate::data::target::{TargetForm, TargetKind};
 
 /// Names of columns that say which part a row belongs to.
-const PART_NAMES: [&str; 8] = ["split", "set", "fold", "part", "partition", "subset", "dataset", "usage"];
+const PART_NAMES: [&str; 12] = [
+    "split",
+    "set",
+    "fold",
+    "part",
+    "partition",
+    "subset",
+    "dataset",
+    "usage",
+    "kfold",
+    "k_fold",
+    "cv",
+    "cv_fold",
+];
+
+/// Names of columns that hold names of files.
+pub(super) const FILE_NAMES: [&str; 10] = [
+    "image",
+    "image_id",
+    "image_name",
+    "file",
+    "file_name",
+    "filename",
+    "filepath",
+    "file_path",
+    "image_path",
+    "img",
+];
 
 /// The first rows of a table.
 #[derive(Debug, Clone, Copy)]
@@ -135,9 +163,22 @@ impl Sampled<'_> {
     /// Whether a column is called so, and names two parts at least in most of its cells.
     pub fn holds_parts(self, column: usize) -> bool {
         let cells = self.cells(column);
-        let parts: Vec<Part> = cells.iter().filter_map(|cell| Part::from_name(cell)).collect();
-        let several = parts.iter().collect::<BTreeSet<_>>().len() > 1;
-        forms::is_named(self.name(column), &PART_NAMES) && several && parts.len() * 2 > cells.len()
+        let words = PartWords::of_column(self.name(column));
+        let parts: Vec<Part> = cells.iter().filter_map(|cell| words.part(cell)).collect();
+        let is_called_so = match words {
+            PartWords::Names => forms::is_named(self.name(column), &PART_NAMES),
+            // What holds for more than half of the rows may be another thing that is "valid".
+            PartWords::Flag { .. } => {
+                parts.iter().filter(|part| **part == Part::Train).count() * 2 >= parts.len()
+            }
+        };
+        is_called_so && Part::are_several(parts.iter().copied()) && parts.len() * 2 > cells.len()
+    }
+
+    /// Whether a column says how rows are divided: into parts, or into numbered folds.
+    fn divides(self, column: usize) -> bool {
+        let are_numbers = || self.cells(column).iter().all(|cell| cell.parse::<f64>().is_ok());
+        self.holds_parts(column) || (forms::is_named(self.name(column), &PART_NAMES) && are_numbers())
     }
 
     /// A column that is named as if it said the part and says something else, with what it says: numbers of folds.
@@ -147,8 +188,13 @@ impl Sampled<'_> {
         let values = |column: usize| -> BTreeSet<String> {
             self.cells(column).into_iter().map(str::to_owned).collect()
         };
+        let chosen = self.parts();
+        let is_another = |column: usize| match self.holds_parts(column) {
+            true => chosen != Some(column),
+            false => forms::is_named(self.name(column), &PART_NAMES),
+        };
         (0..self.names.len())
-            .filter(|column| forms::is_named(self.name(*column), &PART_NAMES) && !self.holds_parts(*column))
+            .filter(|column| is_another(*column))
             .map(|column| (column, values(column)))
             .find(|(_, values)| (2..=MOST).contains(&values.len()))
     }
@@ -164,26 +210,14 @@ impl Sampled<'_> {
     /// recording, or it is called so and has no cell of several words.
     pub fn holds_names_of_files(self, column: usize) -> bool {
         const ENDINGS: [&str; 8] = ["wav", "mp3", "flac", "ogg", "m4a", "heic", "avif", "jpeg"];
-        const NAMES: [&str; 10] = [
-            "image",
-            "image_id",
-            "image_name",
-            "file",
-            "file_name",
-            "filename",
-            "filepath",
-            "file_path",
-            "image_path",
-            "img",
-        ];
         let cells = self.cells(column);
         let is_name = |cell: &&&str| {
-            let path = Path::new(**cell);
+            let path = Path::new(without_query(cell));
             let ending = extension(path);
             Modality::of_name(path) == Some(Modality::Image) || ENDINGS.contains(&ending.as_str())
         };
         let named =
-            forms::is_named(self.name(column), &NAMES) && !cells.iter().any(|cell| cell.contains(' '));
+            forms::is_named(self.name(column), &FILE_NAMES) && !cells.iter().any(|cell| cell.contains(' '));
         !cells.is_empty() && (named || cells.iter().filter(is_name).count() * 10 >= cells.len() * 9)
     }
 
@@ -243,9 +277,29 @@ impl Sampled<'_> {
     /// Whether a column holds numbers that do not just count the rows.
     fn are_numbers(self, column: usize) -> bool {
         let cells = self.cells(column);
-        let name = self.name(column).trim().to_ascii_lowercase();
-        let is_identifier = name == "id" || name == "index" || name.ends_with("_id") || name.ends_with(" id");
-        forms::number_form(&cells).is_some() && !is_identifier && !forms::count_up(&cells)
+        forms::number_form(&cells).is_some()
+            && !is_name_of_identifiers(self.name(column))
+            && !forms::count_up(&cells)
+    }
+
+    /// Whether a column only tells rows apart.
+    fn identifies(self, column: usize) -> bool {
+        let cells = self.cells(column);
+        let are_different = cells.iter().collect::<BTreeSet<_>>().len() == cells.len();
+        forms::count_up(&cells) || (are_different && is_name_of_identifiers(self.name(column)))
+    }
+
+    /// Whether a column may hold texts: most of its cells have letters, and they are no codes, which are one word with
+    /// digits each and hardly come again.
+    pub fn reads_like_text(self, column: usize) -> bool {
+        let cells = self.cells(column);
+        let count = |is: &dyn Fn(&str) -> bool| cells.iter().filter(|cell| is(cell)).count();
+        let with_letters = count(&|cell| cell.chars().any(char::is_alphabetic));
+        let codes =
+            count(&|cell| cell.contains(|c: char| c.is_ascii_digit()) && !cell.contains(char::is_whitespace));
+        let distinct = cells.iter().collect::<BTreeSet<_>>().len();
+        let are_codes = cells.len() > 2 && codes * 10 >= cells.len() * 9 && distinct * 10 >= cells.len() * 9;
+        with_letters * 2 >= cells.len() && !are_codes
     }
 
     fn others(self, text: usize) -> impl Iterator<Item = usize> {
@@ -277,7 +331,8 @@ impl Sampled<'_> {
 
     /// The only other column, or the one whose few values come again and again.
     fn fewest_values(self, text: usize) -> Option<usize> {
-        only(self.others(text)).or_else(|| self.few_values(&[text]))
+        let may_be = |column: &usize| !self.divides(*column) && !self.identifies(*column);
+        only(self.others(text).filter(may_be)).or_else(|| self.few_values(&[text]))
     }
 
     /// The column outside `taken` whose few values come again and again.
@@ -288,7 +343,7 @@ impl Sampled<'_> {
         let fullest = columns().map(|column| self.cells(column).len()).max().unwrap_or(0);
         columns()
             // What most rows leave empty is a remark, where other columns are full.
-            .filter(|&column| self.cells(column).len() * 2 > fullest && !self.holds_parts(column))
+            .filter(|&column| self.cells(column).len() * 2 > fullest && !self.divides(column))
             .filter(|&column| (2..=(self.rows.len() / 2).max(2)).contains(&values(column)))
             // "airline_sentiment" says what it is.
             .min_by_key(|&column| (!forms::ends_like_a_label(self.name(column)), values(column)))
@@ -309,6 +364,18 @@ impl Sampled<'_> {
         let cells = self.cells(column);
         cells.iter().filter(|cell| cell.contains(char::is_whitespace)).count() * 2 > cells.len()
     }
+}
+
+/// The address of a file without what is asked of its server.
+pub(super) fn without_query(cell: &str) -> &str {
+    let bare = cell.split(['?', '#']).next().unwrap_or_default();
+    if Modality::of_name(Path::new(bare)).is_some() { bare } else { cell }
+}
+
+fn is_name_of_identifiers(name: &str) -> bool {
+    let name = name.trim().to_ascii_lowercase();
+    ["id", "index", "uuid", "guid", "key", ""].contains(&name.as_str())
+        || ["_id", " id", "-id"].iter().any(|end| name.ends_with(end))
 }
 
 /// The one thing that there is.

@@ -11,6 +11,7 @@ use super::dialect::Expected;
 use super::files::LabelledFile;
 use super::head::{Head, RecordHead, Wants};
 use super::jsonl::{self, Written};
+use super::parts::PartWords;
 use super::places::{Around, Place, Places, Standpoint};
 use super::records::{Records, Row};
 use super::roles::{self, Beside};
@@ -35,6 +36,7 @@ pub(super) struct Reader<'a> {
     part: Option<Part>,
     /// What a column says of the row that is read.
     part_of_row: Option<Part>,
+    part_words: PartWords,
     group_of_row: Option<String>,
     around: &'a Around<'a>,
     pub wants: Wants,
@@ -64,6 +66,7 @@ impl<'a> Reader<'a> {
             path,
             part,
             part_of_row,
+            part_words: PartWords::Names,
             group_of_row,
             around,
             wants,
@@ -123,7 +126,8 @@ impl<'a> Reader<'a> {
         expected: Expected,
         choice: &Choice,
     ) -> Result<Choice, ScanError> {
-        let Some(Head { names, rows, records, .. }) = Head::of_records(bytes, expected, choice, self.wants)
+        let Some(Head { names, rows, records, lists }) =
+            Head::of_records(bytes, expected, choice, self.wants)
         else {
             self.find(None, FindingKind::BadRow, "has no row that can be read", ROW_REMEDY);
             return Ok(choice.clone());
@@ -134,7 +138,7 @@ impl<'a> Reader<'a> {
                 (format!("{what} is passed over"), "Nothing needs to be done: the rows below are read.");
             self.find(Some(line), FindingKind::PassedOver, &what, remedy);
         }
-        let table = Sampled { names: &names, rows: &rows, lists: &[], reserved: &[] };
+        let table = Sampled { names: &names, rows: &rows, lists: &lists, reserved: &[] };
         let places = self.around.places(table)?;
         let (columns, beside) = self.choose(choice, table, places)?;
         let chosen = chosen(&names, (&columns, &beside), choice);
@@ -153,6 +157,10 @@ impl<'a> Reader<'a> {
             number += 1;
             match row {
                 Row::Record { .. } if header && number == 1 => {}
+                Row::Record { line, fields } if header && number == 2 && is_rule(&fields) => {
+                    let what = "a line under the header is passed over";
+                    self.find(Some(line), FindingKind::PassedOver, what, "Nothing needs to be done.");
+                }
                 Row::Record { line, fields } => {
                     let cell = |column: Option<usize>| column.and_then(|column| fields.get(column));
                     let text = |cell: &Vec<u8>| String::from_utf8_lossy(cell).into_owned();
@@ -177,11 +185,8 @@ impl<'a> Reader<'a> {
         width: usize,
     ) {
         let text_of = |column: &usize| fields.get(*column).map(|field| std::str::from_utf8(field));
-        let labels: Option<Result<Vec<Cell>, _>> = columns
-            .labels
-            .iter()
-            .map(|column| text_of(column).map(|text| text.map(|text| Cell::Text(text.trim().to_owned()))))
-            .collect();
+        let labels: Option<Result<Vec<Cell>, _>> =
+            columns.labels.iter().map(|column| text_of(column).map(|text| text.map(Cell::written))).collect();
         let text: Option<Result<String, _>> = match beside.joined.as_slice() {
             [] => text_of(&columns.sample).map(|text| text.map(str::to_owned)),
             joined => {
@@ -236,8 +241,8 @@ impl<'a> Reader<'a> {
                     self.find(Some(line), FindingKind::BadRow, &why, LINES_REMEDY);
                 }
                 jsonl::Line::Object { line, mut object } => {
-                    let cell = parts_key.map(|key| object.get(key).and_then(serde_json::Value::as_str));
-                    if !self.is_of_a_part(line, cell.map(Option::unwrap_or_default)) {
+                    let cell = parts_key.map(|key| jsonl::cell(object.get(key)).text().unwrap_or_default());
+                    if !self.is_of_a_part(line, cell.as_deref()) {
                         continue;
                     }
                     self.group_of_row = group_key.and_then(|key| jsonl::group(object.get(key)));
@@ -273,6 +278,8 @@ impl<'a> Reader<'a> {
         let around = places.map(|places| (places, self.standpoint()));
         let columns = Columns::choose(&self.full_path, choice, table, around)?;
         let beside = Beside::of(&asked, choice, table, &columns);
+        self.part_words =
+            beside.parts.map_or(PartWords::Names, |column| PartWords::of_column(table.name(column)));
         if choice.wanted.is_none_or(|wanted| wanted == columns.holds) {
             for guess in columns.guesses(choice, table) {
                 let remedy = "Choose the column if the guess is wrong.";
@@ -287,7 +294,7 @@ impl<'a> Reader<'a> {
 
     /// Notes the part that `cell` names, and whether the row is of a part that is used.
     fn is_of_a_part(&mut self, line: u64, cell: Option<&str>) -> bool {
-        self.part_of_row = cell.and_then(|cell| Part::from_name(cell.trim()));
+        self.part_of_row = cell.and_then(|cell| self.part_words.part(cell));
         if let (Some(cell), None) = (cell, self.part_of_row) {
             let why = format!("the row is of the part {}, so it is left out", cells::shown(cell));
             let remedy = "Write train, validation or test if it is to be used.";
@@ -299,6 +306,10 @@ impl<'a> Reader<'a> {
 
     /// Takes a row that could be read; `cells` are those of the label columns.
     fn take(&mut self, line: u64, text: String, cells: &[Cell], chosen: &Choice) {
+        if self.wants == Wants::Samples && cells::is_missing(&text) && chosen.holds() == Holds::Texts {
+            let why = format!("the text is {}, which says that it is missing", cells::shown(&text));
+            return self.find(Some(line), FindingKind::EmptyText, &why, "Write a text, or remove the row.");
+        }
         if text.trim().is_empty() {
             let (why, remedy) = match chosen.holds() {
                 Holds::Texts => ("the text is empty", "Write a text, or remove the row."),
@@ -387,6 +398,13 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Whether a row only draws a line, as databases print it below the names of columns.
+fn is_rule(fields: &[Vec<u8>]) -> bool {
+    let is_drawn =
+        |field: &Vec<u8>| field.iter().all(|byte| matches!(byte, b'-' | b'=' | b'+' | b':' | b' '));
+    fields.len() > 1 && fields.iter().all(|field| field.trim_ascii().len() > 1 && is_drawn(field))
+}
+
 /// A table as text, and what is said of what of the file that is not.
 pub(super) struct Loaded {
     pub bytes: Vec<u8>,
@@ -451,5 +469,6 @@ fn chosen(names: &[String], (columns, beside): (&Columns, &Beside), choice: &Cho
     };
     let (parts, group) = (beside.parts.as_ref().and_then(name), beside.group.as_ref().and_then(name));
     let (form, wanted, usual_text) = (Some(columns.form), choice.wanted, None);
-    Choice { options, form, wanted, parts, group, is_decided: true, usual_text }
+    let seeks_parts = choice.seeks_parts;
+    Choice { options, form, wanted, parts, group, is_decided: true, usual_text, seeks_parts }
 }

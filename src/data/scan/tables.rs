@@ -1,14 +1,15 @@
 //! The tables of a dataset: which files are tables, which of several are read, and tables of texts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::columns::{Choice, Holds};
+use super::files::LabelledFile;
 use super::head::Wants;
 use super::known::Memory;
 use super::named::NamedFiles;
 use super::packed::unpacked_name;
-use super::parts::part_of_folder;
+use super::parts::{PartWords, part_of_folder};
 use super::places::{Around, folder_of};
 use super::table::Reader;
 use super::walk::Tree;
@@ -108,21 +109,33 @@ pub(super) fn scan_folder(
     Ok(Found { modality: Modality::Text, samples, findings, layout, beside })
 }
 
+/// What tables say of files.
+pub(super) enum Naming {
+    Files(Box<NamedFiles>),
+    /// No table names files that are here; one seems to name others.
+    Nothing(Option<Finding>),
+}
+
+impl Naming {
+    /// What the tables label, where they do.
+    pub fn files(self) -> Option<NamedFiles> {
+        match self {
+            Naming::Files(named) => Some(*named),
+            Naming::Nothing(_) => None,
+        }
+    }
+}
+
 /// The tables below `root` that name files and label them, where there are any.
 pub(super) fn naming_files(
     root: &Path,
     tree: &Tree,
     options: &ScanOptions,
     control: &dyn Control,
-) -> Result<Option<NamedFiles>, ScanError> {
-    let (tables, files): (Vec<PathBuf>, Vec<PathBuf>) =
-        tree.files.iter().cloned().partition(|path| named_like_a_table(path));
-    let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
-    let beside = |path: &Path| tables.iter().filter(|other| other.parent() == path.parent()).count();
-    let near = tables.iter().filter(|path| folder(path).components().count() <= 2);
-    let near: Vec<PathBuf> = near.filter(|path| beside(path) <= MOST_TABLES).cloned().collect();
+) -> Result<Naming, ScanError> {
+    let (near, files) = near(tree);
     if near.is_empty() || files.is_empty() {
-        return Ok(None);
+        return Ok(Naming::Nothing(None));
     }
     let around = Around::files(root, &files, control);
     let wanted = Choice { wanted: Some(Holds::Files), ..Choice::asked(options) };
@@ -131,11 +144,73 @@ pub(super) fn naming_files(
         Err(stopped @ ScanError::Stopped { .. }) => return Err(stopped),
         // Only what the user names must be there.
         Err(error) if options.file_column.is_some() => return Err(error),
-        Err(_) => return Ok(None),
+        Err(error) => return Ok(Naming::Nothing(names_others(root, &error))),
     };
-    let Some(chosen) = read.chosen else { return Ok(None) };
+    let Some(chosen) = read.chosen else { return Ok(Naming::Nothing(None)) };
     let files = read.tables.into_iter().map(|table| (table.part, table.reader.files)).collect();
-    Ok(NamedFiles::of_several(read.files, chosen, files, read.findings))
+    let named = NamedFiles::of_several(read.files, chosen, files, read.findings);
+    Ok(named.map_or(Naming::Nothing(None), |named| Naming::Files(Box::new(named))))
+}
+
+/// A table that seems to name files of which hardly one is here: what it says is not used.
+fn names_others(root: &Path, error: &ScanError) -> Option<Finding> {
+    let ScanError::NamesOfFiles { path, column } = error else { return None };
+    let file = path.strip_prefix(root).unwrap_or(path).to_owned();
+    Some(Finding {
+        file,
+        line: None,
+        kind: FindingKind::PassedOver,
+        reason: format!(
+            "the column “{column}” seems to name files, and less than half of them are here, so the table is not used"
+        ),
+        remedy: "Write the names as the files have them, or move the table away if it is of something else."
+            .to_owned(),
+    })
+}
+
+/// What a table says of the parts of files that something else labels.
+pub(super) struct PartsOfFiles {
+    pub table: PathBuf,
+    pub parts: BTreeMap<PathBuf, Part>,
+}
+
+/// The parts that a table gives files without labelling them, where one does.
+pub(super) fn parts_of_files(
+    root: &Path,
+    tree: &Tree,
+    options: &ScanOptions,
+    control: &dyn Control,
+) -> Result<Option<PartsOfFiles>, ScanError> {
+    let (tables, files) = near(tree);
+    let around = Around::files(root, &files, control);
+    let (file_column, writing) = (options.file_column.clone(), options.writing.clone());
+    let options = ScanOptions { file_column, writing, ..ScanOptions::default() };
+    let choice = Choice { wanted: Some(Holds::Files), seeks_parts: true, ..Choice::asked(&options) };
+    for path in tables {
+        let mut reader = Reader::new(root.join(&path), path.clone(), None, &around, control);
+        let words = match reader.read(&choice) {
+            Ok(chosen) => chosen.options.label_columns.first().map(|column| PartWords::of_column(column)),
+            Err(stopped @ ScanError::Stopped { .. }) => return Err(stopped),
+            // It says something else.
+            Err(_) => None,
+        };
+        let part = |file: LabelledFile| Some((file.path, words?.part(file.label.class())?));
+        let parts: BTreeMap<PathBuf, Part> = reader.files.into_iter().filter_map(part).collect();
+        if Part::are_several(parts.values().copied()) {
+            return Ok(Some(PartsOfFiles { table: path, parts }));
+        }
+    }
+    Ok(None)
+}
+
+/// The tables that may label files, and all other files.
+fn near(tree: &Tree) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let (tables, files): (Vec<PathBuf>, Vec<PathBuf>) =
+        tree.files.iter().cloned().partition(|path| named_like_a_table(path));
+    let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
+    let beside = |path: &Path| tables.iter().filter(|other| other.parent() == path.parent()).count();
+    let near = tables.iter().filter(|path| folder(path).components().count() <= 2);
+    (near.filter(|path| beside(path) <= MOST_TABLES).cloned().collect(), files)
 }
 
 /// The first of the tables among `files` in the order in which they are read.

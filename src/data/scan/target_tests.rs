@@ -185,7 +185,7 @@ fn decimal_commas_are_read_where_the_whole_column_has_them() {
     assert!(index.layout.to_string().ends_with("numbers with decimal commas in “preis”"), "{}", index.layout);
     // Commas that may part thousands are not guessed about: nothing is left.
     let rows: String = (100..130).map(|n| format!("text {n};{n},{n}\n")).collect();
-    let Err(ScanError::Empty { first: Some(first), .. }) =
+    let Err(ScanError::Empty { first: Some(First { reason: first, .. }), .. }) =
         try_scan("a.csv", &format!("text;preis\n{rows}"), &ScanOptions::default())
     else {
         panic!("thousands were read");

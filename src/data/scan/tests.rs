@@ -343,7 +343,9 @@ fn what_is_no_dataset_is_said() {
     assert!(mixed.to_string().ends_with("hold 2 images and 1 texts"), "{mixed}");
     assert_eq!(mixed.remedy().to_string(), "Keep images and texts in two datasets.");
     let broken = error(&[("cat/1.png", b"words"), ("dog/2.png", b"")]);
-    let ScanError::Empty { first: Some(first), .. } = broken else { panic!("{broken}") };
+    let ScanError::Empty { first: Some(First { reason: first, .. }), .. } = broken else {
+        panic!("{broken}")
+    };
     assert_eq!(first, "cat/1.png: is no image: its content is of no known image format");
 
     let image = folder(&[("1.png", &a)]);

@@ -16,6 +16,8 @@ struct Made {
     parts: Vec<(&'static str, Part)>,
     /// A part within a folder of its own name, as archives unpack.
     twice: bool,
+    /// The parts lie in the class folders.
+    inside: bool,
     classes: Vec<&'static str>,
     /// Files of each class in each part, and how deep they lie below the class.
     files: Vec<(usize, usize)>,
@@ -25,7 +27,7 @@ struct Made {
 
 const CLASSES: [&str; 12] =
     ["cat", "dog", "no cat", "été", "n01440764", "0", "1", "C", "c++", "Über", "training shoes", "x.y"];
-const PARTED: [&[(&str, Part)]; 7] = [
+const PARTED: [&[(&str, Part)]; 12] = [
     &[],
     &[("train", Part::Train), ("test", Part::Test)],
     &[("Train", Part::Train), ("Validation", Part::Validation), ("Test", Part::Test)],
@@ -33,6 +35,11 @@ const PARTED: [&[(&str, Part)]; 7] = [
     &[("train2017", Part::Train), ("val2017", Part::Validation)],
     &[("training_set", Part::Train), ("test_set", Part::Test)],
     &[("train", Part::Train), ("val", Part::Validation), ("test", Part::Test)],
+    &[("1_train", Part::Train), ("2_val", Part::Validation), ("3_test", Part::Test)],
+    &[("Entrenamiento", Part::Train), ("Prueba", Part::Test)],
+    &[("trainval", Part::Train), ("holdout", Part::Test)],
+    &[("learning_set", Part::Train), ("evaluation_set", Part::Validation)],
+    &[("训练集", Part::Train), ("测试集", Part::Test)],
 ];
 const LITTER: [&str; 8] = [
     ".DS_Store",
@@ -51,11 +58,12 @@ fn made() -> impl Strategy<Value = Made> {
     let litter = prop::sample::subsequence(LITTER.to_vec(), 0..8);
     let files = prop::collection::vec((1usize..4, 0usize..3), 18);
     let parted = prop::sample::select(PARTED.to_vec());
-    (wrapped, parted, any::<bool>(), classes, files, litter, any::<bool>()).prop_map(
-        |(wrapped, parts, twice, classes, files, litter, images)| Made {
+    (wrapped, parted, any::<bool>(), classes, files, litter, any::<[bool; 2]>()).prop_map(
+        |(wrapped, parts, twice, classes, files, litter, [images, inside])| Made {
             wrapped,
             parts: parts.to_vec(),
             twice,
+            inside,
             classes,
             files,
             litter,
@@ -79,8 +87,12 @@ fn write(root: &Path, made: &Made) -> BTreeMap<(String, Option<Part>), usize> {
             Some((name, _)) => top.join(name),
         };
         for (place, class) in made.classes.iter().enumerate() {
+            let folder = match part {
+                Some((name, _)) if made.inside => top.join(class).join(name),
+                Some(_) | None => folder.join(class),
+            };
             let (files, depth) = made.files[(at * made.classes.len() + place) % made.files.len()];
-            let inside = (0..depth).fold(folder.join(class), |path, level| path.join(format!("set {level}")));
+            let inside = (0..depth).fold(folder, |path, level| path.join(format!("set {level}")));
             std::fs::create_dir_all(&inside).unwrap();
             for _ in 0..files {
                 number += 1;
