@@ -33,10 +33,13 @@ pub struct DataView {
     pub findings: Vec<FindingGroup>,
     /// Samples that something was found about: as many as the filter leaves.
     pub found: usize,
-    /// What the filters ask of each item.
-    items: Vec<ItemFacts>,
-    /// The labels of all items, one after another.
+    /// The part of each item; `None` for one that the split leaves out, or while there is no split.
+    parts: Vec<Option<Part>>,
+    /// Whether something was found about each item.
+    has_finding: Vec<bool>,
+    /// The labels of all items, one after another, and where those of each end.
     labels: Vec<u32>,
+    label_ends: Vec<u32>,
     /// About how many tokens texts have, of some spread over all; empty where samples are no texts.
     lengths: Vec<usize>,
 }
@@ -48,42 +51,38 @@ pub struct NumberColumn {
     pub histogram: Histogram,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-struct ItemFacts {
-    /// Where its labels end among those of all; they begin where the item's before end.
-    labels_end: u32,
-    /// `None` for an item that the split leaves out, or while there is no split.
-    part: Option<Part>,
-    has_finding: bool,
-}
-
 impl DataView {
     /// A view of all items of `index`.
     pub fn new(index: &DatasetIndex) -> Self {
         let found: HashSet<_> = index.findings.iter().map(|f| (f.file.as_os_str(), f.line)).collect();
-        let mut labels: Vec<u32> = Vec::with_capacity(index.items.len());
-        let mut facts = |item: &Item| {
+        let is_found = |item: &Item| {
             let file = item.path.as_os_str();
-            let has_finding = found.contains(&(file, item.line)) || found.contains(&(file, None));
-            labels.extend(item.target.labels().iter().map(|label| *label as u32));
-            ItemFacts { labels_end: labels.len() as u32, part: None, has_finding }
+            found.contains(&(file, item.line)) || found.contains(&(file, None))
         };
-        let items: Vec<ItemFacts> = index.items.iter().map(&mut facts).collect();
+        let has_finding: Vec<bool> = index.items.iter().map(is_found).collect();
+        let mut labels: Vec<u32> = Vec::with_capacity(index.items.len());
+        let mut take = |item: &Item| {
+            labels.extend(item.target.labels().iter().map(|label| *label as u32));
+            labels.len() as u32
+        };
+        let label_ends = index.items.iter().map(&mut take).collect();
         let column = |(number, summary): (usize, NumberSummary)| NumberColumn {
             histogram: Histogram::new(&index.numbers_of(number)),
             summary,
         };
         let columns: Vec<NumberColumn> = index.summaries().into_iter().enumerate().map(column).collect();
         Self {
-            visible: (0..items.len()).collect(),
+            visible: (0..index.items.len()).collect(),
             sentence: sentence(index, &columns),
             counts: index.counts(),
             unlabelled: index.unlabelled(),
             columns,
             findings: finding_groups(&index.findings),
-            found: items.iter().filter(|item| item.has_finding).count(),
-            items,
+            found: has_finding.iter().filter(|has_finding| **has_finding).count(),
+            parts: vec![None; index.items.len()],
+            has_finding,
             labels,
+            label_ends,
             lengths: lengths(index),
             ..Self::default()
         }
@@ -91,51 +90,45 @@ impl DataView {
 
     /// Takes note of the part of each item and applies the filters anew.
     pub fn set_split(&mut self, split: Option<&Split>) {
-        for item in &mut self.items {
-            item.part = None;
-        }
+        self.parts.fill(None);
         for part in [Part::Train, Part::Validation, Part::Test] {
             for number in split.map(|split| split.part(part)).unwrap_or_default() {
-                if let Some(item) = self.items.get_mut(*number) {
-                    item.part = Some(part);
+                if let Some(own) = self.parts.get_mut(*number) {
+                    *own = Some(part);
                 }
             }
         }
         self.refresh();
     }
 
-    /// Applies the filters anew.
+    /// Applies the filters anew: those that are set, each to a column of its own, so that little is read.
     pub fn refresh(&mut self) {
-        let class = self.class.map(|class| class as u32);
-        let fits = |item: &ItemFacts| {
-            self.part.is_none_or(|part| item.part == Some(part)) & (!self.findings_only | item.has_finding)
-        };
-        let has_class = |labels: &[u32]| class.is_none_or(|class| labels.contains(&class));
-        // Every number is written, and stays where its item is shown: what comes next cannot be foretold, so that a
-        // branch would cost more.
-        let (mut visible, mut shown) = (std::mem::take(&mut self.visible), 0);
-        visible.resize(self.items.len(), 0);
-        let mut take = |number: usize, shows: bool| {
-            if let Some(place) = visible.get_mut(shown) {
-                *place = number;
-            }
-            shown += usize::from(shows);
-        };
-        if self.labels.len() == self.items.len() && self.unlabelled == 0 {
-            // One label each.
-            for (number, (item, label)) in self.items.iter().zip(&self.labels).enumerate() {
-                take(number, fits(item) & class.is_none_or(|class| class == *label));
-            }
-        } else {
-            let mut begin = 0;
-            for (number, item) in self.items.iter().enumerate() {
-                let end = item.labels_end as usize;
-                take(number, fits(item) && has_class(self.labels.get(begin..end).unwrap_or_default()));
-                begin = end;
-            }
+        let mut shows = vec![true; self.parts.len()];
+        if let Some(class) = self.class.map(|class| class as u32) {
+            self.leave_class(class, &mut shows);
         }
-        visible.truncate(shown);
-        self.visible = visible;
+        if self.part.is_some() {
+            shows.iter_mut().zip(&self.parts).for_each(|(shows, part)| *shows &= *part == self.part);
+        }
+        if self.findings_only {
+            shows.iter_mut().zip(&self.has_finding).for_each(|(shows, has_finding)| *shows &= *has_finding);
+        }
+        self.visible.clear();
+        self.visible.extend(shows.iter().enumerate().filter(|(_, shows)| **shows).map(|(number, _)| number));
+    }
+
+    fn leave_class(&self, class: u32, shows: &mut [bool]) {
+        let has_one_each = self.labels.len() == self.parts.len() && self.unlabelled == 0;
+        if has_one_each {
+            shows.iter_mut().zip(&self.labels).for_each(|(shows, label)| *shows &= *label == class);
+            return;
+        }
+        let mut begin = 0;
+        for (shows, end) in shows.iter_mut().zip(&self.label_ends) {
+            let labels = self.labels.get(begin..*end as usize).unwrap_or_default();
+            *shows &= labels.contains(&class);
+            begin = *end as usize;
+        }
     }
 
     /// About how many tokens a text has on average, where longer ones are cut to `longest`.
@@ -145,7 +138,7 @@ impl DataView {
 
     /// The part that item `number` belongs to.
     pub fn part_of(&self, number: usize) -> Option<Part> {
-        self.items.get(number)?.part
+        *self.parts.get(number)?
     }
 }
 

@@ -11,7 +11,7 @@ use super::shape::{OtherLevel, Shape, Shapeless, names_of};
 use super::walk::Tree;
 use super::{Found, Label, ScanError, files, tables};
 use crate::control::Control;
-use crate::data::facts::Beside;
+use crate::data::facts::{Beside, Carrier};
 use crate::data::index::{Finding, FindingKind, Layout, Modality, Part, counted, few, few_counts, portable};
 use crate::data::text;
 
@@ -58,8 +58,8 @@ pub(super) fn recognise(
     if below.iter().all(|path| depth(path) <= 1) {
         // A table beside images describes the images; it is no dataset of texts.
         let tables = tree.files.iter().any(|p| depth(p) == 1 && tables::named_like_a_table(p));
-        let are_texts = data.iter().all(|(_, kind)| *kind == Modality::Text);
-        if are_texts && (tables || tables::are_tables_of_parts(&below)) {
+        let are_words = data.iter().all(|(_, kind)| kind.facts().carrier == Carrier::Words);
+        if are_words && (tables || tables::are_tables_of_parts(&below)) {
             return Ok(None);
         }
         return Err(without_folders(root, &top, &data, tree));

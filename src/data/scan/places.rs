@@ -8,7 +8,7 @@ use super::ScanError;
 use super::forms;
 use super::known::Stamp;
 use super::parts::part_of_folder;
-use super::sampled::{Sampled, without_query};
+use super::sampled::{Sampled, is_named_like_a_file, without_query};
 use super::spelling::composed;
 use super::walk::Tree;
 use crate::control::Control;
@@ -174,8 +174,8 @@ impl Places {
             }
             let parts: Vec<Part> = own.iter().filter_map(|folder| part_of_folder(folder)).collect();
             let of_part = from.part.is_some_and(|part| parts.contains(&part));
-            let is_image = Modality::of_name(path) == Some(Modality::Image);
-            best.entry((same, of_part, path.starts_with(from.folder), is_image)).or_default().push(path);
+            let is_sample = is_named_like_a_file(path);
+            best.entry((same, of_part, path.starts_with(from.folder), is_sample)).or_default().push(path);
         }
         match best.pop_last().map(|(_, paths)| paths).as_deref() {
             Some([one]) => Place::Found(one),

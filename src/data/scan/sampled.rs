@@ -6,7 +6,7 @@ use std::path::Path;
 use super::cells;
 use super::forms::{self, Marks};
 use super::parts::PartWords;
-use crate::data::facts::extension;
+use crate::data::facts::{Carrier, extension};
 use crate::data::index::{Modality, Part};
 use crate::data::target::{TargetForm, TargetKind};
 
@@ -214,7 +214,7 @@ impl Sampled<'_> {
         let is_name = |cell: &&&str| {
             let path = Path::new(without_query(cell));
             let ending = extension(path);
-            Modality::of_name(path) == Some(Modality::Image) || ENDINGS.contains(&ending.as_str())
+            is_named_like_a_file(path) || ENDINGS.contains(&ending.as_str())
         };
         let named =
             forms::is_named(self.name(column), &FILE_NAMES) && !cells.iter().any(|cell| cell.contains(' '));
@@ -364,6 +364,11 @@ impl Sampled<'_> {
         let cells = self.cells(column);
         cells.iter().filter(|cell| cell.contains(char::is_whitespace)).count() * 2 > cells.len()
     }
+}
+
+/// Whether a file is named like a sample that is a file of its own, as images are.
+pub(super) fn is_named_like_a_file(path: &Path) -> bool {
+    Modality::of_name(path).is_some_and(|modality| modality.facts().carrier == Carrier::File)
 }
 
 /// The address of a file without what is asked of its server.
