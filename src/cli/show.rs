@@ -2,7 +2,7 @@
 
 use crate::backbone::{Backbone, Dim, InputSpec, Node};
 use crate::control::{EpochRecord, Scores};
-use crate::data::index::DatasetIndex;
+use crate::data::index::{DatasetIndex, counted};
 use crate::data::numbers::{Histogram, NumberSummary};
 use crate::data::target::{TargetForm, TargetKind};
 use crate::project::RunRecord;
@@ -139,12 +139,10 @@ pub fn dataset(index: &DatasetIndex) -> String {
         let _ = writeln!(out, "{}", index.files);
     }
     if !index.findings.is_empty() {
-        let _ = writeln!(out, "{} findings", index.findings.len());
+        let _ = writeln!(out, "{}", counted(index.findings.len() as u64, "finding"));
     }
     for finding in &index.findings {
-        let line = finding.line.map(|n| format!(", line {n}")).unwrap_or_default();
-        let file = one_line(&finding.file.display().to_string());
-        let _ = writeln!(out, "  {file}{line}: {}\n    {}", one_line(&finding.reason), finding.remedy);
+        let _ = writeln!(out, "  {}\n    {}", one_line(&finding.in_words()), finding.remedy);
     }
     out
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::words::portable;
+
 /// Something wrong or doubtful in the data. The scan went on without it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
@@ -17,6 +19,17 @@ pub struct Finding {
     pub reason: String,
     /// What a person can do about it.
     pub remedy: String,
+}
+
+impl Finding {
+    /// "cat/3.jpg, line 7: the text is empty"; what is about the whole folder begins with its reason.
+    pub fn in_words(&self) -> String {
+        let line = self.line.map(|line| format!(", line {line}")).unwrap_or_default();
+        match portable(&self.file) {
+            file if file.is_empty() => self.reason.clone(),
+            file => format!("{file}{line}: {}", self.reason),
+        }
+    }
 }
 
 /// The kinds of [`Finding`].

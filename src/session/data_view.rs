@@ -2,7 +2,7 @@
 
 use super::{Offer, Open};
 use crate::data::index::Offer as OtherReading;
-use crate::data::index::{DatasetIndex, Finding, FindingKind, Item, Part, portable};
+use crate::data::index::{DatasetIndex, Finding, FindingKind, Item, Part};
 use crate::data::numbers::{Histogram, NumberSummary};
 use crate::data::split::Split;
 use crate::data::target::TargetKind;
@@ -181,14 +181,7 @@ fn finding_groups(findings: &[Finding]) -> Vec<FindingGroup> {
     groups
         .into_iter()
         .map(|(kind, members)| {
-            let shown: Vec<String> = members
-                .iter()
-                .take(3)
-                .map(|f| {
-                    let line = f.line.map(|n| format!(", line {n}")).unwrap_or_default();
-                    format!("{}{line}: {}", portable(&f.file), f.reason)
-                })
-                .collect();
+            let shown: Vec<String> = members.iter().take(3).map(|f| f.in_words()).collect();
             let more = members.len().saturating_sub(3);
             let tail = if more > 0 { format!("\nand {more} more") } else { String::new() };
             FindingGroup {

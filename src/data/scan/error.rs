@@ -72,7 +72,7 @@ pub struct First {
 
 impl First {
     pub(super) fn of(finding: &Finding) -> First {
-        First { reason: in_words(finding), remedy: finding.remedy.clone() }
+        First { reason: finding.in_words(), remedy: finding.remedy.clone() }
     }
 }
 
@@ -192,12 +192,6 @@ impl ScanError {
         };
         words.into()
     }
-}
-
-/// "cat/3.jpg, line 7: the text is empty"
-fn in_words(finding: &Finding) -> String {
-    let line = finding.line.map(|line| format!(", line {line}")).unwrap_or_default();
-    format!("{}{line}: {}", portable(&finding.file), finding.reason)
 }
 
 fn because(first: &Option<First>) -> String {

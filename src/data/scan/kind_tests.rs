@@ -191,6 +191,22 @@ fn numbers_and_codes_are_no_texts() {
         let refused = table("a.csv", &content).err();
         assert!(matches!(refused, Some(ScanError::NoTexts { .. })), "{name}: {refused:?}");
     }
+    // Words of any kind are texts.
+    for words in [
+        "商品番号{}はとても良い",
+        "สินค้าดีมาก{}",
+        "user{}x",
+        "A{}",
+        "C{}cc1(O)",
+        "😀{}",
+        "https://a.b/{}",
+        "ab{}-77",
+    ] {
+        let rows: String =
+            (0..40).map(|n| format!("{},{}\n", words.replace("{}", &n.to_string()), n % 2)).collect();
+        let read = table("a.csv", &format!("sample,label\n{rows}"));
+        assert_eq!(read.map(|index| index.items.len()), Ok(40), "{words}");
+    }
     let addresses: String = (0..20).map(|n| format!("https://a.b/{n}.jpg?size=2,{}\n", n % 2)).collect();
     let refused = table("a.csv", &format!("url,label\n{addresses}")).err();
     assert!(matches!(refused, Some(ScanError::NamesOfFiles { .. })), "{refused:?}");

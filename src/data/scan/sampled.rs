@@ -289,16 +289,23 @@ impl Sampled<'_> {
         forms::count_up(&cells) || (are_different && is_name_of_identifiers(self.name(column)))
     }
 
-    /// Whether a column may hold texts: most of its cells have letters, and they are no codes, which are one word with
-    /// digits each and hardly come again.
+    /// Whether a column may hold texts: most of its cells have letters or signs, and they are no codes, which are of
+    /// hexadecimal digits or in a column that is called so.
     pub fn reads_like_text(self, column: usize) -> bool {
+        /// Shorter ones may be words: `b2b`, `a1`.
+        const LEAST_CODE: usize = 8;
         let cells = self.cells(column);
         let count = |is: &dyn Fn(&str) -> bool| cells.iter().filter(|cell| is(cell)).count();
-        let with_letters = count(&|cell| cell.chars().any(char::is_alphabetic));
-        let codes =
-            count(&|cell| cell.contains(|c: char| c.is_ascii_digit()) && !cell.contains(char::is_whitespace));
-        let distinct = cells.iter().collect::<BTreeSet<_>>().len();
-        let are_codes = cells.len() > 2 && codes * 10 >= cells.len() * 9 && distinct * 10 >= cells.len() * 9;
+        let with_letters = count(&|cell| cell.contains(|c: char| c.is_alphabetic() || !c.is_ascii()));
+        let is_digit = |c: char| c.is_ascii_hexdigit() || c == '-';
+        let codes = count(&|cell| {
+            cell.len() >= LEAST_CODE
+                && cell.contains(|c: char| c.is_ascii_digit())
+                && cell.chars().all(is_digit)
+        });
+        let words = count(&|cell| !cell.contains(char::is_whitespace));
+        let are_called_so = is_name_of_identifiers(self.name(column)) && words * 10 >= cells.len() * 9;
+        let are_codes = cells.len() > 2 && (codes * 10 >= cells.len() * 9 || are_called_so);
         with_letters * 2 >= cells.len() && !are_codes
     }
 
@@ -379,7 +386,7 @@ pub(super) fn without_query(cell: &str) -> &str {
 
 fn is_name_of_identifiers(name: &str) -> bool {
     let name = name.trim().to_ascii_lowercase();
-    ["id", "index", "uuid", "guid", "key", ""].contains(&name.as_str())
+    ["id", "index", "uuid", "guid", "key"].contains(&name.as_str())
         || ["_id", " id", "-id"].iter().any(|end| name.ends_with(end))
 }
 

@@ -164,13 +164,22 @@ impl Folders {
     fn alike(&self) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
         let names = |inside: &Inside| inside.folders.keys().cloned().collect::<BTreeSet<String>>();
         let all: BTreeSet<String> = self.inside.values().flat_map(names).collect();
+        let outer: BTreeSet<String> = self.inside.keys().cloned().collect();
+        // Of numbered sessions some may lack some.
+        let are_sessions = are_numbered(&outer) && !are_numbered(&all) && {
+            let come_again = |name: &String| {
+                self.inside.values().filter(|inside| inside.folders.contains_key(name)).count() > 1
+            };
+            all.len() > 1 && all.iter().filter(|name| come_again(name)).count() * 2 >= all.len()
+        };
         let are_alike = self.inside.values().all(|inside| {
             let own = names(inside);
             let files: usize = inside.folders.values().map(|inner| inner.files).sum();
+            let holds_most = own.len() > 1 && own.len() * 2 > all.len();
             // A few files may lie beside.
-            own.len() > 1 && own.len() * 2 > all.len() && inside.direct * 10 <= files
+            (holds_most || are_sessions) && inside.direct * 10 <= files
         });
-        (self.inside.len() > 1 && are_alike).then(|| (self.inside.keys().cloned().collect(), all))
+        (outer.len() > 1 && are_alike).then_some((outer, all))
     }
 }
 
@@ -230,9 +239,19 @@ impl NamedParts {
 }
 
 /// Whether names differ by a number or a letter only, as those of folds, years and sites do: `fold1`, `2019`, `site B`.
+/// Numbers from 0 or 1 up may be codes of classes, and so may what is called so.
 fn are_numbered(names: &BTreeSet<String>) -> bool {
+    const CLASSES: [&str; 15] = [
+        "class", "category", "cat", "label", "type", "kind", "grade", "stage", "level", "cluster", "score",
+        "star", "stars", "digit", "species",
+    ];
     let stems: Option<BTreeSet<String>> = names.iter().map(|name| stem(name)).collect();
-    stems.is_some_and(|stems| stems.len() == 1)
+    let numbers: Option<BTreeSet<usize>> = names.iter().map(|name| name.parse().ok()).collect();
+    let are_codes = numbers.is_some_and(|numbers| {
+        numbers.iter().enumerate().all(|(at, number)| *number == at || *number == at + 1)
+    });
+    let is_plain = |stem: &String| !CLASSES.contains(&stem.as_str());
+    stems.is_some_and(|stems| stems.len() == 1 && stems.iter().all(is_plain)) && !are_codes
 }
 
 /// Whether such names are those of folds or of repeated runs.
@@ -298,6 +317,12 @@ mod tests {
         check(&["fold1/cat/1", "fold1/dog/2", "fold2/cat/3", "fold2/dog/4"], 1, None);
         check(&["2019/cat/1", "2019/dog/2", "2020/cat/3", "2020/dog/4"], 1, None);
         check(&["site A/cat/1", "site A/dog/2", "site B/cat/3", "site B/dog/4"], 1, None);
+        check(&["session 1/cat/1", "session 1/dog/2", "session 2/cat/3"], 1, None);
+        check(&["100x/benign/1", "100x/ill/2", "200x/benign/3", "200x/ill/4"], 1, None);
+        check(&["0/left/1", "0/right/2", "1/left/3", "1/right/4"], 0, None);
+        check(&["class 1/left/1", "class 1/right/2", "class 2/left/3", "class 2/right/4"], 0, None);
+        check(&["10253/0/1", "10253/1/2", "8863/0/3", "8863/1/4", "9041/0/5", "9041/1/6"], 1, None);
+        check(&["0/anna/1", "1/anna/2", "2/bert/3"], 0, None);
         check(&["male/glad/1", "male/sad/2", "female/glad/3", "female/sad/4"], 0, None);
         check(&["train/cat/1", "train/dog/2", "cat/3", "dog/4"], 1, Some(0));
         // A kind of vehicle.
