@@ -31,6 +31,9 @@ const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # For information about cache directory tags, see:\n\
     #\thttps://bford.info/cachedir/\n";
 
+/// The folder of all locks, with a folder for each repository.
+pub(super) const LOCKS: &str = ".locks";
+
 /// The part of the cache that belongs to one repository.
 #[derive(Debug, Clone)]
 pub struct RepoCache {
@@ -100,7 +103,7 @@ impl RepoCache {
 
     /// The folder of the locks.
     pub fn locks(&self) -> PathBuf {
-        self.root.join(".locks").join(self.id.folder_name())
+        self.root.join(LOCKS).join(self.id.folder_name())
     }
 
     /// The file whose lock is held while a blob is fetched.

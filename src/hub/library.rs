@@ -1,7 +1,7 @@
 //! The backbones on this machine: what they take, who uses them, whether they are whole.
 
 use super::api::Digest;
-use super::cache::{INCOMPLETE, RepoCache};
+use super::cache::{INCOMPLETE, LOCKS, RepoCache};
 use super::id::{Commit, RepoId, Revision};
 use super::lock::Lock;
 use super::{Place, digest, local, places, support};
@@ -371,13 +371,20 @@ pub fn remove(id: &str) -> Result<Removed> {
 }
 
 /// Takes the folder away in one step, so that a program that is killed leaves all of it or nothing that anybody sees;
-/// what then lies in `beside`, on the same disk, is cleared by the next call.
+/// what then lies in `beside` is cleared by the next call. Where that is on another disk, the folder's own parent serves.
 fn remove_folder(folder: &Path, beside: &Path) -> Result<()> {
     let fail = |e: std::io::Error| Problem::io("remove the backbone", folder, &e);
-    std::fs::create_dir_all(beside).map_err(fail)?;
-    let partial = PartialFolder::new_in(beside).map_err(fail)?;
-    std::fs::rename(folder, partial.path().join("removed")).map_err(fail)?;
-    partial.remove().map_err(fail)
+    let take = |beside: &Path| {
+        std::fs::create_dir_all(beside)?;
+        let partial = PartialFolder::new_in(beside)?;
+        std::fs::rename(folder, partial.path().join("removed"))?;
+        partial.remove()
+    };
+    let taken = match (take(beside), folder.parent()) {
+        (Err(e), Some(parent)) if e.kind() == std::io::ErrorKind::CrossesDevices => take(parent),
+        (taken, _) => taken,
+    };
+    taken.map_err(fail)
 }
 
 /// Its place in the cache, there or not.
@@ -385,12 +392,20 @@ fn in_cache(id: &str) -> Option<RepoCache> {
     Some(RepoCache::new(&places::hub_cache()?, &RepoId::parse(id).ok()?))
 }
 
-/// Removes what a killed program left of a removal or of a download's notes.
+/// Removes what killed programs left of removals or of notes of downloads, whatever it was that they removed; and the
+/// lock files of `id`, which alone do no harm, where nothing else of it is here.
 pub fn clear_left(id: &str) {
-    let Some(cache) = in_cache(id) else { return };
-    partial::clear(&cache.locks());
-    if !cache.folder().exists() && check_unused(&cache).is_ok() {
-        // Lock files alone do no harm.
+    places::own_backbones().iter().for_each(|own| partial::clear(own));
+    let Some(root) = places::hub_cache() else { return };
+    partial::clear(&root);
+    for RepoCache { id, .. } in RepoCache::all(&root.join(LOCKS)) {
+        partial::clear(&RepoCache::new(&root, &id).locks());
+    }
+    // Another program may just begin to fetch another one.
+    if let Some(cache) = in_cache(id)
+        && !cache.folder().exists()
+        && check_unused(&cache).is_ok()
+    {
         let _ = std::fs::remove_dir_all(cache.locks());
     }
 }
@@ -398,7 +413,8 @@ pub fn clear_left(id: &str) {
 /// No other program may be fetching it.
 fn check_unused(cache: &RepoCache) -> Result<()> {
     for entry in std::fs::read_dir(cache.locks()).into_iter().flatten().flatten() {
-        if Lock::try_now(&entry.path())?.is_none() {
+        // What a removal left unfinished is no download.
+        if !entry.path().is_dir() && Lock::try_now(&entry.path())?.is_none() {
             return Err(Problem::input(
                 format!("{} cannot be removed now", cache.id),
                 "another program is downloading it",

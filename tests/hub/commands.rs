@@ -218,8 +218,14 @@ fn what_is_here_is_listed_and_removed() {
     assert!(kept.iter().filter(|entry| entry["source"] == "bundled").count() >= 3);
     assert!(user.hub(&["list"]).code(0).stdout.contains(ID));
     user.hub(&["remove", "mobilenetv2_100"]).code(2).says("it came with Frostline");
+    // What a killed removal left of others is cleared too, and is no download.
+    let of = |id: &str| user.cache().join(".locks").join(format!("models--{}", id.replace('/', "--")));
+    let left = [of(ID), of("some/other"), user.home().join("backbones")]
+        .map(|beside| beside.join(".partial-a1B2c3/removed"));
+    left.iter().for_each(|left| std::fs::create_dir_all(left).unwrap());
     user.hub(&["remove", ID]).code(0);
     assert!(!repo_folder(&user.cache(), ID).exists());
+    assert_eq!(left.map(|left| left.exists()), [false; 3]);
     user.hub(&["remove", ID]).code(2).says("there is no backbone called");
 }
 
