@@ -167,6 +167,41 @@ fn a_folder_with_two_readings_is_a_question() {
     });
 }
 
+/// Pictures of two moods of two sexes, a folder each within a folder each.
+pub fn same_folders(root: &Path) {
+    for (n, (outer, inner)) in
+        [("female", "glad"), ("female", "sad"), ("male", "glad"), ("male", "sad")].into_iter().enumerate()
+    {
+        let folder = root.join(outer).join(inner);
+        std::fs::create_dir_all(&folder).unwrap();
+        for picture in 0..3u8 {
+            let shade = image::Rgb([60 * n as u8, 80 * picture, 90]);
+            image::RgbImage::from_pixel(32, 32, shade).save(folder.join(format!("{picture}.png"))).unwrap();
+        }
+    }
+}
+
+#[test]
+fn folders_that_hold_the_same_folders_are_a_question() {
+    in_private_home(|| {
+        let folder = tempfile::tempdir().unwrap();
+        same_folders(folder.path());
+        let mut window = Window::open();
+        window.drop(folder.path());
+        window.wait("look", is_looked_at);
+        let readings = &window.session().reading.as_ref().unwrap().glance.as_ref().unwrap().readings;
+        let layouts: Vec<LayoutChoice> = readings.iter().map(|reading| reading.layout).collect();
+        assert_eq!(layouts, [LayoutChoice::Folders, LayoutChoice::Inner]);
+        window.harness.get_by_label("2 classes by inner folder").click();
+        window.harness.run_steps(3);
+        window.wait("look", is_looked_at);
+        window.press("Read it so");
+        window.wait("project", |s| s.project.is_some());
+        assert_eq!(window.project().index.classes, ["glad", "sad"]);
+        assert_eq!(window.project().recipe.data.layout, Some(LayoutChoice::Inner));
+    });
+}
+
 #[test]
 fn spellings_of_a_class_are_one_by_a_button() {
     in_private_home(|| {

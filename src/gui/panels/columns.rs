@@ -7,7 +7,7 @@ use super::super::{Actions, Scene};
 use super::roles::{Entry, menu};
 use crate::data::scan::glance::TableGlance;
 use crate::data::scan::readings::{PartCounts, Reading};
-use crate::data::scan::{ScanOptions, Separator, TextEncoding, Writing};
+use crate::data::scan::{LayoutChoice, ScanOptions, Separator, TextEncoding, Writing};
 use crate::session::Open;
 use crate::session::reading::ReadingView;
 use crate::units::grouped;
@@ -308,10 +308,12 @@ fn readings(ui: &mut Ui, view: &ReadingView, all: &[Reading], out: &mut Actions)
     let chosen = view.chosen();
     card(ui, |ui| {
         ui.set_width(ui.available_width());
-        section(
-            ui,
-            &format!("This folder can be read in {} ways", if all.len() == 2 { "two" } else { "three" }),
-        );
+        let number = match all.len() {
+            2 => "two",
+            3 => "three",
+            _ => "several",
+        };
+        section(ui, &format!("This folder can be read in {number} ways"));
         ui.add_space(4.0);
         ui.columns(all.len(), |columns| {
             for (ui, reading) in columns.iter_mut().zip(all) {
@@ -327,11 +329,12 @@ fn reading_card(ui: &mut Ui, reading: &Reading, is_chosen: bool, out: &mut Actio
     let frame = card_frame(ui).stroke(Stroke::new(1.0, edge)).fill(tokens.raised);
     frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
+        let by = said_by(reading.layout);
         let title = match (reading.classes(), reading.parts.len()) {
-            (0, _) => format!("{} files with numbers", grouped(reading.samples)),
-            (1, _) => "1 class".to_string(),
-            (classes, 0 | 1) => format!("{} classes", grouped(classes)),
-            (classes, parts) => format!("{} classes in {parts} parts", grouped(classes)),
+            (0, _) => format!("{} files with numbers, by {by}", grouped(reading.samples)),
+            (1, _) => format!("1 class by {by}"),
+            (classes, 0 | 1) => format!("{} classes by {by}", grouped(classes)),
+            (classes, parts) => format!("{} classes by {by}, in {parts} parts", grouped(classes)),
         };
         if ui.radio(is_chosen, RichText::new(title).font(theme::section())).clicked() && !is_chosen {
             let options = ScanOptions { layout: Some(reading.layout), ..ScanOptions::default() };
@@ -349,6 +352,16 @@ fn reading_card(ui: &mut Ui, reading: &Reading, is_chosen: bool, out: &mut Actio
         let words = format!("{}; {}.", files(reading.samples), reading.layout.words());
         ui.label(RichText::new(words).font(theme::caption()).color(tokens.dim));
     });
+}
+
+/// What says the class, in a word or two.
+fn said_by(layout: LayoutChoice) -> &'static str {
+    match layout {
+        LayoutChoice::Folders => "folder",
+        LayoutChoice::Inner => "inner folder",
+        LayoutChoice::Table => "table",
+        LayoutChoice::Names => "file name",
+    }
 }
 
 fn files(count: usize) -> String {
