@@ -12,7 +12,9 @@ pub(crate) fn in_words(form: TargetForm, columns: &[String]) -> String {
     const SHOWN: usize = 4;
     let what = match form {
         TargetForm::Name => "label",
-        TargetForm::SemicolonList | TargetForm::BarList | TargetForm::JsonList => "label lists",
+        TargetForm::SemicolonList | TargetForm::BarList | TargetForm::CommaList | TargetForm::JsonList => {
+            "label lists"
+        }
         TargetForm::Marks => "a label each",
         TargetForm::OneMark => "a class each",
         TargetForm::Numbers => "numbers",

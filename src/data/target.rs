@@ -40,6 +40,8 @@ pub enum TargetForm {
     SemicolonList,
     /// The cell holds labels with `|` between them.
     BarList,
+    /// The cell holds labels with `,` between them.
+    CommaList,
     /// The value is a JSON list of labels.
     JsonList,
     /// A column for each label, with 1 or 0, true or false, yes or no.
@@ -57,7 +59,9 @@ impl TargetForm {
     pub fn kind(self) -> TargetKind {
         match self {
             Self::Name | Self::OneMark => TargetKind::Class,
-            Self::SemicolonList | Self::BarList | Self::JsonList | Self::Marks => TargetKind::Labels,
+            Self::SemicolonList | Self::BarList | Self::CommaList | Self::JsonList | Self::Marks => {
+                TargetKind::Labels
+            }
             Self::Numbers | Self::DecimalCommas => TargetKind::Numbers,
         }
     }
@@ -68,7 +72,7 @@ impl TargetForm {
     pub fn gives_names_by_columns(self) -> bool {
         match self {
             Self::Marks | Self::OneMark | Self::Numbers | Self::DecimalCommas => true,
-            Self::Name | Self::SemicolonList | Self::BarList | Self::JsonList => false,
+            Self::Name | Self::SemicolonList | Self::BarList | Self::CommaList | Self::JsonList => false,
         }
     }
 }

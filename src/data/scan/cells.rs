@@ -125,6 +125,7 @@ pub(super) fn label(form: TargetForm, names: &[String], cells: &[Cell]) -> Resul
         TargetForm::Name => class(name, cell),
         TargetForm::SemicolonList => labels(name, cell, Some(';')),
         TargetForm::BarList => labels(name, cell, Some('|')),
+        TargetForm::CommaList => labels(name, cell, Some(',')),
         TargetForm::JsonList => labels(name, cell, None),
         TargetForm::Marks => marked(names, cells).map(Label::Labels),
         TargetForm::OneMark => {
@@ -275,6 +276,7 @@ pub(super) fn number(text: &str, form: TargetForm) -> Result<f64, NumberFault> {
         | TargetForm::Name
         | TargetForm::SemicolonList
         | TargetForm::BarList
+        | TargetForm::CommaList
         | TargetForm::JsonList
         | TargetForm::Marks
         | TargetForm::OneMark => text.to_owned(),

@@ -381,6 +381,7 @@ fn stands_above<'a>(first: &str, form: TargetForm, cells: impl Iterator<Item = &
         TargetForm::Name | TargetForm::JsonList => cells.collect(),
         TargetForm::SemicolonList => cells.flat_map(|cell| cell.split(';')).map(str::trim).collect(),
         TargetForm::BarList => cells.flat_map(|cell| cell.split('|')).map(str::trim).collect(),
+        TargetForm::CommaList => cells.flat_map(|cell| cell.split(',')).map(str::trim).collect(),
         TargetForm::Marks | TargetForm::OneMark => {
             return forms::marks_of(&[first]).is_none() && !stands_for_nothing(first);
         }

@@ -170,10 +170,11 @@ impl Probe {
         Probe { dialect, rows, broken, width }
     }
 
-    /// How well the rows agree: whether the header does with most of them, and how many they are.
-    fn agreement(&self) -> (bool, usize) {
+    /// How well the rows agree: whether the header does with most of them, how many of a hundred they are, and how many:
+    /// what cuts texts at their line breaks makes more rows.
+    fn agreement(&self) -> (bool, usize, usize) {
         if self.width < 2 {
-            return (false, 0);
+            return (false, 0, 0);
         }
         let agreeing = self.rows.iter().filter(|(_, _, fields)| fields.len() == self.width).count();
         let titles = self.titles();
@@ -181,7 +182,8 @@ impl Probe {
             // R writes no name above the names of the rows.
             fields.len() == self.width || (self.width > 2 && fields.len() + 1 == self.width)
         });
-        (header && agreeing * 2 >= self.rows.len(), agreeing)
+        let in_hundred = agreeing * 100 / self.rows.len().max(1);
+        (header && agreeing * 2 >= self.rows.len(), in_hundred, agreeing)
     }
 
     /// How many rows stand above the header: those with one filled field or a mark of a comment above the first full row,
@@ -339,6 +341,8 @@ mod tests {
         check("text|label\nwell, yes|pos\nno, never|neg\nso, so, so|pos\n", '|');
         check("text\tlabel\na|b\tx\nc|d\ty\n", '\t');
         check("text^label\nwell, yes^pos\nno, never^neg\nso, so, so^pos\n", '^');
+        // A delimiter that cuts quoted texts at their line breaks makes more rows.
+        check("number\ttext\tlabel\n0\t\"a ; b\n ; c\"\tx\n1\t\"d ; e\n ; f\"\ty\n2\tg ; h\tx\n", '\t');
         // Lists of labels are no columns.
         check("text,tags\ngood,a|b\nbad,c|d\n", ',');
         check("only\nwords\nhere\n", ',');

@@ -35,9 +35,10 @@ pub(super) fn form_of(name: &str, cells: &[&str]) -> TargetForm {
 ///
 /// Of the labels that come in two rows or more and beside others, more than half must be seen in different
 /// combinations, which the leaves of paths such as `sport|tennis` are not; one is enough in a column that is named as
-/// columns of lists are.
+/// columns of lists are. Commas stand within names too: they part labels in a column alone that is named so.
 pub(super) fn list_form(name: &str, cells: &[&str]) -> Option<TargetForm> {
-    let separates = |separator: char| {
+    let is_named_so = is_named(name, &LIST_NAMES);
+    let separates = |separator: char, needs_most: bool| {
         // Of each part: the combinations that it is seen in, how often, whether beside others.
         let mut parts: BTreeMap<&str, (BTreeSet<BTreeSet<&str>>, usize, usize)> = BTreeMap::new();
         for cell in cells {
@@ -57,12 +58,16 @@ pub(super) fn list_form(name: &str, cells: &[&str]) -> Option<TargetForm> {
         for (combinations, _, _) in joined {
             (number, recombined) = (number + 1, recombined + usize::from(combinations.len() > 1));
         }
-        recombined > 0 && (is_named(name, &LIST_NAMES) || recombined * 2 > number)
+        recombined > 0 && (!needs_most || recombined * 2 > number)
     };
-    match (separates(';'), separates('|')) {
-        (true, _) => Some(TargetForm::SemicolonList),
-        (false, true) => Some(TargetForm::BarList),
-        (false, false) => None,
+    if separates(';', !is_named_so) {
+        Some(TargetForm::SemicolonList)
+    } else if separates('|', !is_named_so) {
+        Some(TargetForm::BarList)
+    } else if is_named_so && !cells.iter().any(|cell| cell.contains([';', '|'])) && separates(',', true) {
+        Some(TargetForm::CommaList)
+    } else {
+        None
     }
 }
 
@@ -215,11 +220,14 @@ mod tests {
 
     #[test]
     fn lists_are_told_from_names_with_a_separator() {
-        use TargetForm::{BarList, Name, SemicolonList};
+        use TargetForm::{BarList, CommaList, Name, SemicolonList};
         let check =
             |name: &str, cells: &[&str], expected| assert_eq!(form(name, cells), expected, "{cells:?}");
         check("x", &["a;b", "b;c", "a", "c;a", "b"], SemicolonList);
         check("x", &["a|b", "b|c", "a", "c|a", "b"], BarList);
+        check("tags", &["a, b", "b,c", "a", "c, a", "b"], CommaList);
+        check("x", &["a, b", "b,c", "a", "c, a", "b"], Name);
+        check("tags", &["Berlin, Germany", "Paris, France", "Berlin, Germany", "Lyon, France"], Name);
         // Only ever whole.
         check("x", &["a|b", "c|d", "a|b", "c|d"], Name);
         check("tags", &["a|b", "c|d", "a|b", "c|d"], Name);

@@ -119,6 +119,7 @@ impl Sampled<'_> {
                 match forms::marks_of(&cells) {
                     Some(_) => TargetForm::Marks,
                     None if has('|') && !has(';') => TargetForm::BarList,
+                    None if has(',') && !has(';') => TargetForm::CommaList,
                     None => TargetForm::SemicolonList,
                 }
             }),

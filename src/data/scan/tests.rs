@@ -368,6 +368,22 @@ fn links_in_loops_end() {
     assert_eq!(findings(&index), ["unreadable cat/dead.png"]);
 }
 
+/// Meant to fail where the first name counts, whether or not it is a link.
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_class_is_no_class_beside_it() {
+    let pictures: Vec<Vec<u8>> = (1..=6).map(png).collect();
+    let named = |names: [&'static str; 4]| names.into_iter().zip(pictures.iter().map(Vec::as_slice));
+    let folder = folder(&named(["cat/1.png", "cat/2.png", "dog/3.png", "dog/4.png"]).collect::<Vec<_>>());
+    let elsewhere = super::tests::folder(&[("5.png", &pictures[4]), ("6.png", &pictures[5])]);
+    std::os::unix::fs::symlink(folder.path().join("cat"), folder.path().join("animal")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("bird")).unwrap();
+    let index = scan(folder.path(), &ScanOptions::default(), &Silent).unwrap();
+    assert_eq!(index.classes, ["bird", "cat", "dog"]);
+    assert_eq!(index.counts(), [2, 2, 2]);
+    assert_eq!(findings(&index), ["passed_over animal"]);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn names_that_are_not_utf8_are_found() {

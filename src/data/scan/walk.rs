@@ -38,15 +38,26 @@ impl Tree {
             litter: 0,
         };
         let mut seen = BTreeSet::new();
-        let mut open = vec![PathBuf::new()];
-        while let Some(folder) = open.pop() {
+        // Links come last: what lies here has its own name.
+        let (mut open, mut links) = (vec![PathBuf::new()], Vec::new());
+        while let Some((folder, is_link)) =
+            open.pop().map(|folder| (folder, false)).or_else(|| links.pop().map(|folder| (folder, true)))
+        {
             if control.stop_requested() {
                 return Err(ScanError::Stopped { path: root.to_owned() });
             }
             // A link may lead back up, or to a folder that was read under another name.
             let real = std::fs::canonicalize(root.join(&folder));
-            if real.is_ok_and(|real| !seen.insert(real)) {
+            if let Ok(real) = real
+                && !seen.insert(real.clone())
+            {
+                let holder = root.join(folder.parent().unwrap_or(Path::new("")));
+                let is_loop = std::fs::canonicalize(holder).is_ok_and(|holder| holder.starts_with(&real));
+                tree.findings.extend((is_link && !is_loop).then(|| read_elsewhere(folder)));
                 continue;
+            }
+            if is_link {
+                tree.folders.insert(folder.clone());
             }
             match list(&root.join(&folder)) {
                 Ok(Listed { names, passed_over, special, litter }) => {
@@ -64,6 +75,8 @@ impl Tree {
                         } else if is_folder && is_ours(&root.join(&path)) {
                             // Kept among the data, it would become a class.
                             tree.litter += files_below(&root.join(&path));
+                        } else if is_folder && root.join(&path).is_symlink() {
+                            links.push(path);
                         } else if is_folder {
                             tree.folders.insert(path.clone());
                             open.push(path);
@@ -123,6 +136,18 @@ fn no_file(path: PathBuf) -> Finding {
         kind: FindingKind::NotData,
         reason: "is no ordinary file (a pipe, a socket or a device), so it is never opened".to_owned(),
         remedy: "Move it out of the data, or put a file in its place.".to_owned(),
+    }
+}
+
+/// A link to a folder that is part of the data anyway.
+fn read_elsewhere(link: PathBuf) -> Finding {
+    Finding {
+        file: link,
+        line: None,
+        kind: FindingKind::PassedOver,
+        reason: "the folder is a link to one that is read under its own name, so it is passed over"
+            .to_owned(),
+        remedy: "Nothing needs to be done. To read it twice, copy the folder.".to_owned(),
     }
 }
 
