@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::files::LabelledFile;
 use super::known::Memory;
 use super::options::LayoutChoice;
-use super::parts::{is_unlabelled, part_of_folder};
+use super::parts::{is_unlabelled, part_of_folder, part_within};
 use super::shape::{OtherLevel, Shape, Shapeless, names_of};
 use super::walk::Tree;
 use super::{Found, Label, ScanError, files, tables};
@@ -213,7 +213,9 @@ fn top_folder(data: &[(&Path, Modality)]) -> PathBuf {
     let (mut top, mut open) = (PathBuf::new(), PathBuf::new());
     while let Some(Level { only, below }) = Level::of(data, &open) {
         let is_part = |name: &std::ffi::OsString| part_of_folder(&name.to_string_lossy()).is_some();
-        if is_part(&only) {
+        // With more words in its name it wraps a dataset of tests or trainings.
+        let is_bare = |(before, _, after): (String, Part, String)| before.is_empty() && after.is_empty();
+        if part_within(&only.to_string_lossy()).is_some_and(is_bare) {
             break;
         }
         open.push(only);

@@ -151,6 +151,40 @@ fn a_table_of_parts_divides_what_folders_label() {
     check(folds, &["cat 2", "dog 2"]);
 }
 
+/// Meant to fail where any table that names files beats the folders.
+#[test]
+fn notes_beside_class_folders_are_no_classes() {
+    let paths = ["cat/0.png", "cat/1.png", "cat/2.png", "dog/3.png", "dog/4.png", "dog/5.png"];
+    let sums: String = paths.iter().enumerate().map(|(n, path)| format!("{path},ab{n:030x}\n")).collect();
+    for table in [format!("filename,md5\n{sums}"), "id,class\n0,cat\n1,dog\n".to_owned()] {
+        let index = read(&paths, &[("notes.csv", &table)], &ScanOptions::default()).unwrap();
+        assert_eq!(counts(&index), ["cat 3", "dog 3"], "{table}");
+        assert_eq!(told(&index, FindingKind::OtherReading).len(), 1, "{table}");
+    }
+}
+
+#[test]
+fn what_counts_the_rows_does_not_name_the_files() {
+    let paths: Vec<String> = (0..8).map(|n| format!("img/{n}.png")).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let rows: String =
+        (0..8).map(|n| format!("{n},{},{}\n", (n * 5 + 3) % 8, ["cat", "dog"][n % 2])).collect();
+    for header in [",id,label", "index,id,label", "row,image_no,label"] {
+        let index =
+            read(&paths, &[("labels.csv", &format!("{header}\n{rows}"))], &ScanOptions::default()).unwrap();
+        assert_eq!(items(&index)[3], "img/3.png cat", "{header}");
+    }
+}
+
+#[test]
+fn a_wrapper_with_the_name_of_a_part_is_no_class() {
+    for wrapper in ["training_set", "test_images", "my-test-project", "cats_train"] {
+        let paths = [format!("{wrapper}/cat/1.png"), format!("{wrapper}/dog/2.png")];
+        let index = read(&paths.each_ref().map(String::as_str), &[], &ScanOptions::default()).unwrap();
+        assert_eq!(index.classes, ["cat", "dog"], "{wrapper}");
+    }
+}
+
 #[test]
 fn a_table_that_names_files_which_are_not_here_is_told() {
     let table = "file,breed\nx1.jpg,siam\nx2.jpg,siam\nx3.jpg,lynx\nx4.jpg,lynx\n";

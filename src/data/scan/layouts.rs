@@ -65,6 +65,10 @@ fn find_out(
             let folders = folders.part_by(named.table(), &named.parts());
             read_folders(root, folders, tree, options, memory, control)
         }
+        (Some(named), Ok(Some(folders))) if named.is_beside(folders.files().len()) => {
+            let told = Some(not_used(&named, &folders));
+            read_folders(root, folders.with(told), tree, options, memory, control)
+        }
         (Some(mut named), Ok(Some(folders))) => {
             named.add(other_reading(&named, &folders));
             read_named(root, named, tree, memory, control)
@@ -111,6 +115,20 @@ fn read_named(
     let mut found = named.read(root, memory, control)?;
     found.findings.extend(tree.findings);
     Ok(Found { beside, ..found })
+}
+
+fn not_used(named: &NamedFiles, folders: &ClassFolders) -> Finding {
+    Finding {
+        file: named.table().to_owned(),
+        line: None,
+        kind: FindingKind::OtherReading,
+        reason: format!(
+            "the table names {}, which are few of the files or hardly come again, and is not used; the folders give {}",
+            named.in_words(),
+            folders.in_words()
+        ),
+        remedy: "If the table says the classes, choose “table” as the layout.".to_owned(),
+    }
 }
 
 fn other_reading(named: &NamedFiles, folders: &ClassFolders) -> Finding {

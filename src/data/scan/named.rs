@@ -99,6 +99,15 @@ impl NamedFiles {
         })
     }
 
+    /// Whether the table notes something beside `files` that folders label: it names less than half of them, or gives
+    /// nearly every one a label of its own.
+    pub fn is_beside(&self, files: usize) -> bool {
+        let distinct: BTreeSet<&str> = self.files.iter().map(|file| file.label.class()).collect();
+        let is_class = |file: &LabelledFile| matches!(file.label, Label::Class(_));
+        let hardly_come_again = self.files.len() > 4 && distinct.len() * 10 > self.files.len() * 9;
+        self.files.iter().all(is_class) && (self.files.len() * 2 < files || hardly_come_again)
+    }
+
     /// The part of each file that the table gives one.
     pub fn parts(&self) -> BTreeMap<PathBuf, Part> {
         self.files.iter().filter_map(|file| Some((file.path.clone(), file.part?))).collect()

@@ -201,8 +201,12 @@ impl Places {
             let comes_again = cells.len() * 2 < rows && !some.iter().any(|cell| has_ending(cell));
             let writes_paths = some.iter().filter(|cell| has_ending(cell)).count() * 2 >= some.len();
             let name = table.name(column);
-            let rank =
-                (writes_paths, is_named_like_files(name), !forms::ends_like_a_label(name), found * step);
+            // What counts the rows may be the name of a file by chance.
+            let is_counter = forms::is_named(name, &COUNTERS) || forms::count_up(&table.cells(column));
+            let rank = (
+                (writes_paths, is_named_like_files(name), !forms::ends_like_a_label(name)),
+                (!is_counter, forms::is_named(name, &["id"]), found * step),
+            );
             (found > 0 && found * 2 >= some.len() && !comes_again).then_some(rank)
         };
         let free = (0..table.names.len()).filter(|column| !table.reserved.contains(column));
@@ -214,6 +218,9 @@ impl Places {
         self.files.get(number).map(PathBuf::as_path)
     }
 }
+
+/// What columns are called that only count the rows.
+const COUNTERS: [&str; 7] = ["", "index", "unnamed: 0", "row", "no", "nr", "number"];
 
 /// Whether a column is called as columns with names of files are.
 fn is_named_like_files(name: &str) -> bool {

@@ -105,8 +105,9 @@ fn readings(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result
         Some(Reading::of(other, folders.files()))
     });
     let names = Names::of(root, &tree, &mut memory);
-    let agrees =
-        named.as_ref().zip(folders.as_ref()).is_some_and(|(named, folders)| named.agrees(&folders.labels()));
+    let agrees = named.as_ref().zip(folders.as_ref()).is_some_and(|(named, folders)| {
+        named.agrees(&folders.labels()) || named.is_beside(folders.files().len())
+    });
     let mut all: Vec<Reading> = Vec::new();
     let table = named.as_ref().map(|named| Reading::of(LayoutChoice::Table, named.files()));
     let folders = folders.as_ref().map(|folders| Reading::of(folders.layout(), folders.files()));

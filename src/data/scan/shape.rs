@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::options::LayoutChoice;
-use super::parts::{part_of_folder, part_within};
+use super::parts::part_within;
 use crate::data::index::Part;
 
 /// The levels of class folders, from 0 right below the top.
@@ -52,15 +52,17 @@ impl Shape {
             None => {}
         }
         if let Some(names) = folders.inner_parts() {
-            return folders.around_parts(names);
+            return folders.around_parts(names, asked);
         }
         let plain = Shape { class: 0, parts: None, other: None };
         let Some((outer, inner)) = folders.alike() else { return Ok(plain) };
-        let (outer_count, inner_count) = (are_numbered(&outer), are_numbered(&inner));
+        let (outer_count, inner_count) = (are_numbered(&outer), have_one_stem(&inner));
         let are_inner = match asked {
             Some(LayoutChoice::Inner) => true,
             Some(LayoutChoice::Folders) => false,
-            Some(LayoutChoice::Table | LayoutChoice::Names) | None => outer_count && !inner_count,
+            Some(LayoutChoice::Table | LayoutChoice::Names) | None => {
+                outer_count && (!inner_count || are_codes(&inner))
+            }
         };
         if inner_count && !outer_count && !are_inner {
             return Ok(plain);
@@ -129,8 +131,7 @@ impl Folders {
     fn inner_parts(&self) -> Option<BTreeMap<String, Part>> {
         let inner = || self.inside.values().flat_map(|outer| &outer.folders);
         let files: usize = inner().map(|(_, inner)| inner.files).sum();
-        let named: BTreeMap<String, Part> =
-            inner().filter_map(|(name, _)| Some((name.clone(), part_of_folder(name)?))).collect();
+        let named = NamedParts::among(inner().map(|(name, _)| name)).0;
         let in_parts: usize =
             inner().filter(|(name, _)| named.contains_key(*name)).map(|(_, inner)| inner.files).sum();
         let holding =
@@ -144,7 +145,11 @@ impl Folders {
     }
 
     /// Parts within folders: of classes, or around classes where the files lie in several folders in them.
-    fn around_parts(&self, names: BTreeMap<String, Part>) -> Result<Shape, Shapeless> {
+    fn around_parts(
+        &self,
+        names: BTreeMap<String, Part>,
+        asked: Option<LayoutChoice>,
+    ) -> Result<Shape, Shapeless> {
         let inner = || self.inside.values().flat_map(|outer| outer.folders.values());
         let (files, deeper): (Vec<usize>, Vec<usize>) =
             inner().map(|inner| (inner.files, inner.deeper)).unzip();
@@ -152,12 +157,20 @@ impl Folders {
         let outer: BTreeSet<String> = self.inside.keys().cloned().collect();
         let lie_deeper = deeper.iter().sum::<usize>() * 10 >= files.iter().sum::<usize>() * 9;
         let repeats = are_repetitions(&outer);
-        let are_around = lie_deeper && (repeats || (folders.len() > 1 && !are_numbered(&folders)));
+        let may_be_around = lie_deeper && (repeats || folders.len() > 1);
+        let are_around = match asked {
+            Some(LayoutChoice::Inner) => may_be_around,
+            Some(LayoutChoice::Folders) => false,
+            Some(LayoutChoice::Table | LayoutChoice::Names) | None => {
+                may_be_around && (repeats || !have_one_stem(&folders))
+            }
+        };
         if are_around && repeats {
             return Err(Shapeless::Repeated(outer.into_iter().collect()));
         }
-        let class = if are_around { 2 } else { 0 };
-        Ok(Shape { class, parts: Some(PartLevel { level: 1, names }), other: None })
+        let (class, layout) = if are_around { (2, LayoutChoice::Folders) } else { (0, LayoutChoice::Inner) };
+        let other = may_be_around.then_some(OtherLevel { layout, outer, inner: folders });
+        Ok(Shape { class, parts: Some(PartLevel { level: 1, names }), other })
     }
 
     /// The names of the folders and of those in them, where each holds nearly the same, two at least.
@@ -189,8 +202,12 @@ struct NamedParts(BTreeMap<String, Part>);
 
 impl NamedParts {
     fn of(folders: &Folders) -> NamedParts {
+        NamedParts::among(folders.inside.keys())
+    }
+
+    fn among<'a>(names: impl Iterator<Item = &'a String>) -> NamedParts {
         let mut around: BTreeMap<(String, String), Vec<(&String, Part)>> = BTreeMap::new();
-        for name in folders.inside.keys() {
+        for name in names {
             if let Some((before, part, after)) = part_within(name) {
                 around.entry((before, after)).or_default().push((name, part));
             }
@@ -239,19 +256,75 @@ impl NamedParts {
 }
 
 /// Whether names differ by a number or a letter only, as those of folds, years and sites do: `fold1`, `2019`, `site B`.
-/// Numbers from 0 or 1 up may be codes of classes, and so may what is called so.
+/// Numbers from 0 or 1 up may be codes of classes, and what is called otherwise may be kinds (`boeing 737`).
 fn are_numbered(names: &BTreeSet<String>) -> bool {
-    const CLASSES: [&str; 15] = [
-        "class", "category", "cat", "label", "type", "kind", "grade", "stage", "level", "cluster", "score",
-        "star", "stars", "digit", "species",
+    const GROUPS: [&str; 46] = [
+        "",
+        "x",
+        "fold",
+        "kfold",
+        "cv",
+        "split",
+        "rep",
+        "repeat",
+        "run",
+        "seed",
+        "trial",
+        "round",
+        "site",
+        "session",
+        "patient",
+        "subject",
+        "participant",
+        "volunteer",
+        "person",
+        "speaker",
+        "user",
+        "part",
+        "batch",
+        "set",
+        "day",
+        "week",
+        "month",
+        "year",
+        "camera",
+        "cam",
+        "group",
+        "visit",
+        "plot",
+        "field",
+        "slide",
+        "case",
+        "scan",
+        "series",
+        "sequence",
+        "hospital",
+        "center",
+        "centre",
+        "lab",
+        "device",
+        "animal",
+        "station",
     ];
     let stems: Option<BTreeSet<String>> = names.iter().map(|name| stem(name)).collect();
+    let is_group = |stem: &String| {
+        GROUPS.contains(&stem.as_str()) || stem.rsplit(' ').next().is_some_and(|last| GROUPS.contains(&last))
+    };
+    stems.is_some_and(|stems| stems.len() == 1 && stems.iter().all(is_group)) && !are_codes(names)
+}
+
+/// Whether names are numbers from 0 or 1 up.
+fn are_codes(names: &BTreeSet<String>) -> bool {
     let numbers: Option<BTreeSet<usize>> = names.iter().map(|name| name.parse().ok()).collect();
-    let are_codes = numbers.is_some_and(|numbers| {
+    numbers.is_some_and(|numbers| {
         numbers.iter().enumerate().all(|(at, number)| *number == at || *number == at + 1)
-    });
-    let is_plain = |stem: &String| !CLASSES.contains(&stem.as_str());
-    stems.is_some_and(|stems| stems.len() == 1 && stems.iter().all(is_plain)) && !are_codes
+    })
+}
+
+/// Whether names differ by a number or a letter only, whatever they are called.
+fn have_one_stem(names: &BTreeSet<String>) -> bool {
+    let stems: Option<BTreeSet<String>> = names.iter().map(|name| stem(name)).collect();
+    stems.is_some_and(|stems| stems.len() == 1)
 }
 
 /// Whether such names are those of folds or of repeated runs.
@@ -314,6 +387,9 @@ mod tests {
         check(&["cat/train/1", "cat/test/2", "dog/train/3", "dog/test/4"], 0, Some(1));
         check(&["cat/1", "cat/test/2", "dog/3", "dog/test/4", "dog/val/5"], 0, Some(1));
         check(&["a/train/cat/1", "a/test/cat/2", "b/train/dog/3", "b/test/cat/4"], 2, Some(1));
+        check(&["cat/train/1/1", "cat/test/2/2", "dog/train/1/3", "dog/test/2/4"], 0, Some(1));
+        check(&["run/train 1/1", "run/train 2/2", "walk/test track/3", "walk/train 1/4"], 0, None);
+        check(&["boeing737/front/1", "boeing737/side/2", "boeing747/front/3", "boeing747/side/4"], 0, None);
         check(&["fold1/cat/1", "fold1/dog/2", "fold2/cat/3", "fold2/dog/4"], 1, None);
         check(&["2019/cat/1", "2019/dog/2", "2020/cat/3", "2020/dog/4"], 1, None);
         check(&["site A/cat/1", "site A/dog/2", "site B/cat/3", "site B/dog/4"], 1, None);
