@@ -55,7 +55,12 @@ pub(super) fn is_missing(cell: &str) -> bool {
         "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
         "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
     ];
-    WORDS.contains(&trimmed(cell))
+    let cell = trimmed(cell);
+    // Nearly all cells are told by their first letter.
+    match cell.as_bytes() {
+        [b'#' | b'-' | b'1' | b'<' | b'N' | b'n', ..] if cell.len() <= 8 => WORDS.contains(&cell),
+        _ => false,
+    }
 }
 
 /// The strings of a list as JSON or Python writes it: `["a", "b"]`, `['a', 'b']`, `['a' 'b']` of numpy.

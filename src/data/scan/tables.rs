@@ -182,6 +182,9 @@ pub(super) fn parts_of_files(
     control: &dyn Control,
 ) -> Result<Option<PartsOfFiles>, ScanError> {
     let (tables, files) = near(tree);
+    if tables.is_empty() {
+        return Ok(None);
+    }
     let around = Around::files(root, &files, control);
     let (file_column, writing) = (options.file_column.clone(), options.writing.clone());
     let options = ScanOptions { file_column, writing, ..ScanOptions::default() };
