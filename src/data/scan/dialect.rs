@@ -211,7 +211,9 @@ impl Probe {
         let remarks = fields().skip(first).take(MOST).take_while(|fields| is_remark(fields)).count();
         let named =
             fields().take(MOST).position(|fields| fields.len() == self.width && names_columns(fields));
-        named.unwrap_or(first + remarks)
+        // Without a header, texts may begin so.
+        let header_follows = fields().nth(first + remarks).is_some_and(names_columns);
+        named.unwrap_or(if header_follows { first + remarks } else { first })
     }
 
     fn below_titles(self) -> Told {

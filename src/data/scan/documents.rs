@@ -165,7 +165,7 @@ fn parts(document: &Object) -> Option<Vec<Object>> {
     Part::are_several(lists.iter().map(|(part, _, _)| *part)).then(|| rows.collect())?
 }
 
-/// `{"a.jpg": "cat", "b.jpg": "dog"}` and `{"cat": ["a.jpg"], "dog": ["b.jpg"]}`
+/// `{"a.jpg": "cat", "b.jpg": "dog"}` and `{"cat": ["a.jpg"], "dog": ["b.jpg"]}`, or the same with names of parts.
 fn files(document: &Object) -> Option<Vec<Object>> {
     let is_file = |name: &str| Modality::of_name(Path::new(without_query(name))).is_some();
     let row = |file: &str, label: Value| {
@@ -176,10 +176,15 @@ fn files(document: &Object) -> Option<Vec<Object>> {
     }
     let lists = document.iter().map(|(class, files)| Some((class, files.as_array()?)));
     let lists: Vec<(&String, &Vec<Value>)> = lists.collect::<Option<_>>()?;
+    let are_parts = lists.iter().all(|(name, _)| Part::from_name(name).is_some());
+    let key = if are_parts { "split" } else { LABEL };
     let rows = lists.iter().flat_map(|(class, files)| files.iter().map(move |file| (file, class)));
     let rows = rows.map(|(file, class)| {
         let file = file.as_str().filter(|file| is_file(file))?;
-        Some(row(file, Value::String((*class).clone())))
+        let named = [("file", file), (key, class.as_str())];
+        Some(
+            named.map(|(key, value)| (key.to_owned(), Value::String(value.to_owned()))).into_iter().collect(),
+        )
     });
     if lists.len() > 1 { rows.collect() } else { None }
 }

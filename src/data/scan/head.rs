@@ -1,8 +1,9 @@
 //! What a first look at a table shows: the names of its columns, and rows from all over it.
 
 use super::cells::Cell;
-use super::columns::{Choice, is_header, is_header_of_texts, is_label_name, unnamed};
+use super::columns::{Choice, TEXT_NAMES, is_header, is_header_of_texts, is_label_name, unnamed};
 use super::dialect::{self, Expected};
+use super::forms::is_named;
 use super::jsonl::{self, Written};
 use super::records::Dialect;
 
@@ -64,7 +65,8 @@ impl Head<RecordHead> {
 /// Takes single labels out of the lists in which they are written, and gives the columns of lists of several.
 fn unwrap_lists(names: &[String], rows: &mut [Vec<String>]) -> Vec<usize> {
     let mut lists = Vec::new();
-    for (column, name) in names.iter().enumerate() {
+    // A text may be written as the list of its words.
+    for (column, name) in names.iter().enumerate().filter(|(_, name)| !is_named(name, &TEXT_NAMES)) {
         let cells: Vec<Cell> =
             rows.iter().filter_map(|row| row.get(column)).map(|cell| Cell::written(cell)).collect();
         let is_list = |cell: &&Cell| matches!(cell, Cell::List(_));

@@ -140,6 +140,12 @@ fn a_table_of_parts_divides_what_folders_label() {
     check("id,is_test\n1,0\n2,1\n3,False\n4,True\n", &parted);
     let with_labels = "file,label,split\n1.png,cat,train\n2.png,cat,test\n3.png,dog,train\n4.png,dog,test\n";
     check(with_labels, &parted);
+    let listed = "{\"train\": [\"cat/1.png\", \"dog/3.png\"], \"test\": [\"cat/2.png\", \"dog/4.png\"]}";
+    let index = read(&paths, &[("splits.json", listed)], &ScanOptions::default()).unwrap();
+    assert_eq!(counts(&index), parted);
+    let unused = ScanOptions { part_column: Some(ColumnChoice::Unused), ..ScanOptions::default() };
+    let index = read(&paths, &[("splits.json", listed)], &unused).unwrap();
+    assert_eq!(counts(&index), ["cat 2", "dog 2"]);
     // A row is lacking.
     let table = "file,split\n1.png,train\n2.png,test\n3.png,train\n";
     let index = read(&paths, &[("parts.csv", table)], &ScanOptions::default()).unwrap();
@@ -154,13 +160,37 @@ fn a_table_of_parts_divides_what_folders_label() {
 /// Meant to fail where any table that names files beats the folders.
 #[test]
 fn notes_beside_class_folders_are_no_classes() {
-    let paths = ["cat/0.png", "cat/1.png", "cat/2.png", "dog/3.png", "dog/4.png", "dog/5.png"];
+    let paths = ["cat/0.png", "cat/1.png", "cat/2.png", "cat/3.png", "cat/4.png", "dog/5.png", "dog/6.png"];
     let sums: String = paths.iter().enumerate().map(|(n, path)| format!("{path},ab{n:030x}\n")).collect();
     for table in [format!("filename,md5\n{sums}"), "id,class\n0,cat\n1,dog\n".to_owned()] {
         let index = read(&paths, &[("notes.csv", &table)], &ScanOptions::default()).unwrap();
-        assert_eq!(counts(&index), ["cat 3", "dog 3"], "{table}");
+        assert_eq!(counts(&index), ["cat 5", "dog 2"], "{table}");
         assert_eq!(told(&index, FindingKind::OtherReading).len(), 1, "{table}");
     }
+}
+
+/// Meant to fail where the number of files alone counts.
+#[test]
+fn a_table_labels_the_pictures_of_one_folder_beside_others() {
+    let paths: Vec<String> =
+        (0..4).map(|n| format!("images/{n}.png")).chain((4..14).map(|n| format!("pool/{n}.png"))).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let table = "file,label\n0.png,cat\n1.png,cat\n2.png,dog\n3.png,dog\n";
+    let index = read(&paths, &[("labels.csv", table)], &ScanOptions::default()).unwrap();
+    assert_eq!(counts(&index), ["cat 2", "dog 2"]);
+}
+
+#[test]
+fn words_in_lists_and_marks_before_texts_are_texts() {
+    let index = table("a.csv", "text,label\n\"['good', 'film']\",pos\n\"['bad', 'one']\",neg\n").unwrap();
+    assert_eq!(index.items.len(), 2);
+    let tweets: String =
+        (0..12).map(|n| format!("#day{n} what a day it was,{}\n", ["pos", "neg"][n % 2])).collect();
+    assert_eq!(table("a.csv", &tweets).unwrap().items.len(), 12);
+    let rows: String =
+        (0..12).map(|n| format!("words number {n},{},{}\n", ["a", "b"][n % 2], n % 5 / 4)).collect();
+    let index = table("a.csv", &format!("text,label,invalid\n{rows}")).unwrap();
+    assert_eq!(counts(&index), ["a 6", "b 6"]);
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn find_out(
             let folders = folders.part_by(named.table(), &named.parts());
             read_folders(root, folders, tree, options, memory, control)
         }
-        (Some(named), Ok(Some(folders))) if named.is_beside(folders.files().len()) => {
+        (Some(named), Ok(Some(folders))) if named.is_beside(&folders.labels()) => {
             let told = Some(not_used(&named, &folders));
             read_folders(root, folders.with(told), tree, options, memory, control)
         }

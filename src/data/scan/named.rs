@@ -99,13 +99,21 @@ impl NamedFiles {
         })
     }
 
-    /// Whether the table notes something beside `files` that folders label: it names less than half of them, or gives
-    /// nearly every one a label of its own.
-    pub fn is_beside(&self, files: usize) -> bool {
+    /// Whether the table notes something beside what `folders` label: it names less than half of the files and of those in
+    /// the one folder that it names any of, or gives nearly every file a class of its own.
+    pub fn is_beside(&self, folders: &BTreeMap<&Path, &str>) -> bool {
+        let of_classes: BTreeSet<&str> =
+            self.files.iter().filter_map(|file| folders.get(file.path.as_path()).copied()).collect();
+        // Pictures in one folder beside others may be what the table labels.
+        let in_one = folders.values().filter(|class| of_classes.contains(*class)).count();
+        let is_few = |all: usize| self.files.len() * 2 < all;
+        let names_few = is_few(folders.len()) && (of_classes.len() > 1 || is_few(in_one));
         let distinct: BTreeSet<&str> = self.files.iter().map(|file| file.label.class()).collect();
         let is_class = |file: &LabelledFile| matches!(file.label, Label::Class(_));
-        let hardly_come_again = self.files.len() > 4 && distinct.len() * 10 > self.files.len() * 9;
-        self.files.iter().all(is_class) && (self.files.len() * 2 < files || hardly_come_again)
+        let hardly_come_again = self.files.len() > 4
+            && distinct.len() * 10 > self.files.len() * 9
+            && self.files.iter().all(is_class);
+        names_few || hardly_come_again
     }
 
     /// The part of each file that the table gives one.

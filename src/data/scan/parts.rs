@@ -40,17 +40,8 @@ pub(super) fn part_within(name: &str) -> Option<(String, Part, String)> {
 
 /// Whether a folder is called as those are whose samples nobody labelled: `unsup` of the film reviews of IMDB.
 pub(super) fn is_unlabelled(folder: &str) -> bool {
-    const NAMES: [&str; 9] = [
-        "unsup",
-        "unsupervised",
-        "unlabeled",
-        "unlabelled",
-        "nolabel",
-        "nolabels",
-        "withoutlabel",
-        "notlabeled",
-        "notlabelled",
-    ];
+    const NAMES: [&str; 6] =
+        ["unsup", "unsupervised", "unlabeled", "unlabelled", "notlabeled", "notlabelled"];
     let plain: String = folder.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
     let plain = ["data", "images", "texts"]
         .iter()
@@ -71,7 +62,7 @@ impl PartWords {
     /// As the name of the column tells.
     pub fn of_column(name: &str) -> PartWords {
         let name: String = name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
-        match name.strip_prefix("is").or(name.strip_prefix("in")).and_then(Part::from_name) {
+        match name.strip_prefix("is").and_then(Part::from_name) {
             Some(Part::Train) => PartWords::Flag { yes: Part::Train, no: Part::Test },
             Some(held_out) => PartWords::Flag { yes: held_out, no: Part::Train },
             None => PartWords::Names,
@@ -115,14 +106,15 @@ mod tests {
         assert_eq!(part("is_valid", "0"), Some(Part::Train));
         assert_eq!(part("IsTrain", "false"), Some(Part::Test));
         assert_eq!(part("is_valid", "maybe"), None);
+        assert_eq!(PartWords::of_column("invalid"), PartWords::Names);
     }
 
     #[test]
     fn folders_without_labels_are_told() {
-        for name in ["unsup", "Unlabeled", "unlabelled_images", "no-label"] {
+        for name in ["unsup", "Unlabeled", "unlabelled_images"] {
             assert!(is_unlabelled(name), "{name}");
         }
-        for name in ["unknown", "cat", "unlabel me", "data"] {
+        for name in ["unknown", "cat", "unlabel me", "data", "no_label"] {
             assert!(!is_unlabelled(name), "{name}");
         }
     }

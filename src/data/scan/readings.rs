@@ -106,7 +106,7 @@ fn readings(root: &Path, options: &ScanOptions, control: &dyn Control) -> Result
     });
     let names = Names::of(root, &tree, &mut memory);
     let agrees = named.as_ref().zip(folders.as_ref()).is_some_and(|(named, folders)| {
-        named.agrees(&folders.labels()) || named.is_beside(folders.files().len())
+        named.agrees(&folders.labels()) || named.is_beside(&folders.labels())
     });
     let mut all: Vec<Reading> = Vec::new();
     let table = named.as_ref().map(|named| Reading::of(LayoutChoice::Table, named.files()));

@@ -157,7 +157,9 @@ impl Folders {
         let outer: BTreeSet<String> = self.inside.keys().cloned().collect();
         let lie_deeper = deeper.iter().sum::<usize>() * 10 >= files.iter().sum::<usize>() * 9;
         let repeats = are_repetitions(&outer);
-        let may_be_around = lie_deeper && (repeats || folders.len() > 1);
+        // Videos and persons lie in one part each, classes in several.
+        let come_again = || most_come_again(inner().flat_map(|inner| &inner.folders));
+        let may_be_around = lie_deeper && (repeats || (folders.len() > 1 && come_again()));
         let are_around = match asked {
             Some(LayoutChoice::Inner) => may_be_around,
             Some(LayoutChoice::Folders) => false,
@@ -179,12 +181,9 @@ impl Folders {
         let all: BTreeSet<String> = self.inside.values().flat_map(names).collect();
         let outer: BTreeSet<String> = self.inside.keys().cloned().collect();
         // Of numbered sessions some may lack some.
-        let are_sessions = are_numbered(&outer) && !are_numbered(&all) && {
-            let come_again = |name: &String| {
-                self.inside.values().filter(|inside| inside.folders.contains_key(name)).count() > 1
-            };
-            all.len() > 1 && all.iter().filter(|name| come_again(name)).count() * 2 >= all.len()
-        };
+        let inner = self.inside.values().flat_map(|inside| inside.folders.keys());
+        let are_sessions =
+            all.len() > 1 && are_numbered(&outer) && !are_numbered(&all) && most_come_again(inner);
         let are_alike = self.inside.values().all(|inside| {
             let own = names(inside);
             let files: usize = inside.folders.values().map(|inner| inner.files).sum();
@@ -226,9 +225,8 @@ impl NamedParts {
         let parts: Vec<&Inside> = self.0.keys().filter_map(|name| folders.inside.get(name)).collect();
         let with_classes = parts.iter().filter(|inside| !inside.folders.is_empty()).count();
         // Beside other folders (unlabelled images, say) two parts must share a class.
-        let share = parts.iter().enumerate().any(|(number, a)| {
-            parts.iter().skip(number + 1).any(|b| a.folders.keys().any(|name| b.folders.contains_key(name)))
-        });
+        let mut seen = BTreeSet::new();
+        let share = parts.iter().flat_map(|inside| inside.folders.keys()).any(|name| !seen.insert(name));
         // Or one has classes for folders that are its neighbours too, copies or what is left of them.
         let is_neighbour = |name: &String| folders.inside.contains_key(name) && !self.0.contains_key(name);
         let beside = parts.iter().any(|inside| {
@@ -313,6 +311,13 @@ fn are_numbered(names: &BTreeSet<String>) -> bool {
     stems.is_some_and(|stems| stems.len() == 1 && stems.iter().all(is_group)) && !are_codes(names)
 }
 
+/// Whether half of the names at least are there twice.
+fn most_come_again<'a>(names: impl Iterator<Item = &'a String>) -> bool {
+    let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
+    names.for_each(|name| *counts.entry(name).or_default() += 1);
+    counts.values().filter(|count| **count > 1).count() * 2 >= counts.len()
+}
+
 /// Whether names are numbers from 0 or 1 up.
 fn are_codes(names: &BTreeSet<String>) -> bool {
     let numbers: Option<BTreeSet<usize>> = names.iter().map(|name| name.parse().ok()).collect();
@@ -388,6 +393,7 @@ mod tests {
         check(&["cat/1", "cat/test/2", "dog/3", "dog/test/4", "dog/val/5"], 0, Some(1));
         check(&["a/train/cat/1", "a/test/cat/2", "b/train/dog/3", "b/test/cat/4"], 2, Some(1));
         check(&["cat/train/1/1", "cat/test/2/2", "dog/train/1/3", "dog/test/2/4"], 0, Some(1));
+        check(&["walk/train/anna/1", "walk/test/bert/2", "run/train/carl/3", "run/test/dora/4"], 0, Some(1));
         check(&["run/train 1/1", "run/train 2/2", "walk/test track/3", "walk/train 1/4"], 0, None);
         check(&["boeing737/front/1", "boeing737/side/2", "boeing747/front/3", "boeing747/side/4"], 0, None);
         check(&["fold1/cat/1", "fold1/dog/2", "fold2/cat/3", "fold2/dog/4"], 1, None);

@@ -13,7 +13,7 @@ use super::parts::{PartWords, part_of_folder};
 use super::places::{Around, folder_of};
 use super::table::Reader;
 use super::walk::Tree;
-use super::{Found, Sample, ScanError, ScanOptions, TextColumns};
+use super::{ColumnChoice, Found, Sample, ScanError, ScanOptions, TextColumns};
 use crate::control::Control;
 use crate::data::facts::extension;
 use crate::data::index::{ColumnsBeside, Finding, FindingKind, Layout, Modality, Part};
@@ -182,7 +182,7 @@ pub(super) fn parts_of_files(
     control: &dyn Control,
 ) -> Result<Option<PartsOfFiles>, ScanError> {
     let (tables, files) = near(tree);
-    if tables.is_empty() {
+    if tables.is_empty() || options.part_column == Some(ColumnChoice::Unused) {
         return Ok(None);
     }
     let around = Around::files(root, &files, control);

@@ -145,8 +145,7 @@ fn read_elsewhere(link: PathBuf) -> Finding {
         file: link,
         line: None,
         kind: FindingKind::PassedOver,
-        reason: "the folder is a link to one that is read under its own name, so it is passed over"
-            .to_owned(),
+        reason: "the folder is a link to one that is read already, so it is passed over".to_owned(),
         remedy: "Nothing needs to be done. To read it twice, copy the folder.".to_owned(),
     }
 }
